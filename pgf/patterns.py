@@ -1,0 +1,126 @@
+"""N:M patterns and which layer groups carry them.
+
+Said once for the whole package: in N:M, N is the number of weights *kept* (not pruned) of every
+M *consecutive along the input axis*. Groups never straddle output rows.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import total_ordering
+
+from pgf.errors import UserError, nearest
+
+ROLES = ("FF", "Q", "K", "V", "O", "CONV")
+"""Layer roles: feed-forward, query, key, value, attention output, convolution."""
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    **{role: (role,) for role in ROLES},
+    "QK": ("Q", "K"),
+    "QKV": ("Q", "K", "V"),
+}
+"""Names a target may use, and the roles each covers."""
+
+
+@total_ordering
+@dataclass(frozen=True)
+class NMPattern:
+    """Keep `n` of every `m` consecutive weights; text form `2:4`. Ordered by density."""
+
+    n: int
+    m: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.n <= self.m:
+            raise UserError(
+                f"pattern {self.n}:{self.m}: N (weights kept) must be between 1 and M; "
+                f"write 2:4 to keep 2 of every 4"
+            )
+
+    @classmethod
+    def parse(cls, text: str) -> "NMPattern":
+        """Read the text form `N:M`.
+
+        Raises:
+            UserError: the text is not two whole numbers with a colon, or N > M.
+        """
+        match = re.fullmatch(r"\s*(\d+)\s*:\s*(\d+)\s*", text)
+        if match is None:
+            raise UserError(f"pattern '{text}' is not of the form N:M, such as 2:4")
+        return cls(int(match[1]), int(match[2]))
+
+    def __str__(self) -> str:
+        return f"{self.n}:{self.m}"
+
+    def __lt__(self, other: "NMPattern") -> bool:
+        return (self.density, self.m) < (other.density, other.m)
+
+    @property
+    def density(self) -> float:
+        """Share of weights kept, N/M."""
+        return self.n / self.m
+
+    def times(self, k: int) -> "NMPattern":
+        """Return (k N):(k M), the same density in larger groups."""
+        return NMPattern(k * self.n, k * self.m)
+
+    def fits(self, width: int) -> bool:
+        """Whether rows of `width` weights divide into whole groups."""
+        return width % self.m == 0
+
+
+@dataclass(frozen=True)
+class Target:
+    """Which layer groups end with which pattern; text form `1:8(FF)+1:4(QK)`, or `dense`."""
+
+    parts: tuple[tuple[str, NMPattern], ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> "Target":
+        """Read the text form; spaces are free and a bare `1:8` means `1:8(FF)`.
+
+        Raises:
+            UserError: a part is malformed, names no known group, or repeats a role.
+        """
+        if text.strip() == "dense":
+            return cls()
+        parts = tuple(_parse_part(part, text) for part in text.split("+"))
+        target = cls(parts)
+        roles = [role for group, _ in parts for role in GROUPS[group]]
+        for role in roles:
+            if roles.count(role) > 1:
+                raise UserError(f"target '{text}' gives the group {role} more than one pattern")
+        return target
+
+    def __str__(self) -> str:
+        return "+".join(f"{p}({g})" for g, p in self.parts) or "dense"
+
+    @property
+    def label(self) -> str:
+        """Form for tables and figures, as the paper prints it: `1:8 (FF)+1:4 (QK)`."""
+        return "+".join(f"{p} ({g})" for g, p in self.parts) or "Dense"
+
+    @property
+    def slug(self) -> str:
+        """Form for paths: `1of8_FF+1of4_QK`."""
+        return "+".join(f"{p.n}of{p.m}_{g}" for g, p in self.parts) or "dense"
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether no layer is pruned."""
+        return not self.parts
+
+    def pattern_for(self, role: str) -> NMPattern | None:
+        """Return the pattern of a layer role, None where it stays dense."""
+        return next((p for g, p in self.parts if role in GROUPS[g]), None)
+
+
+def _parse_part(part: str, whole: str) -> tuple[str, NMPattern]:
+    match = re.fullmatch(r"\s*([\d:\s]+?)\s*(?:\(\s*(\w+)\s*\))?\s*", part)
+    if match is None:
+        raise UserError(f"target '{whole}' is not of the form 1:8(FF) or 1:8(FF)+1:4(QK)")
+    group = (match[2] or "FF").upper()
+    if group not in GROUPS:
+        raise UserError(
+            f"target '{whole}' names the layer group '{match[2]}': {nearest(group, GROUPS)}"
+        )
+    return group, NMPattern.parse(match[1])

@@ -1,0 +1,142 @@
+"""What a recipe is: a pure function of training progress, without tensors."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+from pgf.errors import UserError
+from pgf.patterns import NMPattern
+
+
+class GradientRule(StrEnum):
+    """How the gradient g at the effective weight becomes the gradient of the master weight."""
+
+    STRAIGHT_THROUGH = "straight_through"
+    """g as it is, also for pruned weights (the authors' PyTorch code)."""
+    CHAIN_RULE = "chain_rule"
+    """g (.) [mask + D (1 - mask)] (the authors' JAX code, and the paper's prose)."""
+
+
+class MaskSource(StrEnum):
+    """Where the mask comes from."""
+
+    MAGNITUDE = "magnitude"
+    """Largest master weights, taken anew at every step."""
+    FROZEN = "frozen"
+    """Largest master weights at the first step of the phase, then fixed."""
+    RANDOM = "random"
+    """Uniformly drawn once a run, then fixed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Phase:
+    """What holds during one optimiser step, for the layers of one pattern and width."""
+
+    name: str
+    """`dense`, `sparse` or `fine_tune`."""
+    pattern: NMPattern | None
+    """Pattern in force; None means dense."""
+    mask_decay: float = 0.0
+    """D in [0, 1]: what is left of pruned weights in the forward pass."""
+    gradient_rule: GradientRule = GradientRule.STRAIGHT_THROUGH
+    srste_lambda: float = 0.0
+    """SR-STE's lambda_W, added to the gradient as lambda (1 - mask) (.) W."""
+    mask_source: MaskSource = MaskSource.MAGNITUDE
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Where a step lies; all counts are optimiser steps."""
+
+    step: int
+    total: int
+    start: int
+    """First sparse step: the dense phase is over."""
+    end: int
+    """First fine-tuning step: the strict target holds from here on."""
+
+    @property
+    def elapsed(self) -> int:
+        """Steps since the dense phase ended: the paper's j."""
+        return self.step - self.start
+
+    @property
+    def progress(self) -> float:
+        """Share of the sparse phase that is over, in [0, 1)."""
+        return self.elapsed / max(1, self.end - self.start)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A training recipe: three phases, dense, sparse and fine-tune, as shares of training.
+
+    A subclass says what happens in between by overriding `sparse`; the base class keeps the
+    frame. The last step is always at the strict target (D = 0), whatever `fine_tune` is, so that
+    every recipe ends where it is evaluated.
+    """
+
+    label: ClassVar[str] = ""
+    """Name in tables, as the paper writes it."""
+    is_dense: ClassVar[bool] = False
+    published: ClassVar[dict[str, float]] = {"dense": 0.0, "fine_tune": 0.0}
+    """Settings of the authors' files and curves: no dense and no fine-tune phase."""
+    advised: ClassVar[dict[str, float]] = {"dense": 0.1, "fine_tune": 0.3}
+    """Settings of the paper's text: a dense start, sparsified at 70% of training, fine-tuned."""
+
+    dense: float = 0.0
+    """Share of training before the first mask."""
+    fine_tune: float = 0.0
+    """Share of training at the strict target in the end."""
+    gradient: GradientRule = GradientRule.STRAIGHT_THROUGH
+
+    def __post_init__(self) -> None:
+        for name in ("dense", "fine_tune"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise UserError(f"{name} is a share of training, in [0, 1]: {getattr(self, name)}")
+        if self.dense + self.fine_tune > 1.0:
+            raise UserError(
+                f"dense {self.dense} and fine_tune {self.fine_tune} are more than all of training"
+            )
+
+    @classmethod
+    def preset(cls, name: str, pattern: NMPattern | None) -> dict[str, float]:
+        """Return the settings of the preset `published` or `advised` for a target pattern."""
+        del pattern
+        return {"published": cls.published, "advised": cls.advised}[name]
+
+    def phase(
+        self, step: int, total_steps: int, *, pattern: NMPattern, width: int | None = None
+    ) -> Phase:
+        """Return what holds at `step` (counted from 0) of `total_steps`.
+
+        Args:
+            step: optimiser step, 0 <= step < total_steps.
+            total_steps: length of the whole training.
+            pattern: the target pattern of the layers asked about.
+            width: their input dimension, which bounds the groups they can hold; None for no bound.
+        """
+        clock = self.clock(step, total_steps)
+        if step < clock.start:
+            return Phase(name="dense", pattern=None)
+        if step >= clock.end:
+            return self.at_target(pattern)
+        return self.sparse(clock, pattern=pattern, width=width)
+
+    def clock(self, step: int, total_steps: int) -> Clock:
+        """Return the phase boundaries in steps, rounded to the nearest."""
+        end = total_steps - max(1, round(self.fine_tune * total_steps))
+        start = min(end, round(self.dense * total_steps))
+        return Clock(step=step, total=total_steps, start=start, end=end)
+
+    def at_target(self, pattern: NMPattern) -> Phase:
+        """Return the last phase: the strict target, D = 0."""
+        return Phase(name="fine_tune", pattern=pattern, gradient_rule=self.gradient)
+
+    def sparse(self, clock: Clock, *, pattern: NMPattern, width: int | None) -> Phase:
+        """Return what holds between the dense and the fine-tune phase."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what its sparse phase is")
+
+    def note(self, *, pattern: NMPattern, width: int) -> str | None:
+        """Return what the record should say about layers of this width, if anything."""
+        del pattern, width
+        return None

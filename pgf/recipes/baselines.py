@@ -1,0 +1,101 @@
+"""Dense training, the straight-through baselines, and two floors."""
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from pgf.errors import UserError
+from pgf.patterns import NMPattern
+from pgf.recipes.base import Clock, GradientRule, MaskSource, Phase, Recipe
+from pgf.recipes.registry import register
+
+
+@register("dense")
+@dataclass(frozen=True, kw_only=True)
+class Dense(Recipe):
+    """No pruning at all."""
+
+    label: ClassVar[str] = "Dense"
+    is_dense: ClassVar[bool] = True
+
+    def phase(
+        self, step: int, total_steps: int, *, pattern: NMPattern, width: int | None = None
+    ) -> Phase:
+        del step, total_steps, pattern, width
+        return Phase(name="dense", pattern=None)
+
+
+@register("ste")
+@dataclass(frozen=True, kw_only=True)
+class Ste(Recipe):
+    """Straight-through estimator: masked forward, unmasked gradient (arXiv 1308.3432)."""
+
+    label: ClassVar[str] = "STE"
+
+    def sparse(self, clock: Clock, *, pattern: NMPattern, width: int | None) -> Phase:
+        del clock, width
+        return replace(self.at_target(pattern), name="sparse")
+
+
+@register("sr_ste")
+@dataclass(frozen=True, kw_only=True)
+class SrSte(Ste):
+    """SR-STE: straight-through plus lambda_W (1 - mask) (.) W (arXiv 2102.04010, equation 9).
+
+    The term joins the gradient once an optimiser step, after unscaling and before clipping; under
+    Adam it is divided by the second moment's root like everything else. 2e-4 is the default of the
+    SR-STE authors' code and of this paper's.
+    """
+
+    label: ClassVar[str] = "SR-STE"
+
+    lambda_w: float = 2e-4
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.lambda_w < 0:
+            raise UserError(f"lambda_w must not be negative: {self.lambda_w}")
+
+    def at_target(self, pattern: NMPattern) -> Phase:
+        return replace(super().at_target(pattern), srste_lambda=self.lambda_w)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FixedMask(Recipe):
+    """A mask that never moves: pruned weights get no gradient."""
+
+    mask_source: ClassVar[MaskSource]
+
+    gradient: GradientRule = GradientRule.CHAIN_RULE
+
+    def at_target(self, pattern: NMPattern) -> Phase:
+        return replace(super().at_target(pattern), mask_source=self.mask_source)
+
+    def sparse(self, clock: Clock, *, pattern: NMPattern, width: int | None) -> Phase:
+        del clock, width
+        return replace(self.at_target(pattern), name="sparse")
+
+
+@register("random_mask")
+@dataclass(frozen=True, kw_only=True)
+class RandomMask(FixedMask):
+    """A uniformly random N:M mask, drawn once: what a recipe must beat to have chosen anything."""
+
+    label: ClassVar[str] = "Random mask"
+    mask_source: ClassVar[MaskSource] = MaskSource.RANDOM
+
+
+@register("one_shot")
+@dataclass(frozen=True, kw_only=True)
+class OneShot(FixedMask):
+    """Dense training, one magnitude pruning, then fine-tuning under that mask.
+
+    ASP (arXiv 2104.08378) repeats the whole schedule after pruning; here both parts share one
+    schedule, so that every recipe has the same number of steps.
+    """
+
+    label: ClassVar[str] = "One-shot"
+    mask_source: ClassVar[MaskSource] = MaskSource.FROZEN
+    published: ClassVar[dict[str, float]] = {"dense": 0.5, "fine_tune": 0.5}
+    advised: ClassVar[dict[str, float]] = {"dense": 0.5, "fine_tune": 0.5}
+
+    dense: float = 0.5

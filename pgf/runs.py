@@ -1,0 +1,111 @@
+"""One run: its identity, its settings, its fingerprint and where its files lie."""
+
+import hashlib
+import json
+import sys
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pgf.patterns import Target
+from pgf.recipes import Recipe, find_recipe
+from pgf.settings import RecipeSettings, StatisticsSettings, TaskSettings, TrainingSettings
+
+NUMERIC_MODULES = (
+    "patterns.py",
+    "recipes",
+    "masks.py",
+    "layers.py",
+    "sparsifier.py",
+    "seeds.py",
+    "data",
+    "tasks",
+    "optimization.py",
+    "evaluation.py",
+    "train.py",
+    "gradients.py",
+)
+"""The modules that change numbers: a change in one of them makes old runs out of date."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSpec:
+    """Everything that determines a run. Identity is task, recipe, target and seed."""
+
+    experiment: str
+    task: TaskSettings
+    recipe: RecipeSettings
+    target: str
+    references: tuple[str, ...]
+    """Targets that a dense run takes its mask statistics against; its own for a sparse run."""
+    seed: int
+    training: TrainingSettings
+    statistics: StatisticsSettings
+
+    @property
+    def slug(self) -> str:
+        """Path of the run below `runs/`; readable, never parsed."""
+        target = Target.parse(self.target).slug
+        return f"{self.task.name}/{self.recipe.name}/{target}/seed{self.seed}"
+
+    @property
+    def title(self) -> str:
+        """Name of the run for people."""
+        target = "" if self.target == "dense" else f" {Target.parse(self.target).label}"
+        return f"{self.task.name}: {self.recipe.label}{target}, seed {self.seed}"
+
+    def directory(self, results: Path) -> Path:
+        """Return the folder of the run's files."""
+        return results / self.experiment / "runs" / self.slug
+
+    def make_recipe(self) -> Recipe:
+        """Return the recipe with its settings."""
+        return find_recipe(self.recipe.kind)(**self.recipe.options)
+
+    def settings(self) -> dict[str, Any]:
+        """Return all that determines the numbers; labels and folder names do not."""
+        values = asdict(self)
+        del values["experiment"], values["recipe"]["label"]
+        return values
+
+    def fingerprint(self) -> str:
+        """Return a hash of the settings and of the code that changes numbers."""
+        recipe_source = source_hash(self.recipe.kind)
+        text = json.dumps([self.settings(), code_hash(), recipe_source], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def spec_from_dict(values: dict[str, Any]) -> RunSpec:
+    """Return the run whose `dataclasses.asdict` is `values`."""
+    training = dict(values["training"])
+    training["betas"] = tuple(training["betas"])
+    return RunSpec(
+        **{
+            **values,
+            "task": TaskSettings(**values["task"]),
+            "recipe": RecipeSettings(**values["recipe"]),
+            "references": tuple(values["references"]),
+            "training": TrainingSettings(**training),
+            "statistics": StatisticsSettings(**values["statistics"]),
+        }
+    )
+
+
+@cache
+def code_hash() -> str:
+    """Return a hash of the modules that change numbers."""
+    digest = hashlib.sha256()
+    for name in NUMERIC_MODULES:
+        path = Path(__file__).parent / name
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def source_hash(recipe_kind: str) -> str:
+    """Return a hash of the file that defines a recipe from outside the package."""
+    module = sys.modules[find_recipe(recipe_kind).__module__]
+    if module.__name__.startswith("pgf.") or module.__file__ is None:
+        return ""
+    return hashlib.sha256(Path(module.__file__).read_bytes()).hexdigest()[:16]
