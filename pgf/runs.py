@@ -24,7 +24,8 @@ NUMERIC_MODULES = (
     "optimization.py",
     "evaluation.py",
     "train.py",
-    "gradients.py",
+    "gradients",
+    "observers.py",
 )
 """The modules that change numbers: a change in one of them makes old runs out of date."""
 

@@ -53,6 +53,14 @@ class SparseLayer:
             self.fixed[source] = nm_mask(self.weight, phase.pattern)
         return self.fixed[source]
 
+    def restrict(self, gradient: Tensor) -> None:
+        """Scale a gradient at the effective weight in place, as the phase's rule says."""
+        if self.phase is None or self.mask is None:
+            return
+        if self.phase.gradient_rule is GradientRule.CHAIN_RULE:
+            scaled = torch.where(self.mask, gradient, self.phase.mask_decay * gradient)
+            gradient.copy_(scaled)
+
 
 class Sparsifier:
     """Applies a recipe to the layers a target names, and leaves the rest of a model alone.
@@ -143,8 +151,7 @@ class Sparsifier:
             if phase is None or mask is None or layer.master.grad is None:
                 continue
             gradient = layer.block.view(layer.master.grad)
-            if phase.gradient_rule is GradientRule.CHAIN_RULE:
-                gradient.copy_(torch.where(mask, gradient, phase.mask_decay * gradient))
+            layer.restrict(gradient)
             if phase.srste_lambda:
                 pruned = layer.weight.masked_fill(mask, 0.0)
                 gradient.add_(pruned, alpha=phase.srste_lambda)

@@ -1,0 +1,55 @@
+"""The state of an unfinished run, beside its record until that is written."""
+
+import logging
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pgf.records import set_aside
+
+CHECKPOINT = "checkpoint.pt"
+log = logging.getLogger(__name__)
+
+
+def save(path: Path, state: dict[str, Any]) -> None:
+    """Write a checkpoint whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        torch.save(state, temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load(path: Path, *, fingerprint: str) -> dict[str, Any] | None:
+    """Return the checkpoint of a run, or None where there is none that fits.
+
+    One that is cut short, or belongs to other settings or code, is set aside and named in the log.
+    """
+    if not path.exists():
+        return None
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, ValueError) as error:
+        log.warning("%s cannot be read (%s); kept as %s", path, error, set_aside(path).name)
+        return None
+    if not isinstance(state, dict) or state.get("fingerprint") != fingerprint:
+        log.warning("%s is of other settings or code; kept as %s", path, set_aside(path).name)
+        return None
+    return state
+
+
+def random_state() -> dict[str, Any]:
+    """Return the state of torch's global generators."""
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    return {"cpu": torch.get_rng_state(), "cuda": cuda}
+
+
+def restore_random_state(state: dict[str, Any]) -> None:
+    """Restore what `random_state` returned."""
+    torch.set_rng_state(state["cpu"])
+    if state["cuda"]:
+        torch.cuda.set_rng_state_all(state["cuda"])

@@ -1,0 +1,1 @@
+"""Data sets as reproducible streams of batches."""

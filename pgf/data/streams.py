@@ -1,0 +1,136 @@
+"""Batches as a pure function of seed and step, so that a run can resume anywhere."""
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pgf.errors import UserError
+from pgf.seeds import seed_for
+
+Batch = tuple[Tensor, Tensor]
+"""Inputs and labels; the first axis runs over samples."""
+
+
+@contextmanager
+def isolated_rng(seed: int) -> Iterator[None]:
+    """Seed all global CPU generators inside, and leave none of it behind."""
+    kept = (random.getstate(), np.random.get_state(), torch.get_rng_state())
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.random.default_generator.manual_seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(kept[0])
+        np.random.set_state(kept[1])
+        torch.set_rng_state(kept[2])
+
+
+def index_batches(
+    n: int, *, batch_size: int, seed: int, first_step: int = 0
+) -> Iterator[tuple[int, Tensor]]:
+    """Yield (epoch, sample indices) for ever, one optimiser batch each, from `first_step` on.
+
+    Every epoch is a permutation of its own; what is left over at its end is dropped.
+
+    Raises:
+        UserError: a batch holds more samples than there are.
+    """
+    per_epoch = n // batch_size
+    if per_epoch == 0:
+        raise UserError(f"batch_size {batch_size} is more than the {n} training samples")
+    epoch, position = divmod(first_step, per_epoch)
+    while True:
+        generator = torch.Generator().manual_seed(seed_for(seed, "order", epoch))
+        order = torch.randperm(n, generator=generator)
+        for i in range(position, per_epoch):
+            yield epoch, order[i * batch_size : (i + 1) * batch_size]
+        epoch, position = epoch + 1, 0
+
+
+@dataclass(frozen=True)
+class TensorData:
+    """A data set that fits in memory, without augmentation."""
+
+    inputs: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def stream(self, *, batch_size: int, seed: int, first_step: int = 0) -> Iterator[Batch]:
+        """Yield training batches for ever."""
+        batches = index_batches(
+            len(self), batch_size=batch_size, seed=seed, first_step=first_step
+        )
+        for _, indices in batches:
+            yield self.inputs[indices], self.labels[indices]
+
+    def in_order(self, batch_size: int) -> Iterator[Batch]:
+        """Yield every sample once."""
+        yield from zip(self.inputs.split(batch_size), self.labels.split(batch_size), strict=True)
+
+
+@dataclass(frozen=True)
+class MappedData:
+    """A data set read sample by sample, augmented by a seed of its own per epoch and sample."""
+
+    read: Callable[[int], tuple[Any, int]]
+    """Index -> (image, label)."""
+    size: int
+    training_transform: Callable[[Any], Tensor]
+    evaluation_transform: Callable[[Any], Tensor]
+    workers: int = 0
+
+    def __len__(self) -> int:
+        return self.size
+
+    def stream(self, *, batch_size: int, seed: int, first_step: int = 0) -> Iterator[Batch]:
+        """Yield training batches for ever."""
+        batches = index_batches(
+            len(self), batch_size=batch_size, seed=seed, first_step=first_step
+        )
+        keys = ([(seed, epoch, int(i)) for i in indices] for epoch, indices in batches)
+        yield from self._loader(keys)
+
+    def in_order(self, batch_size: int) -> Iterator[Batch]:
+        """Yield every sample once."""
+        starts = range(0, len(self), batch_size)
+        keys = ([(None, 0, i) for i in range(s, min(s + batch_size, len(self)))] for s in starts)
+        yield from self._loader(keys)
+
+    def __getitem__(self, key: tuple[int | None, int, int]) -> tuple[Tensor, int]:
+        seed, epoch, index = key
+        image, label = self.read(index)
+        if seed is None:
+            return self.evaluation_transform(image), label
+        with isolated_rng(seed_for(seed, "augmentation", epoch, index)):
+            return self.training_transform(image), label
+
+    def _loader(self, keys: Iterator[list[tuple[int | None, int, int]]]) -> Iterator[Batch]:
+        # A generator of its own: a loader otherwise draws its workers' seed from the global one.
+        yield from torch.utils.data.DataLoader(
+            self,  # type: ignore[arg-type]  # a map-style data set by protocol
+            batch_sampler=keys,  # type: ignore[arg-type]  # any iterable of key lists
+            num_workers=self.workers,
+            generator=torch.Generator().manual_seed(0),
+        )
+
+
+TrainingData = TensorData | MappedData
+
+
+@dataclass(frozen=True)
+class Splits:
+    """What a task trains and is evaluated on."""
+
+    train: TrainingData
+    test: TrainingData
+    fingerprint: str
+    """Hash of the data's content, or of what identifies it."""

@@ -1,0 +1,129 @@
+"""Gradient-noise statistics, as an observer of training.
+
+Everything is taken on the gradient g that reaches the optimiser: at the master weights, after the
+recipe's gradient rule and after clipping (`clip_coefficient` in the curves undoes that), of one
+optimiser batch. `layer` is a sparse layer, or `overall` for all their entries together. Statistics
+that need a mask take the strict target's, whatever pattern is in force, so that recipes and phases
+compare; a dense run takes them against every target of its experiment.
+
+The paper's Figure 3(b) calls "gradient variance" the spread over the entries of one clipped
+mini-batch gradient of one layer, smoothed over time, and by its magnitude plots the standard
+deviation; its Figure 3(a) shows ||v|| of AdamW, for which no code was published.
+"""
+
+import math
+from collections.abc import Callable
+
+Sums = dict[str, float]
+"""Sums over the entries of one or more layers; missing where something is not defined."""
+
+STATISTICS: dict[str, Callable[[Sums], float]] = {}
+MASK_STATISTICS: dict[str, Callable[[Sums], float]] = {}
+
+
+def statistic(function: Callable[[Sums], float]) -> Callable[[Sums], float]:
+    """Register a statistic of gradients and optimiser state."""
+    STATISTICS[function.__name__] = function
+    return function
+
+
+def mask_statistic(function: Callable[[Sums], float]) -> Callable[[Sums], float]:
+    """Register a statistic that needs a mask."""
+    MASK_STATISTICS[function.__name__] = function
+    return function
+
+
+@statistic
+def gradient_norm(s: Sums) -> float:
+    """||g||_2."""
+    return math.sqrt(s["gg"])
+
+
+@statistic
+def gradient_variance(s: Sums) -> float:
+    """Variance over the entries of g, mean(g^2) - mean(g)^2: the paper's Figure 3(b)."""
+    return s["gg"] / s["n"] - (s["g"] / s["n"]) ** 2
+
+
+@statistic
+def gradient_cosine(s: Sums) -> float:
+    """Cosine of the angle between the gradients of two successive steps."""
+    return s["gp"] / math.sqrt(s["gg"] * s["pp"])
+
+
+@statistic
+def second_moment_norm(s: Sums) -> float:
+    """||v||_2 of AdamW's second moment before the step: the paper's Figure 3(a)."""
+    return math.sqrt(s["vv"])
+
+
+@statistic
+def second_moment_variance(s: Sums) -> float:
+    """Variance over the entries of AdamW's second moment before the step."""
+    return s["vv"] / s["n"] - (s["v"] / s["n"]) ** 2
+
+
+@statistic
+def noise_variance(s: Sums) -> float:
+    """Trace of the covariance of the optimiser batch's gradient.
+
+    From two halves of h samples each, gradients a and b: ||a - b||^2 / 2 estimates it for h
+    samples without bias, h / batch_size of that for the batch. The paper has no such number.
+    """
+    return s["half_difference"] / 2.0 * s["h_over_batch"]
+
+
+@statistic
+def noise_signal(s: Sums) -> float:
+    """Squared norm of the expected gradient, a . b of two half batches; unbiased, may be negative."""
+    return s["half_product"]
+
+
+@mask_statistic
+def gradient_norm_kept(s: Sums) -> float:
+    """||mask (.) g||_2."""
+    return math.sqrt(s["gg_kept"])
+
+
+@mask_statistic
+def gradient_norm_pruned(s: Sums) -> float:
+    """||(1 - mask) (.) g||_2: the noise of the paper's argument."""
+    return math.sqrt(max(0.0, s["gg"] - s["gg_kept"]))
+
+
+@mask_statistic
+def flip_rate(s: Sums) -> float:
+    """Share of mask entries that changed since the step before; a swap counts twice."""
+    return s["flips"] / s["n"]
+
+
+@mask_statistic
+def cumulative_sad(s: Sums) -> float:
+    """Sum over the samples so far of the share of mask entries changed since the sample before.
+
+    The paper's notebooks take the sum of absolute mask differences 50 steps apart.
+    """
+    return s["sad"] / s["n"]
+
+
+@mask_statistic
+def kept_mass(s: Sums) -> float:
+    """sum |mask (.) W| / sum |W|."""
+    return s["kept_mass"] / s["mass"]
+
+
+def total(sums: dict[str, Sums]) -> Sums:
+    """Add up the layers; `h_over_batch` is no sum but the same for all."""
+    keys = set.intersection(*(set(s) for s in sums.values())) if sums else set()
+    sums_of_all = {key: math.fsum(s[key] for s in sums.values()) for key in sorted(keys)}
+    if "h_over_batch" in keys:
+        sums_of_all["h_over_batch"] = next(iter(sums.values()))["h_over_batch"]
+    return sums_of_all
+
+
+def value_or_none(function: Callable[[Sums], float], sums: Sums) -> float | None:
+    try:
+        value = function(sums)
+    except (KeyError, ZeroDivisionError):
+        return None
+    return value if math.isfinite(value) else None

@@ -1,0 +1,84 @@
+"""Numbers and remarks as tables print them."""
+
+import math
+
+import numpy as np
+
+from pgf.settings import AnalysisSettings
+from pgf.statistics import Interval
+from pgf.tables.context import Context
+
+SMALL_SCALE = "small-scale, not a confirmation of the paper"
+
+
+def decimals_for(intervals: list[Interval]) -> int:
+    """Return the decimals that show one digit of the usual half-width; at least one."""
+    halves = [i.half_width for i in intervals if i.half_width > 0]
+    if halves:
+        return min(max(1, -math.floor(math.log10(float(np.median(halves))))), 4)
+    sizes = [abs(i.estimate) for i in intervals if math.isfinite(i.estimate)]
+    return 1 if not sizes or max(sizes) > 1.5 else 3
+
+
+def with_half_width(interval: Interval, decimals: int) -> str:
+    """Return `95.3 ± 0.4`; the mean alone where one run gives no interval."""
+    text = f"{interval.estimate:.{decimals}f}"
+    if math.isnan(interval.low):
+        return text
+    return f"{text} ± {interval.half_width:.{decimals}f}"
+
+
+def with_limits(interval: Interval, decimals: int) -> str:
+    """Return a difference with its interval: `+0.42 [-0.10, +0.94]`."""
+    text = f"{interval.estimate:+.{decimals}f}"
+    if math.isnan(interval.low):
+        return text
+    return f"{text} [{interval.low:+.{decimals}f}, {interval.high:+.{decimals}f}]"
+
+
+def scientific(value: float) -> str:
+    """Return two significant digits without a padded exponent: `4.2e-5`."""
+    if not math.isfinite(value):
+        return "-"
+    if value == 0 or 0.01 <= abs(value) < 100:
+        return f"{value:#.2g}".rstrip(".")
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return f"{mantissa}e{int(exponent)}"
+
+
+def p_text(p: float) -> str:
+    """Return a p value with two significant digits."""
+    return "-" if math.isnan(p) else f"{p:.2g}"
+
+
+def percent(analysis: AnalysisSettings) -> str:
+    """Return the level of the intervals: `95%`."""
+    return f"{100 * analysis.confidence:g}%"
+
+
+def seeds_text(counts: list[int]) -> str:
+    """Return `n = 8 seeds` where it is so everywhere, else say where it stands."""
+    if len(set(counts)) == 1:
+        return f"n = {counts[0]} seed{'s' if counts[0] != 1 else ''} in every cell"
+    return "n seeds as each cell states"
+
+
+def common_notes(context: Context, task: str) -> tuple[str, ...]:
+    """Return what a reader must know of a task's runs: diverged ones, and mixtures."""
+    runs = context.task_runs(task)
+    notes = []
+    if diverged := int((runs["status"] != "complete").sum()):
+        notes.append(
+            f"†k: k runs of the cell diverged ({diverged} in all) and are not in the numbers."
+        )
+    if "mixed" in runs and (mixed := int(runs["mixed"].astype(bool).sum())):
+        notes.append(
+            f"Mixture: {mixed} of {len(runs)} runs were made with other settings, code or torch "
+            "than the rest."
+        )
+    return tuple(notes)
+
+
+def scale_text(context: Context, task: str) -> str:
+    """Return the remark that a task is not the paper's; empty where it is."""
+    return "" if context.has_same_setup(task) else f" This task is {SMALL_SCALE}."

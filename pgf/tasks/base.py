@@ -1,0 +1,76 @@
+"""What a task is: a model, data, a loss and a metric; it knows nothing of sparsity."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, TypeVar
+
+from torch import Tensor, nn
+
+from pgf.data.streams import Batch, Splits
+from pgf.errors import UserError, nearest
+from pgf.settings import TrainingSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task(ABC):
+    """A task; its dataclass fields are the options a config may give."""
+
+    metric: ClassVar[str]
+    """Name of the metric in records and tables."""
+    higher_is_better: ClassVar[bool] = True
+
+    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Layer groups by regular expressions on module names, in place of the built-in rules."""
+
+    @abstractmethod
+    def model(self) -> nn.Module:
+        """Return a fresh model, initialised from the global generator."""
+
+    @abstractmethod
+    def load(self) -> Splits:
+        """Return the data.
+
+        Raises:
+            UserError: it is not there, or not what the options say.
+        """
+
+    @abstractmethod
+    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Return the mean training loss of a batch, a scalar."""
+
+    @abstractmethod
+    def evaluate(self, model: nn.Module, splits: Splits) -> dict[str, float]:
+        """Return the metric under its name, and `evaluation_loss`."""
+
+    def prepare(self, batch: Batch, settings: TrainingSettings, *, seed: int, step: int) -> Batch:
+        """Return the batch as the loss wants it; mixing of samples goes here."""
+        del settings, seed, step
+        return batch
+
+
+TASKS: dict[str, type[Task]] = {}
+T = TypeVar("T", bound=Task)
+
+
+def register(name: str) -> Callable[[type[T]], type[T]]:
+    """Class decorator that adds a task to the registry under `name`."""
+
+    def add(cls: type[T]) -> type[T]:
+        if name in TASKS:
+            raise ValueError(f"task '{name}' is registered twice")
+        TASKS[name] = cls
+        return cls
+
+    return add
+
+
+def find_task(name: str) -> type[Task]:
+    """Return the task class of a name.
+
+    Raises:
+        UserError: nothing of that name.
+    """
+    if name not in TASKS:
+        raise UserError(f"unknown task '{name}': {nearest(name, TASKS)}")
+    return TASKS[name]

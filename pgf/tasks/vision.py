@@ -1,0 +1,65 @@
+"""Image classification: loss, mixing and accuracy, with timm's own parts."""
+
+from abc import ABC
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from timm.data import Mixup
+from torch import Tensor, nn
+
+from pgf.data.streams import Batch, Splits, isolated_rng
+from pgf.seeds import seed_for
+from pgf.settings import TrainingSettings
+from pgf.tasks.base import Task
+
+EVALUATION_BATCH = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageClassification(Task, ABC):
+    """Top-1 accuracy in percent; inputs are (batch, channels, height, width)."""
+
+    metric: ClassVar[str] = "accuracy"
+
+    n_classes: ClassVar[int | None] = None
+
+    def class_count(self) -> int:
+        """Return the number of classes."""
+        if self.n_classes is None:
+            raise ValueError(f"{type(self).__name__} does not say how many classes it has")
+        return self.n_classes
+
+    def prepare(self, batch: Batch, settings: TrainingSettings, *, seed: int, step: int) -> Batch:
+        """Mix samples and smooth labels by timm's Mixup, where the settings ask for either."""
+        if not (settings.mixup or settings.cutmix or settings.label_smoothing):
+            return batch
+        mix = Mixup(
+            mixup_alpha=settings.mixup,
+            cutmix_alpha=settings.cutmix,
+            label_smoothing=settings.label_smoothing,
+            num_classes=self.class_count(),
+            prob=1.0 if settings.mixup or settings.cutmix else 0.0,
+        )
+        inputs, labels = batch
+        with isolated_rng(seed_for(seed, "mixup", step)):
+            mixed, soft = mix(inputs.clone(), labels)
+        return mixed, soft
+
+    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Return the cross-entropy against labels, or against rows of class probabilities."""
+        inputs, labels = batch
+        return F.cross_entropy(model(inputs), labels)
+
+    @torch.no_grad()
+    def evaluate(self, model: nn.Module, splits: Splits) -> dict[str, float]:
+        device = next(model.parameters()).device
+        correct, loss, count = 0, 0.0, 0
+        for inputs, labels in splits.test.in_order(EVALUATION_BATCH):
+            labels = labels.to(device)
+            logits = model(inputs.to(device)).float()
+            correct += int((logits.argmax(dim=1) == labels).sum())
+            loss += float(F.cross_entropy(logits, labels, reduction="sum"))
+            count += len(labels)
+        return {self.metric: 100.0 * correct / count, "evaluation_loss": loss / count}
