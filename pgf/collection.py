@@ -7,7 +7,8 @@ need nothing else, so a clone that holds these two rebuilds them without the run
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,13 +75,18 @@ def collect(
 
 def write(collected: Collected, folder: Path) -> None:
     """Write `runs.csv` (raw floats) and `curves.parquet`; the same data gives the same bytes."""
-    write_atomically(
-        folder / RUNS_FILE, collected.runs.to_csv(index=False, lineterminator="\n")
-    )
-    path = folder / CURVES_FILE
+    write_atomically(folder / RUNS_FILE, collected.runs.to_csv(index=False, lineterminator="\n"))
+    with replacing(folder / CURVES_FILE) as temporary:
+        _sorted(collected.curves).to_parquet(temporary, index=False, compression="zstd")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a path beside `path` to write to; renamed over it when all went well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        _sorted(collected.curves).to_parquet(temporary, index=False, compression="zstd")
+        yield temporary
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

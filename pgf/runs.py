@@ -3,6 +3,7 @@
 import hashlib
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -51,10 +52,15 @@ class RunSpec:
         return f"{self.task.name}/{self.recipe.name}/{target}/seed{self.seed}"
 
     @property
-    def title(self) -> str:
-        """Name of the run for people."""
+    def short_title(self) -> str:
+        """Recipe and target, for people."""
         target = "" if self.target == "dense" else f" {Target.parse(self.target).label}"
-        return f"{self.task.name}: {self.recipe.label}{target}, seed {self.seed}"
+        return f"{self.recipe.label}{target}"
+
+    @property
+    def title(self) -> str:
+        """Name of the run, for people."""
+        return f"{self.task.name}, {self.short_title}, seed {self.seed}"
 
     def directory(self, results: Path) -> Path:
         """Return the folder of the run's files."""
@@ -110,3 +116,9 @@ def source_hash(recipe_kind: str) -> str:
     if module.__name__.startswith("pgf.") or module.__file__ is None:
         return ""
     return hashlib.sha256(Path(module.__file__).read_bytes()).hexdigest()[:16]
+
+
+def job_fingerprint(specs: Sequence[RunSpec]) -> str:
+    """Return a hash of the fingerprints of a job's runs."""
+    text = ",".join(spec.fingerprint() for spec in specs)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -212,6 +212,15 @@ class Sparsifier:
         for layer in self.layers:
             layer.fixed = dict(state["fixed"][layer.name])
 
+    def zeros(self) -> dict[str, tuple[int, int]]:
+        """Return (zeros, entries) of each layer's weights at the strict target, as counted."""
+        counts = {}
+        with self.strict():
+            for layer in self.layers:
+                block = layer.block.view(layer.block.module.get_parameter("weight").detach())
+                counts[layer.name] = (int((block == 0).sum()), block.numel())
+        return counts
+
     def notes(self) -> dict[str, str]:
         """Return what the recipe has to say about single layers."""
         said = {

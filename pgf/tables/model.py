@@ -29,6 +29,8 @@ class Block:
     header: tuple[str, ...]
     rows: tuple[Row, ...]
     title: str = ""
+    lead: str = ""
+    """A sentence between title and rows."""
     text_columns: tuple[int, ...] = (0,)
     """Columns set to the left; numbers stand to the right."""
 

@@ -22,6 +22,7 @@ def to_markdown(table: Table) -> str:
         parts += [f"## {section.heading}", section.caption]
         for block in section.blocks:
             parts += [f"**{block.title}**"] if block.title else []
+            parts += [block.lead] if block.lead else []
             parts.append(_markdown_block(block))
         if section.notes:
             parts.append("\n".join(f"- {note}" for note in section.notes))
@@ -29,7 +30,7 @@ def to_markdown(table: Table) -> str:
 
 
 def to_latex(table: Table) -> str:
-    """Return the table as LaTeX: one `table` environment a section; needs booktabs."""
+    """Return the table as LaTeX: one `table` environment a block; needs booktabs."""
     head = f"% {table.title}. Needs \\usepackage{{booktabs}}.\n"
     return head + "\n".join(_latex_section(table, section) for section in table.sections)
 
@@ -82,34 +83,40 @@ def _latex_cell(cell: Cell) -> str:
 
 
 def _latex_section(table: Table, section: Section) -> str:
-    caption = escape_latex(f"{table.title}: {section.heading}. {section.caption}")
-    notes = [rf"\\[2pt]\parbox{{\linewidth}}{{{escape_latex(n)}}}" for n in section.notes]
-    return "\n".join(
-        [
+    last = len(section.blocks) - 1
+    parts = []
+    for i, block in enumerate(section.blocks):
+        caption = section.caption if i == 0 else "As above."
+        parts += [
             r"\begin{table}",
             r"\centering\footnotesize",
-            rf"\caption{{{caption}}}",
-            rf"\label{{tab:{table.name}:{section.heading.replace(' ', '-')}}}",
-            *("\n\\medskip\n".join(_latex_block(b) for b in section.blocks).split("\n")),
-            *notes,
+            rf"\caption{{{escape_latex(_latex_caption(table, section, block, caption))}}}",
+            rf"\label{{tab:{table.name}:{section.heading}:{i + 1}}}",
+            *_latex_block(block),
+            *(_latex_note(note) for note in section.notes if i == last),
             r"\end{table}",
             "",
         ]
-    )
+    return "\n".join(parts)
 
 
-def _latex_block(block: Block) -> str:
+def _latex_caption(table: Table, section: Section, block: Block, caption: str) -> str:
+    names = [table.title, section.heading, *([block.title] if block.title else [])]
+    return " ".join([f"{'; '.join(names)}.", *([block.lead] if block.lead else []), caption])
+
+
+def _latex_note(note: str) -> str:
+    return rf"\par\smallskip\parbox{{\linewidth}}{{{escape_latex(note)}}}"
+
+
+def _latex_block(block: Block) -> list[str]:
     columns = "".join("l" if i in block.text_columns else "r" for i in range(len(block.header)))
-    title = [rf"\textbf{{{escape_latex(block.title)}}}\par\smallskip"] if block.title else []
-    return "\n".join(
-        [
-            *title,
-            rf"\begin{{tabular}}{{{columns}}}",
-            r"\toprule",
-            " & ".join(escape_latex(text) for text in block.header) + r" \\",
-            r"\midrule",
-            *(" & ".join(map(_latex_cell, row)) + r" \\" for row in block.rows),
-            r"\bottomrule",
-            r"\end{tabular}\par",
-        ]
-    )
+    return [
+        rf"\begin{{tabular}}{{{columns}}}",
+        r"\toprule",
+        " & ".join(escape_latex(text) for text in block.header) + r" \\",
+        r"\midrule",
+        *(" & ".join(map(_latex_cell, row)) + r" \\" for row in block.rows),
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]

@@ -1,17 +1,18 @@
 """Numbers and remarks as tables print them."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from pgf.settings import AnalysisSettings
 from pgf.statistics import Interval
-from pgf.tables.context import Context
+from pgf.tables.context import COMPLETE, Context
 
 SMALL_SCALE = "small-scale, not a confirmation of the paper"
 
 
-def decimals_for(intervals: list[Interval]) -> int:
+def decimals_for(intervals: Sequence[Interval]) -> int:
     """Return the decimals that show one digit of the usual half-width; at least one."""
     halves = [i.half_width for i in intervals if i.half_width > 0]
     if halves:
@@ -22,7 +23,7 @@ def decimals_for(intervals: list[Interval]) -> int:
 
 def with_half_width(interval: Interval, decimals: int) -> str:
     """Return `95.3 ± 0.4`; the mean alone where one run gives no interval."""
-    text = f"{interval.estimate:.{decimals}f}"
+    text = f"{interval.estimate:z.{decimals}f}"
     if math.isnan(interval.low):
         return text
     return f"{text} ± {interval.half_width:.{decimals}f}"
@@ -30,10 +31,10 @@ def with_half_width(interval: Interval, decimals: int) -> str:
 
 def with_limits(interval: Interval, decimals: int) -> str:
     """Return a difference with its interval: `+0.42 [-0.10, +0.94]`."""
-    text = f"{interval.estimate:+.{decimals}f}"
+    text = f"{interval.estimate:+z.{decimals}f}"
     if math.isnan(interval.low):
         return text
-    return f"{text} [{interval.low:+.{decimals}f}, {interval.high:+.{decimals}f}]"
+    return f"{text} [{interval.low:+z.{decimals}f}, {interval.high:+z.{decimals}f}]"
 
 
 def scientific(value: float) -> str:
@@ -56,18 +57,24 @@ def percent(analysis: AnalysisSettings) -> str:
     return f"{100 * analysis.confidence:g}%"
 
 
-def seeds_text(counts: list[int]) -> str:
-    """Return `n = 8 seeds` where it is so everywhere, else say where it stands."""
-    if len(set(counts)) == 1:
-        return f"n = {counts[0]} seed{'s' if counts[0] != 1 else ''} in every cell"
-    return "n seeds as each cell states"
+def usual_count(counts: Sequence[int]) -> int:
+    """Return the number of seeds of most cells, the larger of two as frequent ones; 0 for none."""
+    return max(counts, key=lambda n: (counts.count(n), n), default=0)
+
+
+def seeds_text(counts: Sequence[int], elsewhere: str) -> str:
+    """Return `n = 8 seeds in every cell`, else where the exceptions stand."""
+    usual = usual_count(counts)
+    text = f"n = {usual} seed{'s' if usual != 1 else ''}"
+    return f"{text} in every cell" if len(set(counts)) <= 1 else f"{text} unless {elsewhere}"
 
 
 def common_notes(context: Context, task: str) -> tuple[str, ...]:
     """Return what a reader must know of a task's runs: diverged ones, and mixtures."""
     runs = context.task_runs(task)
     notes = []
-    if diverged := int((runs["status"] != "complete").sum()):
+    failed = (runs["status"] != COMPLETE) | runs["final"].isna()
+    if diverged := int(failed.sum()):
         notes.append(
             f"†k: k runs of the cell diverged ({diverged} in all) and are not in the numbers."
         )

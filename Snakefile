@@ -1,0 +1,22 @@
+# One experiment: configs/<name>.yaml -> results/<name>/. See README.md.
+#
+#   snakemake --workflow-profile workflow/profiles/default --config experiment=laptop -c2
+#
+# No rule trains by itself: the expensive one calls `python -m pgf train`, whose finished runs
+# outlive a killed Snakemake because their records are no declared outputs.
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    localrule: True
+    input:
+        tables=table_paths(),
+        figures=figure_paths(),
+    default_target: True

@@ -1,0 +1,186 @@
+"""The commands. Each imports what it needs when it is called: tables need no torch."""
+
+import argparse
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pgf.errors import UserError, nearest
+from pgf.runs import RunSpec, spec_from_dict
+
+RESULTS = Path("results")
+Options = argparse.Namespace
+COMMANDS: dict[str, Callable[[Options], int | None]] = {}
+
+
+def command(function: Callable[[Options], int | None]) -> Callable[[Options], int | None]:
+    """Register a command under its function's name."""
+    COMMANDS[function.__name__] = function
+    return function
+
+
+def add_options(name: str, action: argparse.ArgumentParser) -> None:
+    """Add a command's own options."""
+    if name == "reproduce":
+        action.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N")
+        action.add_argument("--profile", default="default", metavar="NAME")
+    if name == "plan":
+        action.add_argument("--json", type=Path, metavar="FILE", help="write the runs to a file")
+        action.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N")
+    if name == "train":
+        for axis in ("job", "task", "recipe", "target"):
+            action.add_argument(f"--{axis}", help=f"only the runs of this {axis}")
+        action.add_argument("--seed", type=int, help="only the runs of this seed")
+        action.add_argument("--manifest", type=Path, help="file to write when all is done")
+        action.add_argument("--log", type=Path, help="file to write the log to")
+    if name == "collect":
+        action.add_argument("--partial", action="store_true", help="let runs be missing")
+        action.add_argument("--allow-mixed", action="store_true", help="let code versions differ")
+
+
+@command
+def reproduce(options: Options) -> int:
+    """Train what is missing, then write and print tables, figures and the report."""
+    from pgf import reproduce as work
+    from pgf.config import experiment_path, load_experiment
+
+    if options.jobs < 1:
+        raise UserError(f"--jobs must be at least 1: {options.jobs}")
+    if not (work.PROFILES / options.profile).is_dir():
+        known = [p.name for p in work.PROFILES.iterdir()]
+        raise UserError(f"no profile '{options.profile}': {nearest(options.profile, known)}")
+    config, experiment = experiment_path(options.experiment), load_experiment(options.experiment)
+    with work.only_one(experiment, RESULTS):
+        pending = work.set_broken_aside(experiment, RESULTS)
+        if pending:
+            total = len(experiment.runs())
+            print(f"{experiment.name}: {len(pending)} of {total} runs to train", file=sys.stderr)
+            _check(experiment.runs())
+        code = work.run_snakemake(
+            experiment, config, RESULTS, jobs=options.jobs, profile=options.profile
+        )
+        if code == 0:
+            work.finish(experiment, config, RESULTS, profile=options.profile)
+    return code
+
+
+def _check(specs: Sequence[RunSpec]) -> None:
+    from pgf.preflight import check_runs
+
+    check_runs(specs)
+
+
+@command
+def check(options: Options) -> None:
+    """Check an experiment: its config, models, data and targets, without training."""
+    from pgf.config import load_experiment
+
+    specs = load_experiment(options.experiment).runs()
+    _check(specs)
+    print(f"{options.experiment}: {len(specs)} runs, nothing wrong")
+
+
+@command
+def plan(options: Options) -> None:
+    """Show the runs, the size of the DAG and the estimated cost, without training."""
+    from pgf.config import load_experiment
+    from pgf.plan import as_json, describe
+
+    experiment = load_experiment(options.experiment)
+    if options.json:
+        options.json.write_text(as_json(experiment), encoding="utf-8")
+        return
+    _check(experiment.runs())
+    print(describe(experiment, RESULTS, jobs=options.jobs))
+
+
+@command
+def train(options: Options) -> None:
+    """Train the runs of a job, or those that the options choose; complete runs are skipped.
+
+    EXPERIMENT may be a .json file that `plan --json` wrote.
+    """
+    from pgf.jobs import run_job, write_manifest
+    from pgf.progress import Reporter
+
+    every, chosen = _choose_runs(options)
+    if options.log:
+        options.log.parent.mkdir(parents=True, exist_ok=True)
+        handler = logging.FileHandler(options.log, encoding="utf-8")
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        logging.getLogger("pgf").addHandler(handler)
+    reporter = Reporter(every, RESULTS)
+    lines = run_job(chosen, RESULTS, announce=reporter.finished, progress=reporter.step)
+    if options.manifest:
+        write_manifest(options.manifest, options.job, lines)
+
+
+def _choose_runs(options: Options) -> tuple[list[RunSpec], list[RunSpec]]:
+    """Return all runs of the experiment, and those chosen."""
+    if options.experiment.endswith(".json"):
+        values = json.loads(Path(options.experiment).read_text(encoding="utf-8"))
+        every = [spec_from_dict(value) for value in values]
+        chosen = every
+    else:
+        from pgf.config import load_experiment
+
+        experiment = load_experiment(options.experiment)
+        every = chosen = experiment.runs()
+        if options.job is not None:
+            jobs = experiment.jobs()
+            if options.job not in jobs:
+                raise UserError(f"no job '{options.job}': {nearest(options.job, jobs)}")
+            chosen = jobs[options.job]
+    axes: dict[str, Callable[[RunSpec], str | int]] = {
+        "task": lambda spec: spec.task.name,
+        "recipe": lambda spec: spec.recipe.name,
+        "target": lambda spec: spec.target,
+        "seed": lambda spec: spec.seed,
+    }
+    for axis, value_of in axes.items():
+        wanted = getattr(options, axis)
+        if wanted is None:
+            continue
+        known = {value_of(spec) for spec in chosen}
+        if wanted not in known:
+            raise UserError(f"no run with {axis} '{wanted}': {nearest(str(wanted), map(str, known))}")
+        chosen = [spec for spec in chosen if value_of(spec) == wanted]
+    return every, chosen
+
+
+@command
+def collect(options: Options) -> None:
+    """Gather the records into runs.csv and curves.parquet; a missing run is an error."""
+    from pgf import collection
+    from pgf.config import load_experiment
+
+    experiment = load_experiment(options.experiment)
+    collected = collection.collect(
+        experiment.runs(), RESULTS, partial=options.partial, allow_mixed=options.allow_mixed
+    )
+    collection.write(collected, RESULTS / experiment.name)
+
+
+@command
+def tables(options: Options) -> None:
+    """Write the tables from runs.csv and curves.parquet alone, in seconds."""
+    from pgf.config import load_experiment
+    from pgf.results import context_of
+    from pgf.tables import write_tables
+
+    experiment = load_experiment(options.experiment)
+    write_tables(context_of(experiment, RESULTS), RESULTS / experiment.name / "tables")
+
+
+@command
+def figures(options: Options) -> None:
+    """Write the figures from runs.csv and curves.parquet alone."""
+    from pgf.config import load_experiment
+    from pgf.figures import write_figures
+    from pgf.results import context_of
+
+    experiment = load_experiment(options.experiment)
+    write_figures(context_of(experiment, RESULTS), RESULTS / experiment.name / "figures")

@@ -1,0 +1,1 @@
+"""One module per figure, found by its name."""

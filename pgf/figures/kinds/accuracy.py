@@ -1,0 +1,86 @@
+"""The metric after the last step against the target, after the paper's Fig. 4(a)."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pgf.figures.registry import figure
+from pgf.figures.series import remark
+from pgf.figures.style import add_legend, looks, new_figure
+from pgf.statistics import mean_interval
+from pgf.tables.comparisons import Cells, cells_of
+from pgf.tables.context import Context, target_label
+from pgf.tables.wording import percent
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SPREAD = 0.7
+"""Width over which the recipes of one target stand beside each other; targets are 1 apart."""
+
+
+@figure("accuracy")
+def accuracy(context: Context) -> "Figure":
+    """Return the figure: a panel per task, means with intervals, dense as a band."""
+    figure, axes = new_figure(
+        len(context.tasks),
+        1,
+        height=2.3,
+        legend_rows=3 + len(context.recipes) // 2,
+        share_x=False,
+    )
+    widest = 0
+    for i, task in enumerate(context.tasks):
+        _draw(axes[i][0], context, task)
+        if len(context.columns_of(task)) > len(context.columns_of(context.tasks[widest])):
+            widest = i
+    text = f"Mean and {percent(context.analysis)} t interval over seeds."
+    add_legend(figure, axes[widest][0], remark(context, [text]))
+    return figure
+
+
+def _draw(axes: "Axes", context: Context, task: str) -> None:
+    cells = cells_of(context, task)
+    targets = context.targets_of(task)
+    styles = looks([name for name, _ in context.recipes])
+    for recipe in context.dense_recipes(task):
+        _draw_dense(axes, context, cells, recipe, styles[recipe].color)
+    sparse = context.sparse_recipes(task)
+    offsets = np.linspace(-SPREAD / 2, SPREAD / 2, len(sparse)) if len(sparse) > 1 else [0.0]
+    for recipe, offset in zip(sparse, offsets, strict=True):
+        intervals = [
+            mean_interval(
+                cells.of(recipe, target).to_numpy(), confidence=context.analysis.confidence
+            )
+            for target in targets
+        ]
+        look = styles[recipe]
+        axes.errorbar(
+            np.arange(len(targets)) + offset,
+            [interval.estimate for interval in intervals],
+            yerr=np.nan_to_num([interval.half_width for interval in intervals]),
+            color=look.color,
+            marker=look.marker,
+            linestyle="none",
+            elinewidth=0.9,
+            label=context.label(recipe),
+        )
+    axes.set_xticks(range(len(targets)), [target_label(target) for target in targets])
+    axes.grid(visible=False, axis="x")
+    for boundary in range(1, len(targets)):
+        axes.axvline(boundary - 0.5, color="#dddddd", linewidth=0.4)
+    if max((len(target_label(target)) for target in targets), default=0) * len(targets) > 50:
+        axes.tick_params(axis="x", rotation=40)
+    axes.set_ylabel(f"{context.metric(task)[0]} after the last step")
+    axes.set_title(task, loc="left")
+
+
+def _draw_dense(axes: "Axes", context: Context, cells: Cells, recipe: str, color: str) -> None:
+    values = cells.of(recipe, "").to_numpy()
+    interval = mean_interval(values, confidence=context.analysis.confidence)
+    if not interval.n:
+        return
+    axes.axhline(interval.estimate, color=color, linewidth=0.9, label=context.label(recipe))
+    if interval.n > 1:
+        axes.axhspan(interval.low, interval.high, color=color, alpha=0.12, linewidth=0)

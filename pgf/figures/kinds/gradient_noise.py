@@ -1,0 +1,40 @@
+"""Noise, direction and place of the gradients over training."""
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from pgf.figures.panels import Panel, draw_panels, statistic
+from pgf.figures.registry import figure
+from pgf.figures.series import BAND, by_seed
+from pgf.tables.context import Context
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def noise_to_signal(context: Context, task: str, recipe: str, target: str) -> pd.DataFrame:
+    """Return the ratio of the means over seeds, where the mean signal is positive: one column.
+
+    The signal's estimate for one run at one step may be negative; a ratio per run has no mean.
+    """
+    variance, signal = (
+        by_seed(context, task, recipe, target, name).mean(axis="columns")
+        for name in ("noise_variance", "noise_signal")
+    )
+    return (variance / signal.where(signal > 0)).dropna().to_frame("ratio")
+
+
+PANELS = (
+    Panel("noise to signal", noise_to_signal, log=True),
+    Panel("successive cosine", statistic("gradient_cosine")),
+    Panel("norm, kept weights", statistic("gradient_norm_kept"), log=True),
+    Panel("norm, pruned weights", statistic("gradient_norm_pruned"), log=True),
+)
+
+
+@figure("gradient_noise")
+def gradient_noise(context: Context) -> "Figure":
+    """Return the figure."""
+    text = f"{BAND} (a): ratio of means over seeds."
+    return draw_panels(context, PANELS, columns=2, height=1.6, text=text)

@@ -1,0 +1,22 @@
+"""How masks move over training, and how much of the weights they keep."""
+
+from typing import TYPE_CHECKING
+
+from pgf.figures.panels import Panel, draw_panels, statistic
+from pgf.figures.registry import figure
+from pgf.tables.context import Context
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PANELS = (
+    Panel("flip rate of the mask", statistic("flip_rate")),
+    Panel("cumulative mask change (SAD)", statistic("cumulative_sad")),
+    Panel("share of weight magnitude kept", statistic("kept_mass")),
+)
+
+
+@figure("masks")
+def masks(context: Context) -> "Figure":
+    """Return the figure; dense runs are seen through the mask that the target would have."""
+    return draw_panels(context, PANELS, columns=1, height=1.4)

@@ -1,0 +1,91 @@
+"""Curves over the seeds of a cell, and panels that show them."""
+
+import textwrap
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from pgf.figures.style import Look
+from pgf.tables.context import COMPLETE, DENSE, Context
+from pgf.tables.phases import nearest_target
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SHOWN = (
+    *("dense", "sr_ste", "sr_ste_dense_start", "mdgf_linear", "mdgf_linear_chain_rule"),
+    *("mdgf_exponential", "sdgf_stepwise", "sdgf_geometric"),
+)
+"""Recipes that figures of curves show when an experiment has them; more could not be read."""
+
+MOST = 8
+"""Curves of a panel when an experiment has none of `SHOWN`."""
+
+BAND = "Line: mean over seeds; band: smallest to largest."
+
+
+def shown_recipes(context: Context, task: str) -> tuple[str, ...]:
+    """Return the recipes whose curves are shown, in the order of the columns."""
+    columns = context.columns_of(task)
+    known = tuple(name for name in columns if name in SHOWN)
+    sparse = set(known) & set(context.sparse_recipes(task))
+    return known if sparse else columns[:MOST]
+
+
+def all_shown(context: Context) -> tuple[str, ...]:
+    """Return the recipes shown for any task, each once."""
+    shown = (name for task in context.tasks for name in shown_recipes(context, task))
+    return tuple(dict.fromkeys(shown))
+
+
+def shown_target(context: Context, task: str) -> str | None:
+    """Return the target whose curves are shown: the one nearest the paper's 1:16."""
+    return nearest_target(context.targets_of(task))
+
+
+def by_seed(context: Context, task: str, recipe: str, target: str, name: str) -> pd.DataFrame:
+    """Return a statistic of complete runs: steps down, seeds across; empty without samples.
+
+    A dense run gives the statistic against `target`'s mask.
+    """
+    curves, runs = context.curves, context.task_runs(task)
+    complete = runs[(runs["recipe"] == recipe) & (runs["status"] == COMPLETE)]
+    chosen = curves[
+        (curves["task"] == task)
+        & (curves["recipe"] == recipe)
+        & curves["target"].isin([target, DENSE])
+        & (curves["name"] == name)
+        & curves["reference"].isin(["", target])
+    ]
+    chosen = chosen.merge(complete[["target", "seed"]], on=["target", "seed"])
+    return chosen.pivot_table(index="step", columns="seed", values="value", sort=True)
+
+
+def running_mean(values: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean of all samples up to each step, per seed."""
+    return values.expanding().mean()
+
+
+def draw_band(axes: "Axes", values: pd.DataFrame, *, look: Look, label: str) -> None:
+    """Draw the mean over seeds and the band from the smallest to the largest."""
+    # Without samples the label still enters the legend, which serves all panels.
+    mean = values.mean(axis="columns")
+    steps = values.index.to_numpy()
+    axes.plot(steps, mean.to_numpy(), color=look.color, linestyle=look.line, label=label)
+    if values.shape[1] > 1:
+        low, high = values.min(axis="columns"), values.max(axis="columns")
+        axes.fill_between(
+            steps, low.to_numpy(), high.to_numpy(), color=look.color, alpha=0.13, linewidth=0
+        )
+
+
+def remark(context: Context, texts: Iterable[str] = ()) -> str:
+    """Return what stands above the legend: how to read it, and what was left out."""
+    runs = context.runs
+    parts = list(texts)
+    if diverged := int((runs["status"] != COMPLETE).sum()):
+        parts.append(f"{diverged} diverged run{'s' if diverged > 1 else ''} left out.")
+    if "mixed" in runs and runs["mixed"].astype(bool).any():
+        parts.append("Runs of different code or settings.")
+    return textwrap.fill(" ".join(parts), 62)

@@ -1,0 +1,113 @@
+"""How figures look: one color, line and marker per recipe, sizes that half a page can show."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDTH = 3.4
+"""Inches; half a page."""
+DPI = 200
+
+SETTINGS: dict[str, Any] = {
+    "font.size": 7,
+    "axes.titlesize": 7.5,
+    "axes.labelsize": 7,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "legend.title_fontsize": 7,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "axes.grid": True,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.4,
+    "lines.linewidth": 1.1,
+    "lines.markersize": 3.5,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "svg.fonttype": "path",
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """Color, line and marker of a recipe; line and marker tell recipes apart in gray."""
+
+    color: str
+    line: str | tuple[int, tuple[float, ...]]
+    marker: str
+
+
+DASHES, DOTS, DASH_DOT = (0, (4.0, 1.5)), (0, (1.0, 1.2)), (0, (5.0, 1.2, 1.0, 1.2))
+
+# Colors: Paul Tol's "muted" scheme, which readers without red-green vision can tell apart.
+LOOKS = {
+    "dense": Look("#000000", "-", "s"),
+    "sr_ste": Look("#cc6677", "-", "o"),
+    "sr_ste_dense_start": Look("#882255", DASHES, "o"),
+    "mdgf_linear": Look("#332288", "-", "^"),
+    "mdgf_linear_chain_rule": Look("#88ccee", DASHES, "^"),
+    "mdgf_exponential": Look("#44aa99", "-", "v"),
+    "sdgf_stepwise": Look("#117733", DASH_DOT, "D"),
+    "sdgf_geometric": Look("#999933", DASH_DOT, "P"),
+    "ste": Look("#ddcc77", DOTS, "X"),
+    "random_mask": Look("#777777", DOTS, "*"),
+    "one_shot": Look("#aa4499", DOTS, "<"),
+}
+FURTHER = tuple(
+    Look(color, line, marker)
+    for line, marker in (("-", ">"), (DASHES, "h"), (DOTS, "d"))
+    for color in ("#ee7733", "#0077bb", "#cc3311", "#009988", "#ee3377")
+)
+"""Looks of recipes that this module does not know, in the order of their columns."""
+
+
+def looks(recipes: Sequence[str]) -> dict[str, Look]:
+    """Return the look of every recipe; a known one has the same in every experiment."""
+    unknown = [name for name in recipes if name not in LOOKS]
+    further = {name: FURTHER[i % len(FURTHER)] for i, name in enumerate(unknown)}
+    return {name: LOOKS.get(name) or further[name] for name in recipes}
+
+
+@contextmanager
+def drawing(salt: str) -> Iterator[None]:
+    """Draw with this module's settings, and with SVG ids that depend on `salt` alone."""
+    import matplotlib
+
+    with matplotlib.rc_context({**SETTINGS, "svg.hashsalt": salt}):
+        yield
+
+
+def new_figure(
+    rows: int, columns: int, *, height: float, legend_rows: int, share_x: bool = True
+) -> "tuple[Figure, Sequence[Sequence[Axes]]]":
+    """Return a figure (no window, no global state) and its panels, rows first.
+
+    Args:
+        rows: panels below each other.
+        columns: panels beside each other.
+        height: inches of one row.
+        legend_rows: lines of the legend below.
+        share_x: whether panels below each other share their x axis.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    size = (WIDTH, rows * height + 0.14 * legend_rows + 0.25)
+    figure = Figure(figsize=size, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(rows, columns, squeeze=False, sharex="col" if share_x else False)
+    return figure, axes
+
+
+def add_legend(figure: "Figure", axes: "Axes", title: str) -> None:
+    """Put one legend for all panels below them."""
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, title=title)

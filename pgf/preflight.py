@@ -1,0 +1,65 @@
+"""What only the models and the data can say: checked once, before any run starts."""
+
+from collections.abc import Sequence
+from time import perf_counter
+
+from pydantic import TypeAdapter, ValidationError
+
+from pgf.errors import UserError, nearest
+from pgf.layers import select_layers
+from pgf.patterns import Target
+from pgf.runs import RunSpec
+from pgf.tasks import Task, find_task
+from pgf.train import Run, training_step
+
+WARM_UP_STEPS = 2
+TIMED_STEPS = 5
+
+
+def check_runs(specs: Sequence[RunSpec]) -> None:
+    """Check that the tasks' options, models, data and targets go together.
+
+    Raises:
+        UserError: the first thing that is wrong, with the task it is wrong for.
+    """
+    for spec in {spec.task.name: spec for spec in specs}.values():
+        try:
+            task = _make_task(spec)
+            size = len(task.load().train)
+            if size < spec.training.batch_size:
+                raise UserError(
+                    f"batch_size {spec.training.batch_size} is more than the {size} training samples"
+                )
+            model = task.model()
+            for target in {s.target for s in specs if s.task.name == spec.task.name}:
+                select_layers(model, Target.parse(target), task.groups or None)
+        except UserError as error:
+            raise UserError(f"task {spec.task.name}: {error}") from error
+
+
+def _make_task(spec: RunSpec) -> Task:
+    task_class = find_task(spec.task.kind)
+    known = task_class.__dataclass_fields__
+    for option in spec.task.options:
+        if option not in known:
+            raise UserError(f"options: {option}: unknown key; {nearest(option, known)}")
+    try:
+        return TypeAdapter(task_class).validate_python(dict(spec.task.options))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in ("options", *first["loc"]))
+        raise UserError(f"{place}: {first['msg'].removeprefix('Value error, ')}") from error
+
+
+def seconds_per_step(spec: RunSpec) -> float:
+    """Return the time of an optimiser step of a run on this machine, measured over a few."""
+    run = Run.make(spec)
+    stream = run.splits.train.stream(batch_size=spec.training.batch_size, seed=spec.seed)
+    for _ in range(WARM_UP_STEPS):
+        training_step(run, next(stream))
+        run.step += 1
+    began = perf_counter()
+    for _ in range(TIMED_STEPS):
+        training_step(run, next(stream))
+        run.step += 1
+    return (perf_counter() - began) / TIMED_STEPS

@@ -1,0 +1,76 @@
+"""What a person sees while runs train: done and total, what is training, time left."""
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pgf.records import RECORD
+from pgf.runs import RunSpec
+
+if TYPE_CHECKING:
+    from pgf.train import Run
+
+STARTED = "PGF_STARTED"
+DONE_BEFORE = "PGF_DONE_BEFORE"
+SECONDS_BETWEEN_LINES = 30.0
+
+
+def count_done(specs: Sequence[RunSpec], results: Path) -> int:
+    """Return how many runs have a record."""
+    return sum((spec.directory(results) / RECORD).exists() for spec in specs)
+
+
+def duration(seconds: float) -> str:
+    """Return a time as people say it."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 5400:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+@dataclass
+class Reporter:
+    """Prints a line per finished run, and now and then one about a long run."""
+
+    every: Sequence[RunSpec]
+    """All runs of the experiment, also those of other jobs."""
+    results: Path
+    last_line: float = field(default_factory=time.monotonic)
+
+    def finished(self, spec: RunSpec, record: dict[str, Any], following: RunSpec | None) -> None:
+        """Report a run whose record is written, and the one that is training now."""
+        done, total = count_done(self.every, self.results), len(self.every)
+        if record["status"] == "diverged":
+            outcome = f"diverged at step {record['diverged_at']}"
+        else:
+            outcome = f"{record['metric']} {record['final']:.2f}"
+        line = f"[{done:>{len(str(total))}}/{total}] {spec.title}: {outcome}"
+        now = f"; now {following.short_title}" if following else ""
+        seconds = duration(record["train_seconds"])
+        self._print(f"{line} in {seconds}{self._left(done, total)}{now}")
+
+    def step(self, run: "Run") -> None:
+        """Report how far a run is, at most every half minute."""
+        if time.monotonic() - self.last_line < SECONDS_BETWEEN_LINES:
+            return
+        total = run.spec.training.steps
+        left = run.seconds / run.step * (total - run.step)
+        self._print(
+            f"training {run.spec.title}: step {run.step} of {total}, {duration(left)} left for it"
+        )
+
+    def _left(self, done: int, total: int) -> str:
+        started, before = os.environ.get(STARTED), os.environ.get(DONE_BEFORE)
+        if started is None or before is None or done <= int(before) or done == total:
+            return ""
+        rate = (time.time() - float(started)) / (done - int(before))
+        return f"; about {duration(rate * (total - done))} left"
+
+    def _print(self, line: str) -> None:
+        self.last_line = time.monotonic()
+        print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,128 @@
+"""`make reproduce`: an experiment from whatever state it is in to its tables, by Snakemake.
+
+Snakemake owns the DAG; what stands here is what it cannot know: that two of us must not work on
+one experiment, that a record beside its outputs is broken, and what a person wants to read.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from pgf.config import Experiment
+from pgf.errors import Busy
+from pgf.progress import DONE_BEFORE, STARTED, count_done
+from pgf.records import CURVES, RECORD, problem_with, set_aside
+
+PROFILES = Path("workflow/profiles")
+
+
+@contextmanager
+def only_one(experiment: Experiment, results: Path) -> Iterator[None]:
+    """Hold an experiment; a killed holder lets go by itself.
+
+    Raises:
+        Busy: somebody else holds it.
+    """
+    folder = results / ".locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    lock, owner = FileLock(folder / experiment.name), folder / f"{experiment.name}.pid"
+    try:
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        pid = owner.read_text().strip() if owner.exists() else "unknown"
+        raise Busy(
+            f"another process ({pid}) is at work on the experiment '{experiment.name}'; "
+            f"wait for it or stop it, then run the same command again"
+        ) from error
+    try:
+        owner.write_text(f"{os.getpid()}\n")
+        yield
+    finally:
+        lock.release()
+
+
+def manifest_path(experiment: Experiment, job: str, results: Path) -> Path:
+    """Return the declared output of a job."""
+    return results / experiment.name / "packs" / f"{job}.json"
+
+
+def set_broken_aside(experiment: Experiment, results: Path) -> list[str]:
+    """Set broken and outdated records aside, and forget the manifests of jobs with work to do.
+
+    Returns:
+        The runs still to be trained, by title.
+    """
+    pending: list[str] = []
+    for job, specs in experiment.jobs().items():
+        problems = {spec: problem_with(spec, results) for spec in specs}
+        for spec, problem in problems.items():
+            if problem is None:
+                continue
+            pending.append(spec.title)
+            record = spec.directory(results) / RECORD
+            if record.exists():
+                kept = set_aside(record)
+                (spec.directory(results) / CURVES).unlink(missing_ok=True)
+                print(f"{problem}; kept as {kept.name}, will train again", file=sys.stderr)
+        if any(problems.values()):
+            manifest_path(experiment, job, results).unlink(missing_ok=True)
+    return pending
+
+
+def run_snakemake(
+    experiment: Experiment, config: Path, results: Path, *, jobs: int, profile: str
+) -> int:
+    """Run the workflow and return Snakemake's exit code."""
+    done = count_done(experiment.runs(), results)
+    environment = {**os.environ, STARTED: str(time.time()), DONE_BEFORE: str(done)}
+    command = [
+        *snakemake_command(config, profile),
+        "--cores",
+        str(jobs),
+        "--nolock",  # `only_one` holds the experiment, and lets go when it is killed
+    ]
+    return subprocess.run(command, env=environment).returncode
+
+
+def snakemake_command(config: Path, profile: str) -> list[str]:
+    """Return the command every call of Snakemake begins with."""
+    return [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--workflow-profile",
+        str(PROFILES / profile),
+        "--config",
+        f"experiment={config}",
+    ]
+
+
+def make_report(config: Path, profile: str, path: Path) -> int:
+    """Write Snakemake's HTML report, which opens without a network."""
+    command = [*snakemake_command(config, profile), "--nolock", "--report", str(path)]
+    return subprocess.run([*command, "--quiet", "all"], stdout=subprocess.DEVNULL).returncode
+
+
+def finish(experiment: Experiment, config: Path, results: Path, *, profile: str) -> None:
+    """Write the report if anything is newer than it, then print the main table and all paths."""
+    from pgf.results import context_of
+    from pgf.tables.registry import build_table
+    from pgf.tables.terminal import terminal_view
+
+    folder = results / experiment.name
+    report = folder / "report.html"
+    written = [*sorted(folder.glob("tables/*.md")), *sorted(folder.glob("figures/*.png"))]
+    newest = max(path.stat().st_mtime for path in written)
+    if not report.exists() or report.stat().st_mtime < newest:
+        make_report(config, profile, report)
+    print(terminal_view(build_table("accuracy", context_of(experiment, results))))
+    for kind in ("tables", "figures"):
+        names = sorted({path.stem for path in written if path.parent.name == kind})
+        print(f"{kind + ':':<9}{folder / kind}/{{{','.join(names)}}}")
+    print(f"{'report:':<9}{report}")

@@ -1,0 +1,29 @@
+"""From an experiment's folder to what its tables and figures are made from."""
+
+from pathlib import Path
+
+from pgf.collection import read
+from pgf.config import Experiment
+from pgf.patterns import Target
+from pgf.tables.context import Context, load_published, make_context
+from pgf.tables.hypotheses import load_claims
+
+PAPER = Path("configs/paper")
+
+
+def context_of(experiment: Experiment, results: Path) -> Context:
+    """Return runs, curves and published numbers of a collected experiment.
+
+    Raises:
+        UserError: it is not collected yet.
+    """
+    collected = read(results / experiment.name)
+    return make_context(
+        collected.runs,
+        collected.curves,
+        experiment.analysis,
+        published=load_published(PAPER / "tables.csv"),
+        claims=load_claims(PAPER / "claims.yaml"),
+        recipes=experiment.columns(),
+        targets=[str(Target.parse(target)) for target in experiment.targets],
+    )

@@ -1,0 +1,42 @@
+# What the rules share. Parsed anew in every job: nothing here imports torch or scans the disk.
+from pathlib import Path
+
+from pgf.config import experiment_path, load_experiment
+from pgf.errors import UserError
+from pgf.figures import figure_files
+from pgf.runs import job_fingerprint
+from pgf.tables import table_files
+
+try:
+    EXPERIMENT_FILE = experiment_path(config.get("experiment", "laptop"))
+    EXPERIMENT = load_experiment(str(EXPERIMENT_FILE))
+except UserError as error:
+    raise WorkflowError(str(error))
+
+RESULTS = f"results/{EXPERIMENT.name}"
+JOBS = EXPERIMENT.jobs()
+
+
+wildcard_constraints:
+    job=r"[A-Za-z0-9_.-]+",
+
+
+def manifests():
+    return expand(f"{RESULTS}/packs/{{job}}.json", job=JOBS)
+
+
+def table_paths():
+    return [f"{RESULTS}/tables/{name}" for name in table_files()]
+
+
+def figure_paths():
+    return [f"{RESULTS}/figures/{name}" for name in figure_files()]
+
+
+def fingerprint_of(wildcards):
+    # Settings and code that change numbers: Snakemake does not see what pgf imports.
+    return f"fingerprint={job_fingerprint(JOBS[wildcards.job])}"
+
+
+def threads_of(wildcards):
+    return max(spec.training.threads for spec in JOBS[wildcards.job])
