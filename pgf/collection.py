@@ -102,7 +102,7 @@ def read(folder: Path) -> Collected:
         if not (folder / name).exists():
             raise UserError(f"{folder / name} is not there: collect the runs first")
     text = dict.fromkeys(TEXT_COLUMNS, "str")
-    runs = pd.read_csv(folder / RUNS_FILE, dtype=text, float_precision="round_trip")
+    runs = pd.read_csv(folder / RUNS_FILE, dtype=text)
     return Collected(runs, pd.read_parquet(folder / CURVES_FILE))
 
 
@@ -188,8 +188,7 @@ def _curves(spec: RunSpec, path: Path) -> pd.DataFrame:
 
 
 def _sorted(curves: pd.DataFrame) -> pd.DataFrame:
-    kept = curves[curves["layer"] == OVERALL]
-    return kept.sort_values(CURVE_ORDER, kind="stable", ignore_index=True)
+    return curves.sort_values(CURVE_ORDER, kind="stable", ignore_index=True)
 
 
 def _name(specs: Iterable[RunSpec]) -> str:

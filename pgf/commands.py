@@ -59,9 +59,7 @@ def reproduce(options: Options) -> int:
             total = len(experiment.runs())
             print(f"{experiment.name}: {len(pending)} of {total} runs to train", file=sys.stderr)
             _check(experiment.runs())
-        code = work.run_snakemake(
-            experiment, config, RESULTS, jobs=options.jobs, profile=options.profile
-        )
+        code = work.run_snakemake(config, jobs=options.jobs, profile=options.profile)
         if code == 0:
             work.finish(experiment, config, RESULTS, profile=options.profile)
     return code
@@ -146,7 +144,9 @@ def _choose_runs(options: Options) -> tuple[list[RunSpec], list[RunSpec]]:
             continue
         known = {value_of(spec) for spec in chosen}
         if wanted not in known:
-            raise UserError(f"no run with {axis} '{wanted}': {nearest(str(wanted), map(str, known))}")
+            raise UserError(
+                f"no run with {axis} '{wanted}': {nearest(str(wanted), map(str, known))}"
+            )
         chosen = [spec for spec in chosen if value_of(spec) == wanted]
     return every, chosen
 
@@ -169,7 +169,7 @@ def tables(options: Options) -> None:
     """Write the tables from runs.csv and curves.parquet alone, in seconds."""
     from pgf.config import load_experiment
     from pgf.results import context_of
-    from pgf.tables import write_tables
+    from pgf.tables.registry import write_tables
 
     experiment = load_experiment(options.experiment)
     write_tables(context_of(experiment, RESULTS), RESULTS / experiment.name / "tables")
@@ -179,8 +179,32 @@ def tables(options: Options) -> None:
 def figures(options: Options) -> None:
     """Write the figures from runs.csv and curves.parquet alone."""
     from pgf.config import load_experiment
-    from pgf.figures import write_figures
+    from pgf.figures.registry import write_figures
     from pgf.results import context_of
 
     experiment = load_experiment(options.experiment)
     write_figures(context_of(experiment, RESULTS), RESULTS / experiment.name / "figures")
+
+
+@command
+def select(options: Options) -> None:
+    """Print the means by which settings are chosen, from runs.csv."""
+    from pgf.collection import read
+    from pgf.config import load_experiment
+    from pgf.selection import describe
+
+    experiment = load_experiment(options.experiment)
+    print(describe(read(RESULTS / experiment.name).runs))
+
+
+@command
+def bench(options: Options) -> None:
+    """Time a training step of every recipe at the last target, as ratios to dense."""
+    from pgf.bench import measure
+    from pgf.config import load_experiment
+
+    runs = load_experiment(options.experiment).runs()
+    chosen = {run.recipe.name: run for run in runs}
+    print(f"{'':<44}{'ms/step':>9}{'ratio':>8}{'spread':>8}")
+    for name, milliseconds, ratio, spread in measure(list(chosen.values())):
+        print(f"{name:<44}{milliseconds:>9.2f}{ratio:>8.3f}{spread:>8.3f}")

@@ -12,7 +12,7 @@ class UserError(ValueError):
     """
 
 
-class Busy(UserError):
+class BusyError(UserError):
     """Another process is working on the same files."""
 
 

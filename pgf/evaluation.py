@@ -44,9 +44,9 @@ def evaluate(
     was_training = model.training
     model.eval()
     try:
-        with average.in_place() if average else nullcontext(), sparsifier.strict():
-            with precision.autocast():
-                return task.evaluate(model, splits)
+        averaged = average.in_place() if average else nullcontext()
+        with averaged, sparsifier.strict(), precision.autocast():
+            return task.evaluate(model, splits)
     finally:
         model.train(was_training)
 

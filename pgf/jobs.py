@@ -107,8 +107,8 @@ def _train_one(
 
 
 def _write_curves(run: Run, directory: Path) -> None:
-    columns = list(zip(*run.all_rows(), strict=True)) or [[] for _ in CURVE_COLUMNS]
-    table = pa.table(dict(zip(CURVE_COLUMNS, map(list, columns), strict=True)))
+    rows = run.all_rows()
+    table = pa.table({name: [row[i] for row in rows] for i, name in enumerate(CURVE_COLUMNS)})
     temporary = directory / f".{CURVES}.tmp"
     pq.write_table(table, temporary, compression="zstd")
     temporary.replace(directory / CURVES)

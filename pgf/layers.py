@@ -153,13 +153,15 @@ def select_layers(
         for role in GROUPS[group]:
             if not counts[role]:
                 has = ", ".join(f"{r} ({c})" for r, c in counts.items()) or "none that is known"
-                raise UserError(f"target {target}: the model has no layer of group {role}; it has {has}")
+                raise UserError(
+                    f"target {target}: the model has no layer of group {role}; it has {has}"
+                )
     chosen = [(layer, target.pattern_for(layer.role)) for layer in layers]
     selected = [(layer, pattern) for layer, pattern in chosen if pattern is not None]
     for layer, pattern in selected:
         if not pattern.fits(layer.width):
             raise UserError(
-                f"target {target}: layer {layer.name} has {layer.width} inputs, which do not divide "
-                f"into groups of {pattern.m}"
+                f"target {target}: layer {layer.name} has {layer.width} inputs, which do not "
+                f"divide into groups of {pattern.m}"
             )
     return selected

@@ -1,6 +1,6 @@
 """Optimiser, schedule, precision and averaging, from timm and torch."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -36,7 +36,7 @@ def make_optimizer(
 
     Biases, norms and what the model names in `no_weight_decay` are not decayed; masters are.
     """
-    exempt = model.no_weight_decay() if hasattr(model, "no_weight_decay") else ()
+    exempt: Collection[str] = getattr(model, "no_weight_decay", tuple)()
     masters = {
         id(parameter): sparsifier.optimizer_parameter(name, parameter)
         for name, parameter in model.named_parameters()

@@ -28,7 +28,7 @@ def check_runs(specs: Sequence[RunSpec]) -> None:
             size = len(task.load().train)
             if size < spec.training.batch_size:
                 raise UserError(
-                    f"batch_size {spec.training.batch_size} is more than the {size} training samples"
+                    f"batch_size {spec.training.batch_size} exceeds the {size} samples to train"
                 )
             model = task.model()
             for target in {s.target for s in specs if s.task.name == spec.task.name}:

@@ -14,8 +14,8 @@ from pgf.runs import RunSpec
 if TYPE_CHECKING:
     from pgf.train import Run
 
-STARTED = "PGF_STARTED"
-DONE_BEFORE = "PGF_DONE_BEFORE"
+SIDE_BY_SIDE = "PGF_JOBS"
+"""Environment variable: how many jobs train at the same time."""
 SECONDS_BETWEEN_LINES = 30.0
 
 
@@ -40,10 +40,13 @@ class Reporter:
     every: Sequence[RunSpec]
     """All runs of the experiment, also those of other jobs."""
     results: Path
+    began: float = field(default_factory=time.monotonic)
     last_line: float = field(default_factory=time.monotonic)
+    finished_here: int = 0
 
     def finished(self, spec: RunSpec, record: dict[str, Any], following: RunSpec | None) -> None:
         """Report a run whose record is written, and the one that is training now."""
+        self.finished_here += 1
         done, total = count_done(self.every, self.results), len(self.every)
         if record["status"] == "diverged":
             outcome = f"diverged at step {record['diverged_at']}"
@@ -65,11 +68,11 @@ class Reporter:
         )
 
     def _left(self, done: int, total: int) -> str:
-        started, before = os.environ.get(STARTED), os.environ.get(DONE_BEFORE)
-        if started is None or before is None or done <= int(before) or done == total:
+        if done == total:
             return ""
-        rate = (time.time() - float(started)) / (done - int(before))
-        return f"; about {duration(rate * (total - done))} left"
+        a_run = (time.monotonic() - self.began) / self.finished_here
+        jobs = int(os.environ.get(SIDE_BY_SIDE, "1"))
+        return f"; about {duration(a_run * (total - done) / jobs)} left"
 
     def _print(self, line: str) -> None:
         self.last_line = time.monotonic()

@@ -7,7 +7,6 @@ one experiment, that a record beside its outputs is broken, and what a person wa
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,11 +14,12 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from pgf.config import Experiment
-from pgf.errors import Busy
-from pgf.progress import DONE_BEFORE, STARTED, count_done
+from pgf.errors import BusyError
+from pgf.progress import SIDE_BY_SIDE
 from pgf.records import CURVES, RECORD, problem_with, set_aside
 
 PROFILES = Path("workflow/profiles")
+LOG_LINES = 15
 
 
 @contextmanager
@@ -27,7 +27,7 @@ def only_one(experiment: Experiment, results: Path) -> Iterator[None]:
     """Hold an experiment; a killed holder lets go by itself.
 
     Raises:
-        Busy: somebody else holds it.
+        BusyError: somebody else holds it.
     """
     folder = results / ".locks"
     folder.mkdir(parents=True, exist_ok=True)
@@ -36,7 +36,7 @@ def only_one(experiment: Experiment, results: Path) -> Iterator[None]:
         lock.acquire(blocking=False)
     except Timeout as error:
         pid = owner.read_text().strip() if owner.exists() else "unknown"
-        raise Busy(
+        raise BusyError(
             f"another process ({pid}) is at work on the experiment '{experiment.name}'; "
             f"wait for it or stop it, then run the same command again"
         ) from error
@@ -60,8 +60,8 @@ def set_broken_aside(experiment: Experiment, results: Path) -> list[str]:
     """
     pending: list[str] = []
     for job, specs in experiment.jobs().items():
-        problems = {spec: problem_with(spec, results) for spec in specs}
-        for spec, problem in problems.items():
+        problems = [problem_with(spec, results) for spec in specs]
+        for spec, problem in zip(specs, problems, strict=True):
             if problem is None:
                 continue
             pending.append(spec.title)
@@ -70,24 +70,33 @@ def set_broken_aside(experiment: Experiment, results: Path) -> list[str]:
                 kept = set_aside(record)
                 (spec.directory(results) / CURVES).unlink(missing_ok=True)
                 print(f"{problem}; kept as {kept.name}, will train again", file=sys.stderr)
-        if any(problems.values()):
+        if any(problems):
             manifest_path(experiment, job, results).unlink(missing_ok=True)
     return pending
 
 
-def run_snakemake(
-    experiment: Experiment, config: Path, results: Path, *, jobs: int, profile: str
-) -> int:
+def run_snakemake(config: Path, *, jobs: int, profile: str) -> int:
     """Run the workflow and return Snakemake's exit code."""
-    done = count_done(experiment.runs(), results)
-    environment = {**os.environ, STARTED: str(time.time()), DONE_BEFORE: str(done)}
+    environment = {**os.environ, SIDE_BY_SIDE: str(jobs)}
     command = [
         *snakemake_command(config, profile),
         "--cores",
         str(jobs),
         "--nolock",  # `only_one` holds the experiment, and lets go when it is killed
     ]
-    return subprocess.run(command, env=environment).returncode
+    code = subprocess.run(command, env=environment).returncode
+    if code != 0:
+        _show_last_log()
+    return code
+
+
+def _show_last_log() -> None:
+    """Print the end of Snakemake's log: the profile keeps it off the screen."""
+    logs = sorted(Path(".snakemake/log").glob("*.log"))
+    if logs:
+        print(f"--- the end of {logs[-1]}:", file=sys.stderr)
+        lines = logs[-1].read_text(encoding="utf-8").splitlines()
+        print("\n".join(lines[-LOG_LINES:]), file=sys.stderr)
 
 
 def snakemake_command(config: Path, profile: str) -> list[str]:
@@ -112,7 +121,6 @@ def make_report(config: Path, profile: str, path: Path) -> int:
 def finish(experiment: Experiment, config: Path, results: Path, *, profile: str) -> None:
     """Write the report if anything is newer than it, then print the main table and all paths."""
     from pgf.results import context_of
-    from pgf.tables.registry import build_table
     from pgf.tables.terminal import terminal_view
 
     folder = results / experiment.name
@@ -121,7 +129,7 @@ def finish(experiment: Experiment, config: Path, results: Path, *, profile: str)
     newest = max(path.stat().st_mtime for path in written)
     if not report.exists() or report.stat().st_mtime < newest:
         make_report(config, profile, report)
-    print(terminal_view(build_table("accuracy", context_of(experiment, results))))
+    print(terminal_view(context_of(experiment, results)))
     for kind in ("tables", "figures"):
         names = sorted({path.stem for path in written if path.parent.name == kind})
         print(f"{kind + ':':<9}{folder / kind}/{{{','.join(names)}}}")

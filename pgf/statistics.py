@@ -79,11 +79,9 @@ def sign_flip_p(differences: ArrayLike) -> float:
     bound = abs(float(sample.sum())) - TIE_TOLERANCE * float(np.abs(sample).sum())
     first = _signed_sums(sample[: n // 2])
     second = np.sort(_signed_sums(sample[n // 2 :]))
-    above = second.size - np.searchsorted(second, bound - first, side="left")
-    below = np.searchsorted(second, -bound - first, side="right")
-    # With a bound of zero (or below) each arrangement is extreme, and some are so on both sides.
-    extreme = min(int(above.sum() + below.sum()), 2**n)
-    return float(extreme / 2**n)
+    above = int((second.size - np.searchsorted(second, bound - first)).sum())
+    # Every arrangement has its mirror. With a bound of zero all are extreme, some on both sides.
+    return float(min(2 * above, 2**n) / 2**n)
 
 
 def smallest_p(n: int) -> float:
@@ -124,6 +122,6 @@ def _signed_sums(values: Array) -> Array:
 
 def _t_quantile(probability: float, degrees: int) -> float:
     # Imported here because it takes longer than all the rest of this module.
-    from scipy.special import stdtrit  # type: ignore[import-untyped]
+    from scipy.special import stdtrit
 
     return float(stdtrit(degrees, probability))

@@ -226,7 +226,10 @@ def _half_losses(run: Run, batch: Batch) -> tuple[Tensor, Tensor, float] | None:
 def _log_step(run: Run, state: StepState) -> None:
     if state.step % run.spec.statistics.every:
         return
-    decays = [phase.mask_decay if phase.pattern else 1.0 for phase in run.sparsifier.phases(state.step).values()]
+    decays = [
+        phase.mask_decay if phase.pattern else 1.0
+        for phase in run.sparsifier.phases(state.step).values()
+    ]
     values = {
         "loss": state.loss,
         "learning_rate": state.learning_rate,

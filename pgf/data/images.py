@@ -34,7 +34,7 @@ def load_images(path: str) -> "DatasetDict":
     Raises:
         UserError: the folder holds neither.
     """
-    import datasets  # noqa: PLC0415 - seconds to import, and absent from some training machines
+    import datasets  # takes seconds, and is absent from some training machines
 
     datasets.disable_progress_bars()
     folder = resolve(path)
@@ -51,7 +51,10 @@ def load_images(path: str) -> "DatasetDict":
         if not any(child.is_dir() for child in folder.iterdir()):
             raise UserError(f"{folder} holds neither parquet files nor one folder per class")
         return datasets.load_dataset("imagefolder", data_dir=str(folder))
-    except (datasets.exceptions.DatasetGenerationError, datasets.exceptions.DatasetNotFoundError) as error:
+    except (
+        datasets.exceptions.DatasetGenerationError,
+        datasets.exceptions.DatasetNotFoundError,
+    ) as error:
         cause = error.__cause__ or error
         raise UserError(f"cannot read the images in {folder}: {cause}") from error
 

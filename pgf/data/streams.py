@@ -16,6 +16,9 @@ from pgf.seeds import seed_for
 Batch = tuple[Tensor, Tensor]
 """Inputs and labels; the first axis runs over samples."""
 
+Key = tuple[int | None, int, int]
+"""Run seed (None: no augmentation), epoch and sample index."""
+
 
 @contextmanager
 def isolated_rng(seed: int) -> Iterator[None]:
@@ -23,7 +26,7 @@ def isolated_rng(seed: int) -> Iterator[None]:
     kept = (random.getstate(), np.random.get_state(), torch.get_rng_state())
     random.seed(seed)
     np.random.seed(seed % 2**32)
-    torch.random.default_generator.manual_seed(seed)
+    torch.default_generator.manual_seed(seed)
     try:
         yield
     finally:
@@ -66,9 +69,7 @@ class TensorData:
 
     def stream(self, *, batch_size: int, seed: int, first_step: int = 0) -> Iterator[Batch]:
         """Yield training batches for ever."""
-        batches = index_batches(
-            len(self), batch_size=batch_size, seed=seed, first_step=first_step
-        )
+        batches = index_batches(len(self), batch_size=batch_size, seed=seed, first_step=first_step)
         for _, indices in batches:
             yield self.inputs[indices], self.labels[indices]
 
@@ -93,19 +94,21 @@ class MappedData:
 
     def stream(self, *, batch_size: int, seed: int, first_step: int = 0) -> Iterator[Batch]:
         """Yield training batches for ever."""
-        batches = index_batches(
-            len(self), batch_size=batch_size, seed=seed, first_step=first_step
+        batches = index_batches(len(self), batch_size=batch_size, seed=seed, first_step=first_step)
+        keys: Iterator[list[Key]] = (
+            [(seed, epoch, int(i)) for i in indices] for epoch, indices in batches
         )
-        keys = ([(seed, epoch, int(i)) for i in indices] for epoch, indices in batches)
         yield from self._loader(keys)
 
     def in_order(self, batch_size: int) -> Iterator[Batch]:
         """Yield every sample once."""
         starts = range(0, len(self), batch_size)
-        keys = ([(None, 0, i) for i in range(s, min(s + batch_size, len(self)))] for s in starts)
+        keys: Iterator[list[Key]] = (
+            [(None, 0, i) for i in range(s, min(s + batch_size, len(self)))] for s in starts
+        )
         yield from self._loader(keys)
 
-    def __getitem__(self, key: tuple[int | None, int, int]) -> tuple[Tensor, int]:
+    def __getitem__(self, key: Key) -> tuple[Tensor, int]:
         seed, epoch, index = key
         image, label = self.read(index)
         if seed is None:
@@ -113,11 +116,11 @@ class MappedData:
         with isolated_rng(seed_for(seed, "augmentation", epoch, index)):
             return self.training_transform(image), label
 
-    def _loader(self, keys: Iterator[list[tuple[int | None, int, int]]]) -> Iterator[Batch]:
+    def _loader(self, keys: Iterator[list[Key]]) -> Iterator[Batch]:
         # A generator of its own: a loader otherwise draws its workers' seed from the global one.
         yield from torch.utils.data.DataLoader(
             self,  # type: ignore[arg-type]  # a map-style data set by protocol
-            batch_sampler=keys,  # type: ignore[arg-type]  # any iterable of key lists
+            batch_sampler=keys,
             num_workers=self.workers,
             generator=torch.Generator().manual_seed(0),
         )

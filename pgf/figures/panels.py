@@ -1,10 +1,12 @@
 """Figures of curves: one panel per statistic, a group of panels per task."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from string import ascii_lowercase
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from pgf.figures.series import (
@@ -63,20 +65,44 @@ def draw_panels(
             for recipe in shown_recipes(context, task):
                 values = panel.values(context, task, recipe, target)
                 draw_band(place, values, look=styles[recipe], label=context.label(recipe))
-            several = f"{task}, " if len(tasks) > 1 else ""
-            where = (
-                f"\n{several}{target_label(target)}" if j == 0 else ("\n" if columns > 1 else "")
-            )
-            _dress(place, f"({ascii_lowercase[j]}) {panel.title}{where}", log=panel.log)
+            head = f"{task}, {target_label(target)}\n" if len(tasks) > 1 and j == 0 else ""
+            _dress(place, f"{head}({ascii_lowercase[j]}) {panel.title}", log=panel.log)
         for place in axes[(i + 1) * rows - 1]:
             place.set_xlabel("step")
     if tasks:
-        add_legend(figure, axes[0][0], remark(context, [text]))
+        add_legend(figure, axes[0][0], remark(context, [*_where(context, tasks), text]))
     return figure
 
 
+def _where(context: Context, tasks: Sequence[str]) -> list[str]:
+    """Return the task and target of the figure; with several tasks the panels say so."""
+    if len(tasks) > 1:
+        return []
+    return [f"{tasks[0]}, {target_label(shown_target(context, tasks[0]) or '')}."]
+
+
 def _dress(axes: "Axes", title: str, *, log: bool) -> None:
+    from matplotlib.ticker import NullFormatter
+
     axes.set_title(title, loc="left")
-    positive = any((line.get_ydata() > 0).any() for line in axes.get_lines())  # type: ignore[operator, union-attr]
-    if log and positive:
+    drawn = [np.asarray(line.get_ydata(), dtype=np.float64) for line in axes.get_lines()]
+    values = np.concatenate([np.empty(0), *drawn])
+    positive = values[values > 0]
+    # A logarithmic axis cannot show a single value, nor none.
+    if log and positive.size and positive.max() > 1.01 * positive.min():
         axes.set_yscale("log")
+        # Left to itself such an axis labels every minor tick, or none.
+        axes.yaxis.set_minor_formatter(_two_and_five if _few_decades(axes) else NullFormatter())
+
+
+def _few_decades(axes: "Axes") -> bool:
+    low, high = axes.get_ylim()
+    return high < 30 * low
+
+
+def _two_and_five(value: float, position: float) -> str:
+    """Label a minor tick of a logarithmic axis where there are hardly any major ones."""
+    del position
+    exponent = math.floor(math.log10(value) + 1e-9)
+    mantissa = round(value / 10**exponent)
+    return rf"${mantissa}\times10^{{{exponent}}}$" if mantissa in (2, 5) else ""

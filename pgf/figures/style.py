@@ -26,6 +26,7 @@ SETTINGS: dict[str, Any] = {
     "axes.spines.right": False,
     "axes.linewidth": 0.6,
     "axes.grid": True,
+    "axes.axisbelow": True,
     "grid.color": "#dddddd",
     "grid.linewidth": 0.4,
     "lines.linewidth": 1.1,
@@ -81,7 +82,8 @@ def drawing(salt: str) -> Iterator[None]:
     """Draw with this module's settings, and with SVG ids that depend on `salt` alone."""
     import matplotlib
 
-    with matplotlib.rc_context({**SETTINGS, "svg.hashsalt": salt}):
+    settings: Any = {**SETTINGS, "svg.hashsalt": salt}
+    with matplotlib.rc_context(settings):
         yield
 
 
@@ -104,7 +106,7 @@ def new_figure(
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(rows, columns, squeeze=False, sharex="col" if share_x else False)
-    return figure, axes
+    return figure, axes.tolist()
 
 
 def add_legend(figure: "Figure", axes: "Axes", title: str) -> None:

@@ -75,7 +75,7 @@ def noise_variance(s: Sums) -> float:
 
 @statistic
 def noise_signal(s: Sums) -> float:
-    """Squared norm of the expected gradient, a . b of two half batches; unbiased, may be negative."""
+    """Squared norm of the expected gradient, a . b of two half batches; may be negative."""
     return s["half_product"]
 
 
@@ -108,7 +108,7 @@ def cumulative_sad(s: Sums) -> float:
 
 @mask_statistic
 def kept_mass(s: Sums) -> float:
-    """sum |mask (.) W| / sum |W|."""
+    """Share of the weights' magnitude that is kept: sum |mask (.) W| / sum |W|."""
     return s["kept_mass"] / s["mass"]
 
 

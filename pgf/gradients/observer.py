@@ -1,6 +1,5 @@
 """The observer that samples the gradient statistics during training."""
 
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -104,8 +103,7 @@ class GradientStatistics:
         for target in dict.fromkeys(r.target for r in self.references):
             members = [r for r in self.references if r.target == target]
             masked = {
-                r.block.name: self._mask_sums(r, gradients[r.block.name], state)
-                for r in members
+                r.block.name: self._mask_sums(r, gradients[r.block.name], state) for r in members
             }
             self._report(state.step, target, MASK_STATISTICS, masked)
 

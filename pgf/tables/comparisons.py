@@ -42,14 +42,17 @@ class Cells:
 
 
 def cells_of(context: Context, task: str, column: str = LAST) -> Cells:
-    """Return the cells of a task; a run that diverged, or has no metric, counts as diverged."""
-    runs = context.task_runs(task)
+    """Return the cells of a task; a run without a metric after its last step counts as diverged."""
+    runs = context.task_runs(task).reset_index(drop=True)
+    ended = (runs["status"] == COMPLETE) & np.isfinite(runs[LAST].astype("float64"))
+    good = ended & np.isfinite(runs[column].astype("float64"))
     values: dict[Key, pd.Series] = {}
     diverged: dict[Key, int] = {}
-    for (recipe, target), rows in runs.groupby(["recipe", "target"], sort=False):
-        good = (rows["status"] == COMPLETE) & np.isfinite(rows[column].astype("float64"))
-        values[recipe, target] = rows[good].set_index("seed")[column].astype("float64")
-        if count := int((~good).sum()):
+    for keys, rows in runs.groupby(["recipe", "target"], sort=False):
+        recipe, target = map(str, keys)
+        kept = rows[good.loc[rows.index]]
+        values[recipe, target] = kept.set_index("seed")[column].astype("float64")
+        if count := int((~ended.loc[rows.index]).sum()):
             diverged[recipe, target] = count
     return Cells(values, diverged)
 
@@ -57,7 +60,7 @@ def cells_of(context: Context, task: str, column: str = LAST) -> Cells:
 def paired_values(first: pd.Series, second: pd.Series) -> np.ndarray:
     """Return first - second (n,) over the seeds that both have, in the order of seeds."""
     seeds = first.index.intersection(second.index).sort_values()
-    return first.loc[seeds].to_numpy() - second.loc[seeds].to_numpy()
+    return np.asarray(first.loc[seeds].to_numpy() - second.loc[seeds].to_numpy())
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pgf.errors import UserError
+from pgf.errors import UserError, nearest
 from pgf.patterns import Target
 from pgf.settings import AnalysisSettings, PublishedSettings
 from pgf.tables.hypotheses import Claim
@@ -106,7 +106,7 @@ def make_context(
     """Return a context; recipes and targets come in the order of their first run if not given.
 
     Raises:
-        UserError: there is no run, or a baseline of the analysis has none.
+        UserError: there is no run, or a baseline of the analysis is no recipe.
     """
     if runs.empty:
         raise UserError("there are no runs to make tables from")
@@ -115,9 +115,13 @@ def make_context(
         recipes = list(pairs.itertuples(index=False, name=None))
     if targets is None:
         targets = [target for target in runs["target"].unique() if target != DENSE]
+    known = [name for name, _ in recipes]
     for baseline in analysis.baselines:
-        if baseline not in set(runs["recipe"]):
-            raise UserError(f"the analysis names the baseline '{baseline}', which has no runs")
+        if baseline not in known:
+            raise UserError(
+                f"the analysis names the baseline '{baseline}', no recipe of these runs: "
+                f"{nearest(baseline, known)}"
+            )
     return Context(
         runs=runs,
         curves=curves,

@@ -1,5 +1,6 @@
 """Statistics over time, summed up by thirds of training."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -38,7 +39,7 @@ def phase_means(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
     phase, left out where the signal's estimate is not positive.
     """
     complete = runs.loc[runs["status"] == COMPLETE, [*KEYS, "n_steps"]]
-    known = curves[curves["name"].isin(list(STATISTICS))].dropna(subset="value")
+    known = curves[curves["name"].isin(list(STATISTICS)) & np.isfinite(curves["value"])]
     samples = known.merge(complete, on=KEYS, how="inner")
     third = (3 * samples["step"] / samples["n_steps"]).clip(upper=2).astype("int64")
     samples["phase"] = np.array(THIRDS)[third.to_numpy()]
@@ -47,7 +48,7 @@ def phase_means(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
         samples.groupby([*group, "phase"], as_index=False)["value"].mean(),
         samples.groupby(group, as_index=False)["value"].mean().assign(phase=WHOLE),
     ]
-    means = pd.concat(parts, ignore_index=True)
+    means: pd.DataFrame = pd.concat(parts, ignore_index=True)
     return pd.concat([means, _noise_to_signal(means)], ignore_index=True)
 
 
@@ -74,7 +75,7 @@ def nearest_target(targets: Sequence[str], *, density: float = 1 / 16) -> str | 
 
     def distance(target: str) -> float:
         densities = [pattern.density for _, pattern in Target.parse(target).parts]
-        return abs(np.log(min(densities) / density))
+        return abs(math.log(min(densities) / density))
 
     return min(targets, key=distance, default=None)
 

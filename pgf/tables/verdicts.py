@@ -137,4 +137,5 @@ def _logs(
         name=question.claim.statistic,
         phase=phase,
     )
-    return np.log(values[values > 0])
+    positive = values[values > 0]
+    return pd.Series(np.log(positive.to_numpy()), index=positive.index)

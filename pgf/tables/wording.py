@@ -70,9 +70,14 @@ def seeds_text(counts: Sequence[int], elsewhere: str) -> str:
 
 
 def common_notes(context: Context, task: str) -> tuple[str, ...]:
-    """Return what a reader must know of a task's runs: diverged ones, and mixtures."""
+    """Return what a reader must know of a task's runs: missing and diverged ones, mixtures."""
     runs = context.task_runs(task)
     notes = []
+    cells = len(context.dense_recipes(task))
+    cells += len(context.sparse_recipes(task)) * len(context.targets_of(task))
+    planned = cells * runs["seed"].nunique()
+    if len(runs) < planned:
+        notes.append(f"Incomplete: only {len(runs)} of {planned} runs are there.")
     failed = (runs["status"] != COMPLETE) | runs["final"].isna()
     if diverged := int(failed.sum()):
         notes.append(

@@ -73,7 +73,9 @@ class FolderVit(ImageClassification):
     def load(self) -> Splits:
         train, test = self._data
         return Splits(
-            train=self._mapped(train), test=self._mapped(test), fingerprint=content_hash([train, test])
+            train=self._mapped(train),
+            test=self._mapped(test),
+            fingerprint=content_hash([train, test]),
         )
 
     @cached_property
@@ -101,7 +103,7 @@ class FolderVit(ImageClassification):
         return parts["train"], parts["test"]
 
     def _mapped(self, data: "Dataset") -> MappedData:
-        from datasets import Image  # noqa: PLC0415 - seconds to import
+        from datasets import Image  # takes seconds
 
         data = data.cast_column(self.image_column, Image(mode="RGB"))
         number = {name: i for i, name in enumerate(self._classes)}

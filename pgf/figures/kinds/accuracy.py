@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 SPREAD = 0.7
 """Width over which the recipes of one target stand beside each other; targets are 1 apart."""
 
+CHARACTERS = 50
+"""Characters of labels that fit below the axis side by side."""
+
 
 @figure("accuracy")
 def accuracy(context: Context) -> "Figure":
@@ -47,8 +50,7 @@ def _draw(axes: "Axes", context: Context, task: str) -> None:
     for recipe in context.dense_recipes(task):
         _draw_dense(axes, context, cells, recipe, styles[recipe].color)
     sparse = context.sparse_recipes(task)
-    offsets = np.linspace(-SPREAD / 2, SPREAD / 2, len(sparse)) if len(sparse) > 1 else [0.0]
-    for recipe, offset in zip(sparse, offsets, strict=True):
+    for i, recipe in enumerate(sparse):
         intervals = [
             mean_interval(
                 cells.of(recipe, target).to_numpy(), confidence=context.analysis.confidence
@@ -57,7 +59,7 @@ def _draw(axes: "Axes", context: Context, task: str) -> None:
         ]
         look = styles[recipe]
         axes.errorbar(
-            np.arange(len(targets)) + offset,
+            np.arange(len(targets)) + SPREAD * ((i + 0.5) / len(sparse) - 0.5),
             [interval.estimate for interval in intervals],
             yerr=np.nan_to_num([interval.half_width for interval in intervals]),
             color=look.color,
@@ -66,12 +68,14 @@ def _draw(axes: "Axes", context: Context, task: str) -> None:
             elinewidth=0.9,
             label=context.label(recipe),
         )
-    axes.set_xticks(range(len(targets)), [target_label(target) for target in targets])
+    labels = [target_label(target) for target in targets]
+    axes.set_xticks(range(len(labels)), labels)
+    if max(map(len, labels), default=0) * len(labels) > CHARACTERS:
+        for text in axes.get_xticklabels():
+            text.set(rotation=40, ha="right", rotation_mode="anchor")
     axes.grid(visible=False, axis="x")
     for boundary in range(1, len(targets)):
         axes.axvline(boundary - 0.5, color="#dddddd", linewidth=0.4)
-    if max((len(target_label(target)) for target in targets), default=0) * len(targets) > 50:
-        axes.tick_params(axis="x", rotation=40)
     axes.set_ylabel(f"{context.metric(task)[0]} after the last step")
     axes.set_title(task, loc="left")
 

@@ -28,8 +28,8 @@ def noise_to_signal(context: Context, task: str, recipe: str, target: str) -> pd
 PANELS = (
     Panel("noise to signal", noise_to_signal, log=True),
     Panel("successive cosine", statistic("gradient_cosine")),
-    Panel("norm, kept weights", statistic("gradient_norm_kept"), log=True),
-    Panel("norm, pruned weights", statistic("gradient_norm_pruned"), log=True),
+    Panel("grad. norm, kept", statistic("gradient_norm_kept"), log=True),
+    Panel("grad. norm, pruned", statistic("gradient_norm_pruned"), log=True),
 )
 
 

@@ -37,7 +37,8 @@ def _grid(context: Context) -> dict[Index, Interval]:
     means = phase_means(context.runs, context.curves)
     columns = [*(key for key in KEYS if key != "seed"), "reference", "name", "phase"]
     samples = {
-        key: values.to_numpy() for key, values in means.groupby(columns, sort=False)["value"]
+        tuple(map(str, key)): values.to_numpy()
+        for key, values in means.groupby(columns, sort=False)["value"]
     }
     grid = {}
     for task, target, name, phase, recipe in _indices(context):

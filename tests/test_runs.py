@@ -1,0 +1,59 @@
+"""Runs: what their fingerprint follows and what it does not."""
+
+import json
+from dataclasses import asdict, replace
+from typing import Any
+
+import pytest
+from helpers import tiny_spec
+
+from pgf.runs import spec_from_dict
+from pgf.settings import StatisticsSettings
+
+OTHER_VALUES: dict[str, Any] = {
+    "optimizer": "sgd",
+    "schedule": "step",
+    "precision": "float16",
+    "device": "cpu",
+    "betas": (0.8, 0.95),
+    "clip_norm": None,
+    "ema_decay": 0.7,
+    "accumulation": 2,
+}
+
+
+@pytest.mark.parametrize("name", asdict(tiny_spec().training))
+def test_the_fingerprint_changes_with_every_training_setting(name: str) -> None:
+    spec = tiny_spec()
+    old = getattr(spec.training, name)
+    new = OTHER_VALUES.get(name, old + 1 if isinstance(old, int) else 0.123)
+    assert new != old
+    other = replace(spec, training=replace(spec.training, **{name: new}))
+    assert other.fingerprint() != spec.fingerprint()
+
+
+def test_the_fingerprint_changes_with_whatever_else_sets_the_numbers() -> None:
+    spec = tiny_spec()
+    others = [
+        replace(spec, seed=4),
+        replace(spec, target="1:8(FF)"),
+        replace(spec, references=("1:8(FF)",)),
+        replace(spec, statistics=StatisticsSettings(every=3, noise_every=9)),
+        replace(spec, recipe=replace(spec.recipe, options={"dense": 0.2})),
+        replace(spec, recipe=replace(spec.recipe, kind="sr_ste")),
+        replace(spec, task=replace(spec.task, options={"width": 16})),
+    ]
+    prints = {other.fingerprint() for other in [spec, *others]}
+    assert len(prints) == len(others) + 1
+
+
+def test_the_fingerprint_does_not_change_with_labels() -> None:
+    spec = tiny_spec()
+    other = replace(spec, experiment="x", recipe=replace(spec.recipe, label="another heading"))
+    assert other.fingerprint() == spec.fingerprint()
+
+
+def test_a_run_survives_the_way_through_json() -> None:
+    spec = tiny_spec("mdgf_linear", options={"dense": 0.1, "gradient": "chain_rule"})
+    again = spec_from_dict(json.loads(json.dumps(asdict(spec))))
+    assert again == spec and again.fingerprint() == spec.fingerprint()
