@@ -1,14 +1,13 @@
 """The state of an unfinished run, beside its record until that is written."""
 
 import logging
-import os
 import pickle
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from pgf.records import set_aside
+from pgf.records import replacing, set_aside
 
 CHECKPOINT = "checkpoint.pt"
 log = logging.getLogger(__name__)
@@ -16,12 +15,8 @@ log = logging.getLogger(__name__)
 
 def save(path: Path, state: dict[str, Any]) -> None:
     """Write a checkpoint whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with replacing(path) as temporary:
         torch.save(state, temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def load(path: Path, *, fingerprint: str) -> dict[str, Any] | None:

@@ -5,10 +5,8 @@ need nothing else, so a clone that holds these two rebuilds them without the run
 """
 
 import json
-import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from pgf.errors import UserError
-from pgf.records import CURVES, OVERALL, RECORD, read_record, write_atomically
+from pgf.records import CURVES, OVERALL, RECORD, read_record, replacing, write_atomically
 from pgf.runs import RunSpec
 
 RUNS_FILE = "runs.csv"
@@ -24,12 +22,14 @@ CURVES_FILE = "curves.parquet"
 IDENTITY = ["task", "recipe", "target", "seed"]
 CURVE_ORDER = [*IDENTITY, "name", "layer", "reference", "step"]
 COLUMNS = [*IDENTITY, "step", "name", "layer", "reference", "value"]
+NOTE = "note."
 NAMED_CELLS = 5
 """Cells that an error names before it only counts."""
 
 TEXT_COLUMNS = (
     *("fingerprint", "code", "commit", "experiment", "task", "recipe", "recipe_label", "target"),
     *("status", "metric", "device", "torch", "timm", "python", "numpy", "notes"),
+    *("transformers", "machine", "data"),
 )
 """Columns that `read` must not take for numbers: a hash may look like one, a version does."""
 
@@ -80,18 +80,6 @@ def write(collected: Collected, folder: Path) -> None:
         _sorted(collected.curves).to_parquet(temporary, index=False, compression="zstd")
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a path beside `path` to write to; renamed over it when all went well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def read(folder: Path) -> Collected:
     """Read back what `write` wrote.
 
@@ -103,6 +91,7 @@ def read(folder: Path) -> Collected:
             raise UserError(f"{folder / name} is not there: collect the runs first")
     text = dict.fromkeys(TEXT_COLUMNS, "str")
     runs = pd.read_csv(folder / RUNS_FILE, dtype=text)
+    runs["notes"] = runs["notes"].fillna("")
     return Collected(runs, pd.read_parquet(folder / CURVES_FILE))
 
 
@@ -172,12 +161,17 @@ def _mixture_text(found: Found, odd: dict[str, list[bool]]) -> str:
 
 
 def _row(record: Record) -> Record:
-    """Return a record without its per-layer keys, lists and mappings as JSON text."""
-    return {
+    """Return a record as one row: lists and mappings as JSON text, nothing for single layers.
+
+    What a recipe remarks on its layers (`note.<layer>`) becomes one text, `notes`.
+    """
+    said = sorted({str(value) for key, value in record.items() if key.startswith(NOTE)})
+    kept = {
         key: json.dumps(value, sort_keys=True) if isinstance(value, list | dict) else value
         for key, value in record.items()
-        if not key.startswith("sparsity.")
+        if not key.startswith((NOTE, "sparsity."))
     }
+    return kept | {"notes": "; ".join(said)}
 
 
 def _curves(spec: RunSpec, path: Path) -> pd.DataFrame:

@@ -208,3 +208,15 @@ def bench(options: Options) -> None:
     print(f"{'':<44}{'ms/step':>9}{'ratio':>8}{'spread':>8}")
     for name, milliseconds, ratio, spread in measure(list(chosen.values())):
         print(f"{name:<44}{milliseconds:>9.2f}{ratio:>8.3f}{spread:>8.3f}")
+
+
+@command
+def readme(options: Options) -> None:
+    """Write the main table of an experiment into its block of the README."""
+    from pgf.config import load_experiment
+    from pgf.readme import README, results_block, with_block
+
+    experiment = load_experiment(options.experiment)
+    block = results_block(experiment, RESULTS)
+    text = with_block(README.read_text(encoding="utf-8"), experiment.name, block)
+    README.write_text(text, encoding="utf-8")

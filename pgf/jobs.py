@@ -22,6 +22,7 @@ from pgf.records import (
     RECORD,
     SCHEMA,
     problem_with,
+    replacing,
     set_aside,
     write_atomically,
     write_record,
@@ -109,9 +110,8 @@ def _train_one(
 def _write_curves(run: Run, directory: Path) -> None:
     rows = run.all_rows()
     table = pa.table({name: [row[i] for row in rows] for i, name in enumerate(CURVE_COLUMNS)})
-    temporary = directory / f".{CURVES}.tmp"
-    pq.write_table(table, temporary, compression="zstd")
-    temporary.replace(directory / CURVES)
+    with replacing(directory / CURVES) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
 
 
 def make_record(run: Run) -> dict[str, Any]:

@@ -151,6 +151,7 @@ def train(
         run.step += 1
         if run.step in evaluate_after:
             _evaluate(run)
+            run.seconds = perf_counter() - began
         if checkpoint and run.step % settings.checkpoint_every == 0 and run.step < settings.steps:
             checkpoints.save(checkpoint, run.state_dict())
         if progress:

@@ -41,6 +41,13 @@ def test_columns_are_settings_but_not_layers(results, specs):
     assert list(runs["training.betas"]) == ["[0.9, 0.999]"] * 3
 
 
+def test_remarks_on_layers_become_one_text(results, specs):
+    write_run(specs[1], results, **{"note.fc1": "starts at 4:64", "note.fc2": "starts at 4:64"})
+    runs = collect(specs, results).runs
+    assert list(runs["notes"]) == ["", "starts at 4:64", ""]
+    assert not [name for name in runs if name.startswith("note.")]
+
+
 def test_curves_carry_the_identity_and_no_single_layer(results, specs):
     curves = collect(specs, results).curves
     assert set(curves["layer"]) == {"overall"}

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from pgf.config import Experiment, experiment_path, load_experiment
 from pgf.errors import UserError
-from pgf.preflight import check_runs
 from pgf.recipes import RECIPES
 from pgf.tasks import TASKS
 
@@ -215,45 +214,10 @@ def test_an_unknown_experiment_is_refused_with_the_nearest(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(ROOT)
-    with pytest.raises(UserError, match="no experiment 'lapto'.*did you mean 'laptop'"):
+    with pytest.raises(UserError, match=r"no experiment 'lapto'.*did you mean 'laptop'"):
         experiment_path("lapto")
-    with pytest.raises(UserError, match="no config file missing.yaml"):
+    with pytest.raises(UserError, match=r"no config file missing\.yaml"):
         experiment_path("missing.yaml")
-
-
-@pytest.mark.parametrize(
-    ("path", "value", "words"),
-    [
-        (("tasks", "short"), {"task": "digit_vit"}, "'digit_vit': did you mean 'digits_vit'"),
-        (
-            ("tasks", "short"),
-            {"task": "digits_vit", "options": {"widht": 8}},
-            "task short: options: widht.*did you mean 'width'",
-        ),
-        (
-            ("tasks", "short"),
-            {"task": "digits_vit", "options": {"groups": {"FFN": ["mlp"]}}},
-            "task short: .*'FFN'.*did you mean 'FF'",
-        ),
-        (("targets",), ["1:7(FF)"], r"1:7\(FF\): layer blocks.0.mlp.fc1 has 64 inputs"),
-        (("targets",), ["1:4(CONV)"], "no layer of group CONV"),
-        (("training", "batch_size"), 1001, "batch_size 1001 exceeds the 1000 samples"),
-        (("training", "optimizer"), "adamv", "optimizer.*'adamv'.*did you mean 'adam"),
-        (("training", "schedule"), "cosin", "schedule.*'cosin'.*did you mean 'cosine'"),
-    ],
-    ids=lambda v: str(v)[:40],
-)
-def test_what_only_models_and_data_can_say_is_refused_before_a_run_starts(
-    path: tuple[str, ...], value: Any, words: str, tmp_path: Path
-) -> None:
-    experiment = load(changed(*path, to=value), tmp_path)
-    with pytest.raises(UserError, match=words) as caught:
-        check_runs(experiment.runs())
-    assert "\n" not in str(caught.value)
-
-
-def test_a_good_experiment_passes_every_check(tmp_path: Path) -> None:
-    check_runs(load(GOOD, tmp_path).runs())
 
 
 def test_tasks_of_the_registry_are_known() -> None:

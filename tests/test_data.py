@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import torch
-from helpers import assert_same_run, resumed
-from PIL import Image
+from helpers import assert_same, assert_same_run, resumed, weights
+from images import class_folders, parquet_files, picture
 
 from pgf.data.streams import MappedData
 from pgf.errors import UserError
@@ -29,7 +27,6 @@ OPTIONS: dict[str, Any] = {
     "image_size": SIZE,
 }
 DATA = os.environ.get("PGF_DATA", "")
-CLASSES = ("ant", "bee", "cat")
 
 
 @pytest.fixture(autouse=True)
@@ -38,34 +35,6 @@ def caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
     monkeypatch.delenv("PGF_DATA", raising=False)
-
-
-def picture(seed: int, path: Path) -> bytes:
-    """Write a PNG of noise and return its bytes."""
-    pixels = np.random.default_rng(seed).integers(0, 256, (12, 20, 3), dtype=np.uint8)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path)
-    return path.read_bytes()
-
-
-def class_folders(root: Path, *, per_class: int = 5, classes: tuple[str, ...] = CLASSES) -> Path:
-    for number, name in enumerate(classes):
-        for i in range(per_class):
-            picture(100 * number + i, root / "images" / name / f"{i}.png")
-    return root / "images"
-
-
-def parquet_files(
-    root: Path, *, labels: dict[str, list[Any]] | None = None, image: str = "img"
-) -> Path:
-    folder = root / "table"
-    folder.mkdir(parents=True)
-    for split, own in (labels or {"train": [0, 1] * 6, "test": [1, 0, 1]}).items():
-        bytes_of = [picture(len(split) * 50 + i, root / "one.png") for i in range(len(own))]
-        images = [{"bytes": b, "path": None} for b in bytes_of]
-        table = pa.table({image: images, "label": own})
-        pq.write_table(table, folder / f"{split}-00000.parquet")
-    return folder
 
 
 def spec_of(path: Path, options: dict[str, Any] | None = None, **training: Any) -> RunSpec:
@@ -110,6 +79,27 @@ def test_a_resumed_run_draws_the_same_augmentation_mixing_and_dropout(tmp_path: 
     spec = spec_of(class_folders(tmp_path), options, mixup=0.5, cutmix=0.5, checkpoint_every=1)
     whole = train(Run.make(spec))
     assert_same_run(resumed(spec, tmp_path / "c.pt", at=2, splits=whole.splits), whole)
+
+
+def test_watching_leaves_dropout_and_mixing_alone(tmp_path: Path) -> None:
+    vit = {**SMALL_VIT, "proj_drop_rate": 0.3, "drop_path_rate": 0.3, "depth": 2}
+    often = spec_of(class_folders(tmp_path), {"model_options": vit}, mixup=0.5)
+    hardly = replace(often, statistics=StatisticsSettings(every=999, noise_every=999))
+    run = train(Run.make(often))
+    assert {row.step for row in run.observers[0].rows if row.name == "noise_variance"} == {0, 2}
+    assert_same(weights(run), weights(train(Run.make(hardly, splits=run.splits))))
+
+
+def test_watching_leaves_running_means_alone(tmp_path: Path) -> None:
+    options = {"model_name": "test_resnet", "model_options": {}, "image_size": 32}
+    options["groups"] = {"CONV": [r"layer\d.*conv2$"]}
+    often = replace(
+        spec_of(class_folders(tmp_path), options), target="1:2(CONV)", references=("1:2(CONV)",)
+    )
+    hardly = replace(often, statistics=StatisticsSettings(every=999, noise_every=999))
+    run = train(Run.make(often))
+    assert run.sparsifier.layers and "bn1.running_mean" in weights(run)
+    assert_same(weights(run), weights(train(Run.make(hardly, splits=run.splits))))
 
 
 def mapped(tmp_path: Path, **options: Any) -> MappedData:

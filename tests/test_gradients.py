@@ -1,6 +1,5 @@
 """Every statistic against a direct computation on the gradients of a few steps."""
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -13,15 +12,14 @@ from helpers import EVERY_RECIPE, TARGET, digits, tiny_spec
 from test_masks import slow_mask
 from torch import Tensor, nn
 
-from pgf.gradients import MASK_STATISTICS, STATISTICS, GradientStatistics
+from pgf.gradients import MASK_STATISTICS, STATISTICS
 from pgf.layers import select_layers
 from pgf.observers import Row, StepState
 from pgf.patterns import Target
-from pgf.recipes import RECIPES, GradientRule, MaskSource
+from pgf.recipes import GradientRule, MaskSource
 from pgf.records import OVERALL
 from pgf.runs import RunSpec
 from pgf.settings import StatisticsSettings
-from pgf.sparsifier import Sparsifier
 from pgf.train import Run, train
 
 Arrays = dict[str, np.ndarray]
@@ -207,53 +205,3 @@ def test_a_micro_batch_of_one_sample_has_no_halves_and_no_noise() -> None:
     spec = tiny_spec("ste", steps=2, batch_size=4, accumulation=4)
     names = {row.name for row in train(Run.make(spec, splits=digits())).observers[0].rows}
     assert names & {"noise_variance", "noise_signal"} == set() and "gradient_norm" in names
-
-
-def noise_of(samples: Tensor, observer: GradientStatistics, model: nn.Module) -> dict[str, float]:
-    """Return the noise statistics of a model whose gradient is the mean of its inputs."""
-    sparsifier = observer_sparsifier(model)
-    optimizer = torch.optim.AdamW(model.parameters())
-    model.get_parameter("fc1.weight").grad = samples.mean(dim=0, keepdim=True)
-    half = len(samples) // 2
-    means = model(samples[:half]).mean(), model(samples[half:]).mean()
-    state = StepState(
-        step=0,
-        loss=0.0,
-        learning_rate=0.1,
-        clip_coefficient=1.0,
-        model=model,
-        sparsifier=sparsifier,
-        optimizer=optimizer,
-        half_losses=lambda: (*means, half / len(samples)),
-    )
-    observer.rows.clear()
-    observer.before_update(state)
-    return {row.name: row.value for row in observer.rows if row.layer == OVERALL}
-
-
-def observer_sparsifier(model: nn.Module) -> Sparsifier:
-    return Sparsifier(model, target=Target(), recipe=RECIPES["dense"](), total_steps=9, mask_seed=1)
-
-
-def test_the_noise_is_estimated_without_bias() -> None:
-    spread, mean = torch.tensor([0.5, 1.5, 2.0, 3.0]).double(), torch.tensor([0.3, -0.2, 0.7, 0.4])
-    model = nn.ModuleDict({"fc1": nn.Linear(4, 1, bias=False).double()})
-    model.forward = model["fc1"].forward  # type: ignore[method-assign]
-    observer = GradientStatistics.make(
-        StatisticsSettings(every=1, noise_every=1),
-        sparsifier=observer_sparsifier(model),
-        references=("2:4(FF)",),
-    )
-    generator, trials, size = torch.Generator().manual_seed(6), 800, 6
-    found = []
-    for _ in range(trials):
-        normal = torch.randn(size, 4, generator=generator, dtype=torch.float64)
-        found.append(noise_of(mean + spread * normal, observer, model))
-    variances = spread.square() / size
-    error = math.sqrt(2 * float((2 * variances).square().sum()) / 4 / trials)
-    estimate = np.mean([x["noise_variance"] for x in found])
-    assert estimate == pytest.approx(float(variances.sum()), abs=4 * error)
-    halves = 2 * variances
-    error = math.sqrt(float((halves.square() + 2 * halves * mean.square()).sum()) / trials)
-    estimate = np.mean([x["noise_signal"] for x in found])
-    assert estimate == pytest.approx(float(mean.square().sum()), abs=4 * error)

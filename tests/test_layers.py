@@ -2,6 +2,7 @@
 
 from collections import Counter
 from functools import cache
+from typing import Any
 
 import pytest
 import torch
@@ -107,6 +108,21 @@ def test_heads_embeddings_and_position_bias_stay_dense(name: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [
+        ("vit_relpos_small_patch16_224", {"depth": 1, "embed_dim": 32, "num_heads": 2}),
+        ("swinv2_cr_tiny_224", {"depths": (1,), "embed_dim": 32, "num_heads": (2,)}),
+    ],
+)
+def test_the_network_behind_a_position_bias_stays_dense(name: str, sizes: dict[str, Any]) -> None:
+    import timm
+
+    # Its two inputs are coordinates; its layers are named fc1 and fc2 all the same.
+    widths = {layer.width for layer in find_layers(timm.create_model(name, **sizes))}
+    assert widths == {32, 128}
+
+
 def test_a_tied_weight_stays_dense_whatever_its_name() -> None:
     block = tiny_block()
     block.mlp["fc3"] = nn.Linear(16, 32).double()
@@ -195,7 +211,7 @@ def test_a_head_can_be_named_by_the_user_and_replaces_the_rules() -> None:
 
 
 def test_an_unknown_group_in_the_users_names_is_refused_with_the_nearest() -> None:
-    with pytest.raises(UserError, match="'FFN'.*did you mean 'FF'"):
+    with pytest.raises(UserError, match=r"'FFN'.*did you mean 'FF'"):
         find_layers(tiny_block(), {"FFN": ["mlp"]})
 
 

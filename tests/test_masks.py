@@ -1,6 +1,7 @@
 """N:M masks against their definition, written slowly."""
 
 import math
+from itertools import product
 
 import pytest
 import torch
@@ -109,6 +110,21 @@ def test_nan_counts_as_larger_than_infinity() -> None:
     score = torch.tensor([[math.inf, -math.nan, 3.0, math.nan]])
     assert nm_mask(score, NMPattern(1, 4)).int().tolist() == [[0, 1, 0, 0]]
     assert nm_mask(score, NMPattern(3, 4)).int().tolist() == [[1, 1, 0, 1]]
+
+
+def test_all_nan_are_equal_whatever_bits_they_hold() -> None:
+    bits = torch.tensor([[0x7FC00001, 0x7FC00007, -0x400000 + 5, 0x7F800000]], dtype=torch.int32)
+    score = bits.view(torch.float32)
+    assert score.isnan().tolist() == [[True, True, True, False]]
+    assert nm_mask(score, NMPattern(2, 4)).int().tolist() == [[1, 1, 0, 0]]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU")
+def test_a_gpu_gives_the_mask_of_the_definition() -> None:
+    texts = ["1:4", "2:4", "5:16", "15:16", "1:128", "64:128"]
+    for pattern, kind, dtype in product(map(NMPattern.parse, texts), KINDS, DTYPES):
+        score = make_scores(kind, 40, 256, seed=9).to(dtype)
+        assert torch.equal(nm_mask(score.cuda(), pattern).cpu(), slow_mask(score, pattern))
 
 
 def test_more_axes_than_two_keep_the_groups_on_the_last() -> None:

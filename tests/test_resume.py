@@ -32,6 +32,14 @@ def test_a_resumed_run_of_half_precision_keeps_its_loss_scale(tmp_path: Path) ->
     assert_same_run(resumed(spec, tmp_path / "c.pt", at=5), trained(spec))
 
 
+def test_the_loss_scale_of_a_checkpoint_is_taken_up() -> None:
+    spec = tiny_spec("ste", precision="float16", steps=2)
+    run, other = trained(spec), Run.make(spec, splits=digits())
+    run.precision.scaler.update(384.0)
+    other.load_state_dict(run.state_dict())
+    assert other.precision.scaler.get_scale() == 384.0
+
+
 def test_a_corrupt_checkpoint_is_set_aside(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.pt"
     for content in (b"", b"no checkpoint", bytes(range(256)) * 9):

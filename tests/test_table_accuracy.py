@@ -125,6 +125,13 @@ def test_diverged_runs_mark_their_cell_and_leave_its_mean():
     assert texts[2] == "†3"
 
 
+def test_what_recipes_remark_on_their_layers_is_told_once():
+    runs = runs_frame({("sr_ste", TARGET): SIX, ("mdgf_linear", TARGET): SIX}, notes="")
+    runs.loc[runs["recipe"] == "sr_ste", "notes"] = "starts at 4:64"
+    notes = build_table("accuracy", context(runs)).sections[0].notes
+    assert [note for note in notes if "4:64" in note] == ["SR-STE, 1:16 (FF): starts at 4:64."]
+
+
 def test_seeds_are_stated_where_they_are_not_the_usual_number():
     made = small(
         {"sr_ste": [1.0, 2.0, 3.0], "mdgf_linear": [1.0, 2.0, 3.0], "mdgf_exponential": [1.0, 2.0]}

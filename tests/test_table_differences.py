@@ -26,21 +26,22 @@ def test_differences_are_paired_by_seed():
     assert (line["difference"], line["n"], line["p"], line["smallest_p"]) == (2.0, 3, 0.25, 0.25)
 
 
-def test_the_family_of_a_baseline_is_all_its_comparisons():
+def test_the_family_of_a_baseline_is_the_comparisons_of_one_target():
     runs = runs_frame(
         {
             ("sr_ste", "1:4(FF)"): [0.0] * 6,
             ("sr_ste", TARGET): [0.0] * 6,
             ("mdgf_linear", "1:4(FF)"): SIX,
             ("mdgf_linear", TARGET): [-x for x in SIX],
+            ("mdgf_exponential", TARGET): SIX,
         }
     )
     data = build_table("differences", context(runs)).data
-    # p = 2/64 each, twice that after Holm over two
-    assert list(data["p_holm"]) == [0.0625, 0.0625]
-    assert list(data["verdict"]) == ["not settled"] * 2
+    # p = 2/64 each; alone at 1:4, twice that after Holm over two at the other target
+    assert list(data["p_holm"]) == [0.03125, 0.0625, 0.0625]
+    assert list(data["verdict"]) == ["above", "not settled", "not settled"]
     data = build_table("differences", context(runs, alpha=0.07)).data
-    assert list(data["verdict"]) == ["above", "below"]
+    assert list(data["verdict"]) == ["above", "below", "above"]
 
 
 def test_too_few_seeds_to_find_anything_is_said():

@@ -82,9 +82,10 @@ def _where(context: Context, tasks: Sequence[str]) -> list[str]:
 
 
 def _dress(axes: "Axes", title: str, *, log: bool) -> None:
-    from matplotlib.ticker import NullFormatter
+    from matplotlib.ticker import MaxNLocator, NullFormatter
 
     axes.set_title(title, loc="left")
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     drawn = [np.asarray(line.get_ydata(), dtype=np.float64) for line in axes.get_lines()]
     values = np.concatenate([np.empty(0), *drawn])
     positive = values[values > 0]

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pgf.collection import replacing
 from pgf.errors import UserError, nearest
 from pgf.figures import SUFFIXES, figure_names, kinds
 from pgf.figures.style import DPI, drawing
+from pgf.records import replacing
 from pgf.tables.context import Context
 
 if TYPE_CHECKING:

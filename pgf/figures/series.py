@@ -72,7 +72,16 @@ def draw_band(axes: "Axes", values: pd.DataFrame, *, look: Look, label: str) -> 
     # Without samples the label still enters the legend, which serves all panels.
     mean = values.mean(axis="columns")
     steps = values.index.to_numpy()
-    axes.plot(steps, mean.to_numpy(), color=look.color, linestyle=look.line, label=label)
+    axes.plot(
+        steps,
+        mean.to_numpy(),
+        color=look.color,
+        linestyle=look.line,
+        marker=look.marker if len(steps) == 1 else None,
+        linewidth=0.7 if look.front else None,
+        zorder=3 if look.front else 2,
+        label=label,
+    )
     if values.shape[1] > 1:
         low, high = values.min(axis="columns"), values.max(axis="columns")
         axes.fill_between(

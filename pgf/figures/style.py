@@ -44,13 +44,15 @@ class Look:
     color: str
     line: str | tuple[int, tuple[float, ...]]
     marker: str
+    front: bool = False
+    """Whether its curve is thin and before the others: some recipes start as it."""
 
 
 DASHES, DOTS, DASH_DOT = (0, (4.0, 1.5)), (0, (1.0, 1.2)), (0, (5.0, 1.2, 1.0, 1.2))
 
 # Colors: Paul Tol's "muted" scheme, which readers without red-green vision can tell apart.
 LOOKS = {
-    "dense": Look("#000000", "-", "s"),
+    "dense": Look("#000000", "-", "s", front=True),
     "sr_ste": Look("#cc6677", "-", "o"),
     "sr_ste_dense_start": Look("#882255", DASHES, "o"),
     "mdgf_linear": Look("#332288", "-", "^"),

@@ -7,7 +7,7 @@ import numpy as np
 
 from pgf.settings import AnalysisSettings
 from pgf.statistics import Interval
-from pgf.tables.context import COMPLETE, Context
+from pgf.tables.context import COMPLETE, Context, target_label
 
 SMALL_SCALE = "small-scale, not a confirmation of the paper"
 
@@ -89,6 +89,20 @@ def common_notes(context: Context, task: str) -> tuple[str, ...]:
             "than the rest."
         )
     return tuple(notes)
+
+
+def recipe_notes(context: Context, task: str) -> tuple[str, ...]:
+    """Return what recipes remark on their layers: where they could not do what they are set to."""
+    runs = context.task_runs(task)
+    if "notes" not in runs:
+        return ()
+    said = runs[runs["notes"].fillna("") != ""]
+    return tuple(
+        f"{context.label(str(recipe))}, {target_label(str(target))}: {text}."
+        for recipe, target, text in said[["recipe", "target", "notes"]]
+        .drop_duplicates()
+        .itertuples(index=False)
+    )
 
 
 def scale_text(context: Context, task: str) -> str:

@@ -17,6 +17,7 @@ from pgf.tables.wording import (
     common_notes,
     decimals_for,
     percent,
+    recipe_notes,
     scale_text,
     seeds_text,
     usual_count,
@@ -146,4 +147,4 @@ def _notes(context: Context, task: str, views: dict[str, Grid]) -> tuple[str, ..
         )
     if DENSE in set(context.task_runs(task)["target"]):
         notes.append("Dense runs prune nothing; they are the same in every row.")
-    return (*notes, *common_notes(context, task))
+    return (*notes, *recipe_notes(context, task), *common_notes(context, task))

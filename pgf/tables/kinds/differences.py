@@ -49,7 +49,7 @@ class Line:
 def differences(context: Context) -> Table:
     """Return the table: a section per task, a block per baseline."""
     families = {
-        (task, baseline): _family(context, task, baseline)
+        (task, baseline): _lines(context, task, baseline)
         for task in context.tasks
         for baseline in context.analysis.baselines
         if baseline in context.columns_of(task)
@@ -66,11 +66,16 @@ def differences(context: Context) -> Table:
     )
 
 
-def _family(context: Context, task: str, baseline: str) -> list[Line]:
+def _lines(context: Context, task: str, baseline: str) -> list[Line]:
+    families = (_family(context, task, baseline, target) for target in context.targets_of(task))
+    return [line for family in families for line in family]
+
+
+def _family(context: Context, task: str, baseline: str, target: str) -> list[Line]:
+    """Return the comparisons that Holm's correction takes together: those of one target."""
     cells = cells_of(context, task)
     keys = [
         (target, recipe)
-        for target in context.targets_of(task)
         for recipe in context.sparse_recipes(task)
         if recipe != baseline and cells.key(recipe, target) in cells.values
     ]
@@ -134,19 +139,25 @@ def _section(context: Context, task: str, families: dict[str, list[Line]]) -> Se
         f"{metric[:1].upper()}{metric[1:]} after the last step ({'higher' if higher else 'lower'} "
         f"is better), recipe minus baseline: mean over pairs of seeds with its "
         f"{percent(context.analysis)} t interval, p of the exact sign-flip test, and Holm's "
-        "correction over all comparisons of the task with the baseline. Above and below zero are "
+        "correction over the comparisons of one target with the baseline. Above and below zero are "
         f"verdicts at a corrected p of at most {context.analysis.alpha:g}."
         f"{scale_text(context, task)}"
     )
     notes = [
-        f"{context.label(baseline)}: "
-        f"{attainable([line.comparison for line in family], context.analysis)}"
+        f"{context.label(baseline)}: {attainable(_largest_family(family), context.analysis)}"
         for baseline, family in families.items()
     ]
     if not families:
         notes.append("No baseline of the analysis has runs of this task.")
     blocks = tuple(_block(context, baseline, family) for baseline, family in families.items())
     return Section(task, blocks, caption, (*notes, *common_notes(context, task)))
+
+
+def _largest_family(lines: list[Line]) -> list[Comparison]:
+    by_target: dict[str, list[Comparison]] = {}
+    for line in lines:
+        by_target.setdefault(line.comparison.target, []).append(line.comparison)
+    return max(by_target.values(), key=len, default=[])
 
 
 def _block(context: Context, baseline: str, family: list[Line]) -> Block:

@@ -1,0 +1,32 @@
+"""The results block of the README, taken from the tables rather than typed."""
+
+import re
+from pathlib import Path
+
+from pgf.config import Experiment
+from pgf.errors import UserError
+from pgf.results import context_of
+from pgf.tables.terminal import terminal_view
+
+README = Path("README.md")
+
+
+def results_block(experiment: Experiment, results: Path) -> str:
+    """Return what stands between the README's markers for an experiment."""
+    context = context_of(experiment, results)
+    commits = ", ".join(sorted({str(commit)[:7] for commit in context.runs["commit"]}))
+    seeds = context.runs["seed"].nunique()
+    source = f"{len(context.runs)} runs, {seeds} seeds, commit {commits}"
+    return f"```text\n{terminal_view(context).rstrip()}\n```\n({source})\n"
+
+
+def with_block(text: str, experiment: str, block: str) -> str:
+    """Return the README's text with the block of an experiment replaced.
+
+    Raises:
+        UserError: the README has no such block.
+    """
+    markers = rf"(<!-- results:{re.escape(experiment)} -->\n).*?(<!-- end -->)"
+    if not re.search(markers, text, re.S):
+        raise UserError(f"{README} has no block <!-- results:{experiment} --> ... <!-- end -->")
+    return re.sub(markers, lambda found: found[1] + block + found[2], text, flags=re.S)
