@@ -15,8 +15,10 @@ include: "workflow/rules/report.smk"
 
 
 rule all:
-    localrule: True
+    default_target: True
     input:
+        # Also asked for by name: in a fresh clone the committed tables stand there without them.
+        runs=manifests(),
         tables=table_paths(),
         figures=figure_paths(),
-    default_target: True
+    localrule: True

@@ -28,10 +28,14 @@ from pgf.records import (
     write_record,
 )
 from pgf.runs import RunSpec, code_hash
+from pgf.tasks import Task
 from pgf.train import Run, train
 
 log = logging.getLogger(__name__)
 LOCK = ".lock"
+
+Loaded = tuple[Task | None, Splits | None]
+"""A task and its data, kept for the further runs of a job."""
 
 
 def run_job(
@@ -49,7 +53,7 @@ def run_job(
         announce: called with each run, its record when that is written, and the run that is next.
         progress: called after every optimiser step.
     """
-    loaded: dict[str, Splits] = {}
+    loaded: dict[str, Loaded] = {}
     for spec, following in zip(specs, [*specs[1:], None], strict=True):
         directory = spec.directory(results)
         directory.mkdir(parents=True, exist_ok=True)
@@ -87,12 +91,13 @@ def _clear(directory: Path, problem: str) -> None:
 def _train_one(
     spec: RunSpec,
     directory: Path,
-    loaded: dict[str, Splits],
+    loaded: dict[str, Loaded],
     progress: Callable[[Run], None],
 ) -> dict[str, Any]:
     key = json.dumps([spec.task.kind, spec.task.options], sort_keys=True, default=str)
-    run = Run.make(spec, splits=loaded.get(key))
-    loaded[key] = run.splits
+    task, splits = loaded.get(key, (None, None))
+    run = Run.make(spec, task=task, splits=splits)
+    loaded[key] = run.task, run.splits
     path = directory / checkpoints.CHECKPOINT
     state = checkpoints.load(path, fingerprint=spec.fingerprint())
     if state is not None:

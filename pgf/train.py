@@ -47,15 +47,17 @@ class Run:
     diverged_at: int | None = None
 
     @classmethod
-    def make(cls, spec: RunSpec, *, splits: Splits | None = None) -> "Run":
-        """Build a run from its settings; `splits` spares loading data that is at hand.
+    def make(
+        cls, spec: RunSpec, *, task: Task | None = None, splits: Splits | None = None
+    ) -> "Run":
+        """Build a run from its settings; task and data spare making what is at hand.
 
         Raises:
             UserError: target and model do not go together, or the data is not there.
         """
         settings = spec.training
         torch.set_num_threads(settings.threads)
-        task = find_task(spec.task.kind)(**spec.task.options)
+        task = task or find_task(spec.task.kind)(**spec.task.options)
         device = choose_device(settings)
         torch.manual_seed(seed_for(spec.seed, "init"))
         model = task.model().to(device).train()

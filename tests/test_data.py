@@ -91,8 +91,8 @@ def test_watching_leaves_dropout_and_mixing_alone(tmp_path: Path) -> None:
 
 
 def test_watching_leaves_running_means_alone(tmp_path: Path) -> None:
-    options = {"model_name": "test_resnet", "model_options": {}, "image_size": 32}
-    options["groups"] = {"CONV": [r"layer\d.*conv2$"]}
+    groups = {"CONV": [r"layer\d.*conv2$"]}
+    options = {"model_name": "test_resnet", "model_options": {}, "groups": groups}
     often = replace(
         spec_of(class_folders(tmp_path), options), target="1:2(CONV)", references=("1:2(CONV)",)
     )
@@ -242,10 +242,8 @@ def test_what_cannot_be_trained_on_is_refused(
 
 @pytest.mark.data
 def test_a_few_steps_on_cifar10() -> None:
-    root = DATA
-    if not root or not (Path(root) / "cifar10").is_dir():
+    if not DATA or not (Path(DATA) / "cifar10").is_dir():
         pytest.skip("PGF_DATA names no folder that holds cifar10")
-    options = {"image_column": "img", "classes": 10, "image_size": 32, "evaluate_on_holdout": True}
-    run = Run.make(spec_of(Path(root) / "cifar10", {**options, "holdout": 0.002}, batch_size=32))
-    train(run)
+    options = {"image_column": "img", "classes": 10, "evaluate_on_holdout": True, "holdout": 0.002}
+    run = train(Run.make(spec_of(Path(DATA) / "cifar10", options, batch_size=32)))
     assert len(run.splits.train) == 49_900 and run.step == 4

@@ -161,9 +161,13 @@ def evaluated(run: Run) -> dict[str, float]:
 @sparse_recipe
 def test_an_average_is_masked_anew_for_evaluation(recipe: str) -> None:
     run = trained(tiny_spec(recipe, ema_decay=0.8))
-    before = weights(run)
-    assert evaluated(run)["kept"] == 0.25
+    before, found = weights(run), evaluated(run)
     assert_same(before, weights(run))
+    assert run.average is not None
+    with run.average.in_place():
+        layer = next(x for x in run.sparsifier.layers if x.name == "blocks.0.mlp.fc1")
+        expected = layer.weight[run.sparsifier.target_mask(layer)].double().sum()
+    assert found == {"kept": 0.25, "sum": pytest.approx(float(expected), rel=1e-12)}
 
 
 def test_an_average_is_that_of_the_dense_masters() -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from pgf.config import CONFIGS, load_experiment
+from pgf.figures import figure_files
+from pgf.tables import table_files
 
 ROOT = Path(__file__).parent.parent
 EXPERIMENTS = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
@@ -141,14 +143,20 @@ def test_of_two_at_once_one_works_and_the_other_says_so(tmp_path: Path) -> None:
     assert f"another process ({first.pid}) is at work on the experiment 'tiny'" in output
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
-def test_the_dry_run_plans_one_training_per_job(experiment: str) -> None:
-    command = ["snakemake", "--workflow-profile", "workflow/profiles/default", "--dry-run"]
-    options = ["--config", f"experiment={experiment}", "--forceall", "--quiet", "rules", "--nolock"]
-    done = subprocess.run(
-        [sys.executable, "-m", *command, *options], cwd=ROOT, capture_output=True, text=True
-    )
-    jobs = load_experiment(experiment).jobs()
-    assert done.returncode == 0, done.stderr
-    assert f"train {len(jobs)}" in " ".join(done.stdout.split())
+def test_a_fresh_clone_with_committed_tables_plans_every_job(
+    experiment: str, tmp_path: Path
+) -> None:
+    checkout = Checkout(tmp_path)
+    committed = checkout.root / "results" / experiment
+    for name in (*table_files(), *figure_files()):
+        kind = "figures" if name.endswith((".png", ".svg")) else "tables"
+        (committed / kind / name).parent.mkdir(parents=True, exist_ok=True)
+        (committed / kind / name).touch()
+    (committed / "runs.csv").touch()
+    (committed / "curves.parquet").touch()
+    profile = ["--workflow-profile", "workflow/profiles/default", "--quiet", "rules"]
+    config = ["--config", f"experiment={experiment}"]
+    code, output = checkout.run("snakemake", "--dry-run", *profile, *config)
+    assert code == 0, output
+    assert f"train {len(load_experiment(experiment).jobs())} " in " ".join(output.split())

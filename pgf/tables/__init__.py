@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from pgf.tables import kinds
 
-SUFFIXES = (".csv", ".md", ".tex")
+SUFFIXES = (".csv", ".md", ".tex", ".html")
 
 
 def table_names() -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from pgf.errors import UserError, nearest
 from pgf.records import write_atomically
 from pgf.tables import kinds, table_names
 from pgf.tables.context import Context
+from pgf.tables.html import to_html
 from pgf.tables.model import Table
 from pgf.tables.render import to_latex, to_markdown
 
@@ -50,7 +51,7 @@ def build_table(name: str, context: Context) -> Table:
 def write_tables(
     context: Context, folder: Path, *, names: Iterable[str] | None = None
 ) -> tuple[Path, ...]:
-    """Write each table as CSV (raw floats), Markdown and LaTeX; return the files.
+    """Write each table as CSV (raw floats), Markdown, LaTeX and HTML; return the files.
 
     Args:
         context: the runs and what they are compared with.
@@ -64,6 +65,7 @@ def write_tables(
             ".csv": made.data.to_csv(index=False, lineterminator="\n"),
             ".md": to_markdown(made),
             ".tex": to_latex(made),
+            ".html": to_html(made),
         }
         for suffix, text in texts.items():
             write_atomically(folder / (name + suffix), text)

@@ -6,11 +6,11 @@ rule collect:
         curves=f"{RESULTS}/curves.parquet",
     log:
         f"{RESULTS}/logs/collect.log",
-    params:
-        experiment=EXPERIMENT_FILE,
     localrule: True
     conda:
         "../../environment.yml"
+    params:
+        experiment=EXPERIMENT_FILE,
     shell:
         "python -m pgf collect {params.experiment:q} 2>&1 | tee {log:q} >&2"
 
@@ -21,14 +21,21 @@ rule tables:
         curves=rules.collect.output.curves,
         paper=["configs/paper/tables.csv", "configs/paper/claims.yaml"],
     output:
-        table_paths(),
+        [
+            (
+                report(path, category="Tables", labels={"table": Path(path).stem})
+                if path.endswith(".html")
+                else path
+            )
+            for path in table_paths()
+        ],
     log:
         f"{RESULTS}/logs/tables.log",
-    params:
-        experiment=EXPERIMENT_FILE,
     localrule: True
     conda:
         "../../environment.yml"
+    params:
+        experiment=EXPERIMENT_FILE,
     shell:
         "python -m pgf tables {params.experiment:q} 2>&1 | tee {log:q} >&2"
 
@@ -38,13 +45,20 @@ rule figures:
         runs=rules.collect.output.runs,
         curves=rules.collect.output.curves,
     output:
-        figure_paths(),
+        [
+            (
+                report(path, category="Figures", labels={"figure": Path(path).stem})
+                if path.endswith(".png")
+                else path
+            )
+            for path in figure_paths()
+        ],
     log:
         f"{RESULTS}/logs/figures.log",
-    params:
-        experiment=EXPERIMENT_FILE,
     localrule: True
     conda:
         "../../environment.yml"
+    params:
+        experiment=EXPERIMENT_FILE,
     shell:
         "python -m pgf figures {params.experiment:q} 2>&1 | tee {log:q} >&2"

@@ -1,0 +1,69 @@
+"""What the documents say is what the code and the results are."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pgf.commands import COMMANDS
+from pgf.config import CONFIGS, load_experiment
+from pgf.readme import results_block, with_block
+from pgf.recipes import RECIPES
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def is_changed(path: str) -> bool:
+    command = ["git", "status", "--porcelain", "--", path]
+    return bool(subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout)
+
+
+@pytest.mark.skipif(is_changed("results/laptop"), reason="results/laptop is not as committed")
+def test_the_readme_shows_the_committed_results() -> None:
+    block = results_block(load_experiment("laptop"), ROOT / "results")
+    assert with_block(README, "laptop", block) == README
+
+
+def test_the_readme_lists_every_recipe() -> None:
+    assert set(re.findall(r"^\| `(\w+)` \|", README, re.M)) == set(RECIPES)
+
+
+def test_the_readme_names_only_commands_that_there_are() -> None:
+    assert set(re.findall(r"python -m pgf (\w+)", README)) <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_every_file_that_a_document_links_to_is_there(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_config_begins_with_its_command(path: Path) -> None:
+    head = path.read_text(encoding="utf-8").split("name:")[0]
+    command = (
+        "make reproduce" if path.stem == "laptop" else f"make EXPERIMENT={path.stem} reproduce"
+    )
+    assert command in head
+    assert "minute" in head
+
+
+def test_the_recipe_of_the_readme_can_be_registered_and_ends_at_its_target(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pgf.patterns import NMPattern
+    from pgf.recipes import find_recipe
+
+    source = re.search(r"```python\n(# gentle\.py\n.*?)```", README, re.S)
+    assert source is not None
+    (tmp_path / "gentle.py").write_text(source[1])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    recipe = find_recipe("gentle:Gentle")(dense=0.05, fine_tune=0.3)
+    phases = [recipe.phase(step, 40, pattern=NMPattern(1, 8)) for step in range(40)]
+    assert [p.mask_decay for p in phases[2:5]] == pytest.approx([1.0, 0.998, 0.993], abs=1e-3)
+    assert phases[-1].pattern == NMPattern(1, 8)
+    assert phases[-1].mask_decay == 0.0
