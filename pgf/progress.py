@@ -76,4 +76,5 @@ class Reporter:
 
     def _print(self, line: str) -> None:
         self.last_line = time.monotonic()
-        print(line, file=sys.stderr, flush=True)
+        sys.stderr.write(f"{line}\n")  # in one piece: several jobs share the terminal
+        sys.stderr.flush()

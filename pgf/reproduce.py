@@ -84,7 +84,13 @@ def run_snakemake(config: Path, *, jobs: int, profile: str) -> int:
         str(jobs),
         "--nolock",  # `only_one` holds the experiment, and lets go when it is killed
     ]
-    code = subprocess.run(command, env=environment).returncode
+    process = subprocess.Popen(command, env=environment)
+    try:
+        code = process.wait()
+    except KeyboardInterrupt:
+        # The terminal has interrupted Snakemake and its jobs as well; let them leave in order.
+        process.wait()
+        raise
     if code != 0:
         _show_last_log()
     return code

@@ -14,7 +14,7 @@ ROWS = (
     *("collection", "selection", "tables", "figures", "config", "results", "progress"),
     *("masks", "layers", "sparsifier", "observers", "gradients", "data", "tasks"),
     *("optimization", "evaluation", "checkpoints", "provenance", "train", "jobs"),
-    *("bench", "preflight", "plan", "reproduce", "commands", "__main__"),
+    *("bench", "preflight", "plan", "readme", "reproduce", "commands", "__main__"),
 )
 """A module imports from rows before its own. What needs no torch comes first."""
 

@@ -8,7 +8,21 @@ import pytest
 from helpers import tiny_spec
 
 from pgf.runs import spec_from_dict
+from pgf.seeds import ROLES, seed_for
 from pgf.settings import StatisticsSettings
+
+
+def test_every_role_seed_and_index_has_a_stream_of_its_own() -> None:
+    indices: list[tuple[int, ...]] = [(), (0,), (1,), (0, 1), (1, 0), (11,), (1, 1)]
+    keys = [(seed, role, *more) for seed in (1, 11) for role in ROLES for more in indices]
+    seeds = {seed_for(*key) for key in keys}
+    assert len(seeds) == len(keys) and all(0 <= seed < 2**63 for seed in seeds)
+
+
+def test_an_unknown_role_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"'weights' is not one of"):
+        seed_for(1, "weights")
+
 
 OTHER_VALUES: dict[str, Any] = {
     "optimizer": "sgd",

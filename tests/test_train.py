@@ -75,6 +75,24 @@ def test_the_loss_falls(recipe: str) -> None:
     assert sum(losses[-4:]) / 4 < sum(losses[:4]) / 4 - 0.1
 
 
+@every_recipe
+def test_every_weight_and_bias_is_trained(recipe: str) -> None:
+    run = trained(tiny_spec(recipe))
+    start, end = weights(Run.make(run.spec, splits=digits())), weights(run)
+    names = [name for name in end if " mask " not in name]
+    assert [name for name in names if torch.equal(end[name], start[name])] == []
+
+
+@every_recipe
+def test_the_optimiser_owns_masters_and_decays_no_bias(recipe: str) -> None:
+    run = Run.make(tiny_spec(recipe, weight_decay=0.07), splits=digits())
+    decay = {id(p): g["weight_decay"] for g in run.optimizer.param_groups for p in g["params"]}
+    owned = {n: run.sparsifier.masters.get(n, p) for n, p in run.model.named_parameters()}
+    found = {name: decay.pop(id(parameter)) for name, parameter in owned.items()}
+    exempt = {n for n, p in owned.items() if p.ndim < 2 or n == "pos_embed"}
+    assert found == {name: 0.0 if name in exempt else 0.07 for name in owned} and not decay
+
+
 @pytest.mark.parametrize("recipe", ["dense", "sr_ste", "mdgf_linear"])
 def test_four_micro_batches_train_as_one_does(recipe: str) -> None:
     # One step of SGD at a time: rounding is 1e-7 of weights of 0.1, and AdamW would enlarge it.

@@ -88,7 +88,7 @@ def gradient_norm_kept(s: Sums) -> float:
 @mask_statistic
 def gradient_norm_pruned(s: Sums) -> float:
     """||(1 - mask) (.) g||_2: the noise of the paper's argument."""
-    return math.sqrt(max(0.0, s["gg"] - s["gg_kept"]))
+    return math.sqrt(s["gg_pruned"])
 
 
 @mask_statistic

@@ -125,8 +125,8 @@ class GradientStatistics:
         weight = reference.block.view(state.owned(reference.block).detach()).abs().double()
         squared = gradient.double().square()
         parts = {
-            "gg": squared.sum(),
             "gg_kept": squared[mask].sum(),
+            "gg_pruned": squared[~mask].sum(),
             "mass": weight.sum(),
             "kept_mass": weight[mask].sum(),
         }
