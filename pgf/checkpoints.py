@@ -15,8 +15,9 @@ log = logging.getLogger(__name__)
 
 def save(path: Path, state: dict[str, Any]) -> None:
     """Write a checkpoint whole or not at all."""
-    with replacing(path) as temporary:
-        torch.save(state, temporary)
+    # Through a file of ours: given a path, torch reports a full disk as a RuntimeError.
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        torch.save(state, file)
 
 
 def load(path: Path, *, fingerprint: str) -> dict[str, Any] | None:

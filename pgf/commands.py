@@ -59,7 +59,9 @@ def reproduce(options: Options) -> int:
             total = len(experiment.runs())
             print(f"{experiment.name}: {len(pending)} of {total} runs to train", file=sys.stderr)
             _check(experiment.runs())
-        code = work.run_snakemake(config, jobs=options.jobs, profile=options.profile)
+        code = work.run_snakemake(
+            experiment, config, RESULTS, jobs=options.jobs, profile=options.profile
+        )
         if code == 0:
             work.finish(experiment, config, RESULTS, profile=options.profile)
     return code

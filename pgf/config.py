@@ -255,6 +255,8 @@ def _first_message(error: ValidationError, kind: type[Any], where: str) -> str:
         known = (parents[-1] if parents else kind).__annotations__
         return f"{place}: unknown key; {nearest(keys[-1], known)}"
     message = first["msg"].removeprefix("Value error, ")
+    if keys[:1] == ["targets"] and first["type"] == "string_type":
+        message += ', in quotes: "1:4(FF)"'
     given = "" if first["type"] in ("missing", "value_error") else f" (given: {first['input']!r})"
     return f"{place}: {message}{given}" if place else f"{message}{given}"
 

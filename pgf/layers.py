@@ -1,7 +1,8 @@
 """Which weights of a model can be pruned, and what role each plays.
 
 Roles are read off module names as timm and transformers write them; `Conv2d` needs no name. What
-no rule names, and embeddings, heads, norms, position-bias MLPs and patch merging, stays dense.
+no rule names stays dense (patch merging, for one), and so do embeddings, heads, norms,
+position-bias MLPs and the first convolution.
 """
 
 import re
@@ -12,14 +13,17 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from pgf.errors import UserError
+from pgf.errors import UserError, nearest
 from pgf.patterns import GROUPS, NMPattern, Target
 
 STAYS_DENSE = re.compile(
     r"(^|\.)(head|head_dist|classifier|lm_head|score|pooler|fc|fc_norm|embed\w*|\w*embed|"
-    r"\w*embeddings?|shared|stem|relative_attention_bias|cpb_mlp|downsample|reduction)(\.|$)"
+    r"\w*embeddings?|shared|stem|relative_attention_bias|cpb_mlp|meta_mlp|\w*rel_pos\w*)(\.|$)"
 )
 """Modules that stay dense unless named by the user."""
+
+IMAGE_CHANNELS = 3
+"""Convolutions with no more input channels read the image itself and stay dense."""
 
 _FUSED = {
     "QKV": re.compile(r"(^|\.)(qkv|c_attn|in_proj|query_key_value|Wqkv)$"),
@@ -86,6 +90,7 @@ def find_layers(
         model: any model of `Linear`, `Conv2d` and `Conv1D` modules.
         groups: role -> regular expressions on module names, in place of the rules above.
     """
+    check_groups(groups or {})
     uses = Counter(id(p) for _, p in model.named_parameters(remove_duplicate=False))
     found: list[PrunableWeight] = []
     for name, module in model.named_modules():
@@ -105,11 +110,27 @@ def _roles_given(name: str, groups: Mapping[str, Sequence[str]]) -> tuple[str, .
     return ()
 
 
+def check_groups(groups: Mapping[str, Sequence[str]]) -> None:
+    """Check that layer groups are known and their expressions can be read.
+
+    Raises:
+        UserError: the first one that is not.
+    """
+    for group, expressions in groups.items():
+        if group not in GROUPS:
+            raise UserError(f"groups: unknown layer group '{group}': {nearest(group, GROUPS)}")
+        for expression in expressions:
+            try:
+                re.compile(expression)
+            except re.error as error:
+                raise UserError(f"groups: {group}: '{expression}': {error}") from error
+
+
 def _roles(name: str, module: nn.Module) -> tuple[str, ...]:
     if STAYS_DENSE.search(name):
         return ()
     if isinstance(module, nn.Conv2d):
-        return ("CONV",)
+        return ("CONV",) if module.in_channels > IMAGE_CHANNELS else ()
     for roles, expression in _FUSED.items():
         if expression.search(name):
             return tuple(roles)

@@ -6,15 +6,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from timm.optim import create_optimizer_v2, param_groups_weight_decay
+from timm.optim import create_optimizer_v2, list_optimizers, param_groups_weight_decay
 from timm.scheduler import create_scheduler_v2
 from timm.scheduler.scheduler import Scheduler
 from timm.utils import ModelEmaV3
 from torch import Tensor, nn
 
-from pgf.errors import UserError
+from pgf.errors import UserError, nearest
 from pgf.settings import TrainingSettings
 from pgf.sparsifier import Sparsifier
+
+SCHEDULES = ("cosine", "tanh", "step", "multistep", "poly")
+"""timm's schedules that are functions of the step alone; `plateau` is not, and cannot resume."""
 
 
 def choose_device(settings: TrainingSettings) -> torch.device:
@@ -27,6 +30,21 @@ def choose_device(settings: TrainingSettings) -> torch.device:
     if settings.device == "cuda" and not available:
         raise UserError("training.device is cuda, but torch sees no GPU; use auto or cpu")
     return torch.device("cuda" if available and settings.device != "cpu" else "cpu")
+
+
+def check_optimization(settings: TrainingSettings) -> None:
+    """Check that timm knows the optimiser and the schedule.
+
+    Raises:
+        UserError: it does not; it names the nearest it knows.
+    """
+    optimizers = list_optimizers()
+    if settings.optimizer not in optimizers:
+        hint = nearest(settings.optimizer, optimizers)
+        raise UserError(f"training.optimizer: timm has no optimiser '{settings.optimizer}': {hint}")
+    if settings.schedule not in SCHEDULES:
+        hint = nearest(settings.schedule, SCHEDULES)
+        raise UserError(f"training.schedule: no schedule '{settings.schedule}': {hint}")
 
 
 def make_optimizer(

@@ -7,6 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from pgf.errors import UserError, nearest
 from pgf.layers import select_layers
+from pgf.optimization import check_optimization
 from pgf.patterns import Target
 from pgf.runs import RunSpec
 from pgf.tasks import Task, find_task
@@ -24,6 +25,7 @@ def check_runs(specs: Sequence[RunSpec]) -> None:
     """
     for spec in {spec.task.name: spec for spec in specs}.values():
         try:
+            check_optimization(spec.training)
             task = _make_task(spec)
             size = len(task.load().train)
             if size < spec.training.batch_size:

@@ -5,6 +5,7 @@ the columns `step, name, layer, reference, value`.
 """
 
 import json
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -66,8 +67,13 @@ def write_record(directory: Path, record: dict[str, Any]) -> None:
     missing = [key for key in REQUIRED if key not in record]
     if missing:
         raise ValueError(f"record without {missing}")
-    text = json.dumps(record, indent=1, allow_nan=False, sort_keys=True)
+    plain = {key: _null_if_not_finite(value) for key, value in record.items()}
+    text = json.dumps(plain, indent=1, allow_nan=False, sort_keys=True)
     write_atomically(directory / RECORD, text + "\n")
+
+
+def _null_if_not_finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def read_record(path: Path) -> dict[str, Any]:

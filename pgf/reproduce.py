@@ -5,11 +5,13 @@ one experiment, that a record beside its outputs is broken, and what a person wa
 """
 
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from filelock import FileLock, Timeout
 
@@ -19,7 +21,13 @@ from pgf.progress import SIDE_BY_SIDE
 from pgf.records import CURVES, RECORD, problem_with, set_aside
 
 PROFILES = Path("workflow/profiles")
-LOG_LINES = 15
+BAD_INPUT = 2
+CHATTER = re.compile(
+    r"\s*$|Using workflow specific profile|Assuming unrestricted|Building DAG|Using shell"
+    r"|Provided cores|Rules claiming|Conda environments|Select jobs|Execute \d+ jobs|Complete log"
+    r"|Elapsed time|Nothing to be done"
+)
+"""Lines of Snakemake that tell a person nothing."""
 
 
 @contextmanager
@@ -75,34 +83,51 @@ def set_broken_aside(experiment: Experiment, results: Path) -> list[str]:
     return pending
 
 
-def run_snakemake(config: Path, *, jobs: int, profile: str) -> int:
-    """Run the workflow and return Snakemake's exit code."""
-    environment = {**os.environ, SIDE_BY_SIDE: str(jobs)}
+def run_snakemake(
+    experiment: Experiment, config: Path, results: Path, *, jobs: int, profile: str
+) -> int:
+    """Run the workflow and return Snakemake's exit code, or 2 if all that failed was bad input.
+
+    What it and its jobs say goes to `logs/snakemake.log`, and to the screen without the lines that
+    tell a person nothing.
+    """
     command = [
         *snakemake_command(config, profile),
         "--cores",
         str(jobs),
         "--nolock",  # `only_one` holds the experiment, and lets go when it is killed
     ]
-    process = subprocess.Popen(command, env=environment)
-    try:
-        code = process.wait()
-    except KeyboardInterrupt:
-        # The terminal has interrupted Snakemake and its jobs as well; let them leave in order.
-        process.wait()
-        raise
-    if code != 0:
-        _show_last_log()
-    return code
+    log = results / experiment.name / "logs" / "snakemake.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    process = subprocess.Popen(
+        command,
+        env={**os.environ, SIDE_BY_SIDE: str(jobs)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    with process, log.open("w", encoding="utf-8") as file:
+        try:
+            _pass_on(process.stdout, file)
+        except KeyboardInterrupt:
+            # The terminal has interrupted Snakemake and its jobs as well: let them leave in order.
+            _pass_on(process.stdout, file)
+            raise
+    return _exit_code(process.returncode, log)
 
 
-def _show_last_log() -> None:
-    """Print the end of Snakemake's log: the profile keeps it off the screen."""
-    logs = sorted(Path(".snakemake/log").glob("*.log"))
-    if logs:
-        print(f"--- the end of {logs[-1]}:", file=sys.stderr)
-        lines = logs[-1].read_text(encoding="utf-8").splitlines()
-        print("\n".join(lines[-LOG_LINES:]), file=sys.stderr)
+def _pass_on(lines: Iterable[str], file: TextIO) -> None:
+    for line in lines:
+        file.write(line)
+        file.flush()
+        if not CHATTER.match(line):
+            sys.stderr.write(line)
+
+
+def _exit_code(code: int, log: Path) -> int:
+    failures = re.findall(r"non-zero exit status (\d+)", log.read_text(encoding="utf-8"))
+    return BAD_INPUT if code and set(failures) == {str(BAD_INPUT)} else code
 
 
 def snakemake_command(config: Path, profile: str) -> list[str]:
@@ -121,7 +146,7 @@ def snakemake_command(config: Path, profile: str) -> list[str]:
 def make_report(config: Path, profile: str, path: Path) -> int:
     """Write Snakemake's HTML report, which opens without a network."""
     command = [*snakemake_command(config, profile), "--nolock", "--report", str(path)]
-    return subprocess.run([*command, "--quiet", "all"], stdout=subprocess.DEVNULL).returncode
+    return subprocess.run([*command, "--quiet", "all"], capture_output=True).returncode
 
 
 def finish(experiment: Experiment, config: Path, results: Path, *, profile: str) -> None:

@@ -69,6 +69,10 @@ class TrainingSettings:
             f"batch_size {self.batch_size} is not a multiple of accumulation {self.accumulation}",
         )
         _require(
+            not (self.mixup or self.cutmix) or self.batch_size % 2 == 0,
+            f"mixup and cutmix pair samples up: batch_size {self.batch_size} must be even",
+        )
+        _require(
             self.ema_decay is None or 0 < self.ema_decay < 1,
             f"ema_decay must lie between 0 and 1, or be null: {self.ema_decay}",
         )

@@ -131,7 +131,7 @@ class Run:
 def train(
     run: Run, *, checkpoint: Path | None = None, progress: Callable[[Run], None] | None = None
 ) -> Run:
-    """Train a run to its end, or to the step at which its loss is no number any more.
+    """Train a run to its end, or to where a training or evaluation loss is no number any more.
 
     Args:
         run: fresh, or resumed by `load_state_dict`.
@@ -152,8 +152,11 @@ def train(
             return run
         run.step += 1
         if run.step in evaluate_after:
-            _evaluate(run)
+            values = _evaluate(run)
             run.seconds = perf_counter() - began
+            if not all(map(math.isfinite, values.values())):
+                run.diverged_at = run.step
+                return run
         if checkpoint and run.step % settings.checkpoint_every == 0 and run.step < settings.steps:
             checkpoints.save(checkpoint, run.state_dict())
         if progress:
@@ -242,7 +245,7 @@ def _log_step(run: Run, state: StepState) -> None:
     run.rows += [Row(state.step, name, OVERALL, "", value) for name, value in values.items()]
 
 
-def _evaluate(run: Run) -> None:
+def _evaluate(run: Run) -> dict[str, float]:
     values = evaluate(
         run.task,
         run.model,
@@ -255,3 +258,4 @@ def _evaluate(run: Run) -> None:
     run.evaluations.append(Evaluation(run.step, values, at_target))
     columns = {**values, "at_target": float(at_target)}
     run.rows += [Row(run.step, name, OVERALL, "", value) for name, value in columns.items()]
+    return values

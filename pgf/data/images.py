@@ -6,10 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from pgf.errors import UserError, nearest
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
+
+
+HASHED_IMAGES = 1000
 
 
 def resolve(path: str) -> Path:
@@ -50,12 +55,9 @@ def load_images(path: str) -> "DatasetDict":
             return datasets.load_dataset("parquet", data_dir=str(folder))
         if not any(child.is_dir() for child in folder.iterdir()):
             raise UserError(f"{folder} holds neither parquet files nor one folder per class")
-        return datasets.load_dataset("imagefolder", data_dir=str(folder))
-    except (
-        datasets.exceptions.DatasetGenerationError,
-        datasets.exceptions.DatasetNotFoundError,
-    ) as error:
-        cause = error.__cause__ or error
+        return datasets.load_dataset("imagefolder", data_dir=str(folder), drop_labels=False)
+    except (pa.ArrowException, datasets.exceptions.DatasetsError) as error:
+        cause = " ".join(str(error.__cause__ or error).split())
         raise UserError(f"cannot read the images in {folder}: {cause}") from error
 
 
@@ -70,6 +72,31 @@ def check_columns(data: "Dataset", *, image: str, label: str, where: str) -> Non
             raise UserError(
                 f"{where} has no column '{column}' ({option}): {nearest(column, data.column_names)}"
             )
+    try:
+        as_images(data, image)[0]
+    except (pa.ArrowException, TypeError, ValueError, OSError) as error:
+        kind = data.features[image]
+        raise UserError(
+            f"{where}: the first row's '{image}' (image_column) is no image but {kind}"
+        ) from error
+
+
+def as_images(data: "Dataset", image: str) -> "Dataset":
+    """Return the data with an image column that decodes to RGB."""
+    from datasets import Image  # takes seconds
+
+    return data.cast_column(image, Image(mode="RGB"))
+
+
+def check_labels(data: "Dataset", label: str, names: Sequence[Any], *, where: str) -> None:
+    """Check that all labels are among the classes.
+
+    Raises:
+        UserError: one is not.
+    """
+    strangers = sorted(set(data[label]) - set(names), key=str)
+    if strangers:
+        raise UserError(f"{where}: label {strangers[0]!r} is no class of the training split")
 
 
 def class_names(data: "Dataset", label: str) -> list[Any]:
@@ -79,13 +106,18 @@ def class_names(data: "Dataset", label: str) -> list[Any]:
     return list(range(len(names))) if names else sorted(set(data[label]))
 
 
-def content_hash(parts: Sequence["Dataset"]) -> str:
-    """Return a hash that identifies the data."""
-    # The fingerprint of `datasets` follows the files' paths and times; sizes and labels do not.
+def content_hash(parts: Sequence["Dataset"], *, image: str, label: str) -> str:
+    """Return a hash that identifies the data: every label, and HASHED_IMAGES images of each part.
+
+    All images would be minutes for ImageNet; those taken are evenly spaced.
+    """
+    from datasets import Image  # takes seconds
+
     digest = hashlib.sha256()
     for part in parts:
-        digest.update(repr((len(part), part.column_names)).encode())
-        for column in part.column_names:
-            if getattr(part.features[column], "dtype", "") in ("int64", "string"):
-                digest.update(repr(list(part[column])).encode())
+        raw = part.cast_column(image, Image(decode=False))
+        digest.update(repr((len(part), list(part[label]))).encode())
+        for index in range(0, len(part), max(1, len(part) // HASHED_IMAGES)):
+            picture = raw[index][image]
+            digest.update(picture["bytes"] or Path(picture["path"]).read_bytes())
     return digest.hexdigest()[:16]

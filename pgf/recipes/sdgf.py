@@ -45,8 +45,7 @@ class SdgfStepwise(StructureDecay):
         n, m = pattern.n, pattern.m
         kept = [m - 1]
         while kept[-1] > n:
-            following = m // 2 ** len(kept)
-            kept.append(max(following, n))
+            kept.append(m // 2 ** len(kept))
         return [NMPattern(k, m) for k in dict.fromkeys(kept) if k > n] + [pattern]
 
 

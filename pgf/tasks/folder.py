@@ -10,7 +10,14 @@ import torch
 from timm.data import create_transform
 from torch import nn
 
-from pgf.data.images import check_columns, class_names, content_hash, load_images
+from pgf.data.images import (
+    as_images,
+    check_columns,
+    check_labels,
+    class_names,
+    content_hash,
+    load_images,
+)
 from pgf.data.streams import MappedData, Splits
 from pgf.errors import UserError, nearest
 from pgf.tasks.base import register
@@ -72,11 +79,11 @@ class FolderVit(ImageClassification):
 
     def load(self) -> Splits:
         train, test = self._data
-        return Splits(
-            train=self._mapped(train),
-            test=self._mapped(test),
-            fingerprint=content_hash([train, test]),
-        )
+        for part, name in ((train, self.train_split), (test, self.test_split)):
+            where = f"{self.path} ({name})"
+            check_labels(part, self.label_column, self._classes, where=where)
+        fingerprint = content_hash([train, test], image=self.image_column, label=self.label_column)
+        return Splits(train=self._mapped(train), test=self._mapped(test), fingerprint=fingerprint)
 
     @cached_property
     def _classes(self) -> list[Any]:
@@ -103,9 +110,7 @@ class FolderVit(ImageClassification):
         return parts["train"], parts["test"]
 
     def _mapped(self, data: "Dataset") -> MappedData:
-        from datasets import Image  # takes seconds
-
-        data = data.cast_column(self.image_column, Image(mode="RGB"))
+        data = as_images(data, self.image_column)
         number = {name: i for i, name in enumerate(self._classes)}
 
         def read(index: int) -> tuple[Any, int]:
@@ -121,14 +126,21 @@ class FolderVit(ImageClassification):
         )
 
     def _transform(self, *, is_training: bool) -> Callable[[Any], torch.Tensor]:
-        return create_transform(
-            input_size=(3, self.image_size, self.image_size),
-            is_training=is_training,
-            no_aug=False,
-            scale=self.crop_scale,
-            hflip=self.flip,
-            auto_augment=self.augmentation,
-            color_jitter=None,
-            interpolation="bicubic",
-            crop_pct=1.0,
-        )
+        try:
+            return create_transform(
+                input_size=(3, self.image_size, self.image_size),
+                is_training=is_training,
+                scale=self.crop_scale,
+                hflip=self.flip,
+                auto_augment=self.augmentation,
+                color_jitter=None,
+                interpolation="bicubic",
+                crop_pct=1.0,
+            )
+        except (AssertionError, KeyError, ValueError) as error:
+            if not self.augmentation:
+                raise
+            raise UserError(
+                f"augmentation '{self.augmentation}' is no policy of timm, such as "
+                f"rand-m9-mstd0.5-inc1"
+            ) from error

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
-from timm.data import Mixup
+from timm.data.mixup import Mixup, mixup_target
 from torch import Tensor, nn
 
 from pgf.data.streams import Batch, Splits, isolated_rng
@@ -33,16 +33,18 @@ class ImageClassification(Task, ABC):
 
     def prepare(self, batch: Batch, settings: TrainingSettings, *, seed: int, step: int) -> Batch:
         """Mix samples and smooth labels by timm's Mixup, where the settings ask for either."""
-        if not (settings.mixup or settings.cutmix or settings.label_smoothing):
-            return batch
+        inputs, labels = batch
+        smoothing = settings.label_smoothing
+        if not (settings.mixup or settings.cutmix):
+            if not smoothing:
+                return batch
+            return inputs, mixup_target(labels, self.class_count(), smoothing=smoothing)
         mix = Mixup(
             mixup_alpha=settings.mixup,
             cutmix_alpha=settings.cutmix,
-            label_smoothing=settings.label_smoothing,
+            label_smoothing=smoothing,
             num_classes=self.class_count(),
-            prob=1.0 if settings.mixup or settings.cutmix else 0.0,
         )
-        inputs, labels = batch
         with isolated_rng(seed_for(seed, "mixup", step)):
             mixed, soft = mix(inputs.clone(), labels)
         return mixed, soft
