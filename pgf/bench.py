@@ -6,6 +6,7 @@ from statistics import median
 from time import perf_counter
 
 from pgf.data.streams import Batch
+from pgf.errors import UserError
 from pgf.runs import RunSpec
 from pgf.settings import StatisticsSettings
 from pgf.train import Run, training_step
@@ -43,7 +44,9 @@ def measure(specs: list[RunSpec]) -> list[tuple[str, float, float, float]]:
     are off but for the last row, which has a dense run with the default sampling. The spread is
     half the distance between the quartiles of the rounds' ratios.
     """
-    dense = next(spec for spec in specs if spec.target == "dense")
+    dense = next((spec for spec in specs if spec.target == "dense"), None)
+    if dense is None:
+        raise UserError("the experiment has no dense recipe to compare with")
     steps = (ROUNDS + 2) * STEPS
     long = {s.recipe.name: replace(s, training=replace(s.training, steps=steps)) for s in specs}
     contenders = {

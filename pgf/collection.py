@@ -141,11 +141,22 @@ def _oddities(found: Found) -> dict[str, list[bool]]:
             record["fingerprint"] != spec.fingerprint() for spec, record in found
         ]
     }
-    for key in ("code", "torch"):
+    for key in ("code", "torch", "device", "precision"):
         values = [record.get(key) for _, record in found]
-        common = Counter(values).most_common(1)[0][0]
-        odd[f"other {key} than the rest"] = [value != common for value in values]
+        odd[f"other {key} than the rest"] = _unlike_most(values, [""] * len(values))
+    data = [record.get("data") for _, record in found]
+    tasks = [spec.task.name for spec, _ in found]
+    odd["other data than the rest of the task"] = _unlike_most(data, tasks)
     return odd
+
+
+def _unlike_most(values: Sequence[Any], groups: Sequence[str]) -> list[bool]:
+    """Return which values are not the most frequent one of their group."""
+    counts: dict[str, Counter[Any]] = {}
+    for value, group in zip(values, groups, strict=True):
+        counts.setdefault(group, Counter())[value] += 1
+    usual = {group: counter.most_common(1)[0][0] for group, counter in counts.items()}
+    return [value != usual[group] for value, group in zip(values, groups, strict=True)]
 
 
 def _mixture_text(found: Found, odd: dict[str, list[bool]]) -> str:

@@ -5,11 +5,15 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pgf.errors import UserError, nearest
 from pgf.runs import RunSpec, spec_from_dict
+
+if TYPE_CHECKING:
+    from pgf.config import Experiment
 
 RESULTS = Path("results")
 Options = argparse.Namespace
@@ -58,7 +62,7 @@ def reproduce(options: Options) -> int:
         if pending:
             total = len(experiment.runs())
             print(f"{experiment.name}: {len(pending)} of {total} runs to train", file=sys.stderr)
-            _check(experiment.runs())
+            _check(experiment)
         code = work.run_snakemake(
             experiment, config, RESULTS, jobs=options.jobs, profile=options.profile
         )
@@ -67,10 +71,12 @@ def reproduce(options: Options) -> int:
     return code
 
 
-def _check(specs: Sequence[RunSpec]) -> None:
+def _check(experiment: "Experiment") -> None:
     from pgf.preflight import check_runs
+    from pgf.results import check_published
 
-    check_runs(specs)
+    check_published(experiment)
+    check_runs(experiment.runs())
 
 
 @command
@@ -78,9 +84,9 @@ def check(options: Options) -> None:
     """Check an experiment: its config, models, data and targets, without training."""
     from pgf.config import load_experiment
 
-    specs = load_experiment(options.experiment).runs()
-    _check(specs)
-    print(f"{options.experiment}: {len(specs)} runs, nothing wrong")
+    experiment = load_experiment(options.experiment)
+    _check(experiment)
+    print(f"{options.experiment}: {len(experiment.runs())} runs, nothing wrong")
 
 
 @command
@@ -93,7 +99,7 @@ def plan(options: Options) -> None:
     if options.json:
         options.json.write_text(as_json(experiment), encoding="utf-8")
         return
-    _check(experiment.runs())
+    _check(experiment)
     print(describe(experiment, RESULTS, jobs=options.jobs))
 
 
@@ -121,9 +127,7 @@ def train(options: Options) -> None:
 def _choose_runs(options: Options) -> tuple[list[RunSpec], list[RunSpec]]:
     """Return all runs of the experiment, and those chosen."""
     if options.experiment.endswith(".json"):
-        values = json.loads(Path(options.experiment).read_text(encoding="utf-8"))
-        every = [spec_from_dict(value) for value in values]
-        chosen = every
+        every = chosen = _read_plan(Path(options.experiment))
     else:
         from pgf.config import load_experiment
 
@@ -151,6 +155,16 @@ def _choose_runs(options: Options) -> tuple[list[RunSpec], list[RunSpec]]:
             )
         chosen = [spec for spec in chosen if value_of(spec) == wanted]
     return every, chosen
+
+
+def _read_plan(path: Path) -> list[RunSpec]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        return [spec_from_dict(value) for value in values]
+    except FileNotFoundError as error:
+        raise UserError(f"no plan {path}") from error
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is no plan that `plan --json` wrote ({error!r})") from error
 
 
 @command

@@ -1,7 +1,9 @@
 """The only reader of YAML: an experiment, checked as a whole before anything runs."""
 
+import hashlib
+import json
 from collections.abc import Hashable, Iterator
-from dataclasses import fields, is_dataclass
+from dataclasses import asdict, fields, is_dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pgf.errors import UserError, nearest
 from pgf.patterns import NMPattern, Target
 from pgf.recipes import Recipe, find_recipe
-from pgf.runs import RunSpec
+from pgf.runs import NAME, RunSpec, files_hash
 from pgf.settings import (
     AnalysisSettings,
     PublishedSettings,
@@ -21,9 +23,11 @@ from pgf.settings import (
     TaskSettings,
     TrainingSettings,
 )
+from pgf.statistics import MAX_EXACT
 
 CONFIGS = Path("configs")
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+ANALYSIS_MODULES = ("collection.py", "statistics.py", "results.py", "tables", "figures")
+Name = Annotated[str, Field(pattern=f"^{NAME}$")]
 
 
 class Strict(BaseModel):
@@ -144,6 +148,11 @@ class Experiment(Strict):
                     jobs[f"{task}.seed{seed}.part{part}"] = chunk
         return jobs
 
+    def analysis_fingerprint(self) -> str:
+        """Return a hash of what turns records into tables: rule, columns, rows and code."""
+        values = [asdict(self.analysis), self.columns(), self.targets, files_hash(ANALYSIS_MODULES)]
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
     def check(self) -> None:
         """Check what the types do not: that all runs can be made and none is there twice.
 
@@ -159,6 +168,10 @@ class Experiment(Strict):
             if baseline not in self.recipes:
                 hint = nearest(baseline, self.recipes)
                 raise UserError(f"analysis.baselines names '{baseline}', no recipe here: {hint}")
+        if self.analysis.baselines and len(self.seeds) > MAX_EXACT:
+            raise UserError(
+                f"seeds: the exact test compares at most {MAX_EXACT}; there are {len(self.seeds)}"
+            )
         for task in self.analysis.published:
             if task not in self.tasks:
                 raise UserError(
@@ -207,6 +220,11 @@ def load_experiment(name: str) -> Experiment:
         raise UserError(f"{path} must hold keys and values, such as 'name: laptop'")
     try:
         experiment = _validated(Experiment, values, "")
+        if experiment.name != path.stem:
+            raise UserError(
+                f"name: '{experiment.name}' must be the file's own, '{path.stem}': "
+                f"the results folder goes by it"
+            )
         experiment.check()
     except UserError as error:
         raise UserError(f"{path}: {error}") from error

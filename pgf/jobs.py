@@ -23,7 +23,7 @@ from pgf.records import (
     SCHEMA,
     problem_with,
     replacing,
-    set_aside,
+    set_run_aside,
     write_atomically,
     write_record,
 )
@@ -83,9 +83,8 @@ def locked(directory: Path, spec: RunSpec) -> Iterator[None]:
 
 
 def _clear(directory: Path, problem: str) -> None:
-    record = directory / RECORD
-    if record.exists():
-        log.warning("%s; kept as %s, training again", problem, set_aside(record).name)
+    if (directory / RECORD).exists():
+        log.warning("%s; kept as %s, training again", problem, set_run_aside(directory))
 
 
 def _train_one(
@@ -161,6 +160,7 @@ def make_record(run: Run) -> dict[str, Any]:
         **_flat("training", asdict(spec.training)),
         **_flat("statistics", asdict(spec.statistics)),
         **provenance(str(run.device)),
+        "precision": str(run.precision.dtype).removeprefix("torch."),
     }
 
 

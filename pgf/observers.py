@@ -33,8 +33,8 @@ class StepState:
     sparsifier: Sparsifier
     optimizer: torch.optim.Optimizer
     half_losses: Callable[[], tuple[Tensor, Tensor, float] | None]
-    """Losses of the two halves of the last micro-batch and (samples in a half) / (samples in the
-    optimiser batch); None where it cannot be halved. Leaves generators and buffers as they were."""
+    """Losses of two halves of a micro-batch, and (samples in a half) / (samples in the optimiser
+    batch); None where it cannot be halved. Leaves generators and buffers as they were."""
 
     def owned(self, block: PrunableWeight) -> nn.Parameter:
         """Return what the optimiser owns of a block's module: the master, or the weight itself."""
@@ -44,7 +44,10 @@ class StepState:
     def half_gradients(
         self, blocks: Sequence[PrunableWeight]
     ) -> tuple[list[Tensor], list[Tensor], float] | None:
-        """Return both halves' gradients of the blocks, as the optimiser would get them."""
+        """Return both halves' gradients of the blocks, after rule and clipping.
+
+        SR-STE's term is not in them: it is the same for every batch and no noise.
+        """
         with torch.enable_grad():
             losses = self.half_losses()
             if losses is None:

@@ -12,7 +12,7 @@ from pgf.preflight import seconds_per_step
 from pgf.progress import count_done, duration
 from pgf.records import RECORD, read_record
 from pgf.runs import RunSpec
-from pgf.tasks import find_task
+from pgf.tasks import make_task
 
 RULES_AFTER_TRAINING = 4
 """collect, tables, figures and all."""
@@ -49,16 +49,17 @@ def describe(experiment: Experiment, results: Path, *, jobs: int) -> str:
 
 def _seconds_per_run(specs: Sequence[RunSpec], results: Path) -> tuple[float, str]:
     paths = [spec.directory(results) / RECORD for spec in specs]
-    records = [read_record(path) for path in paths if path.exists()]
-    if records:
-        return sum(r["train_seconds"] for r in records) / len(records), "mean of recorded runs"
+    seconds = [read_record(path).get("train_seconds") for path in paths if path.exists()]
+    known = [value for value in seconds if value is not None]
+    if known:
+        return sum(known) / len(known), "mean of recorded runs"
     sparse = next((spec for spec in specs if spec.target != "dense"), specs[0])
     return sparse.training.steps * seconds_per_step(sparse), "from a few steps timed here"
 
 
 def _layers(specs: Sequence[RunSpec]) -> list[str]:
     """Return the layers each target prunes, alike ones together."""
-    task = find_task(specs[0].task.kind)(**specs[0].task.options)
+    task = make_task(specs[0].task)
     model = task.model()
     lines = []
     for target in dict.fromkeys(spec.target for spec in specs if spec.target != "dense"):

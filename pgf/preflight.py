@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 from time import perf_counter
 
-from pydantic import TypeAdapter, ValidationError
-
-from pgf.errors import UserError, nearest
+from pgf.errors import UserError
 from pgf.layers import select_layers
-from pgf.optimization import check_optimization
+from pgf.optimization import check_optimization, choose_device
 from pgf.patterns import Target
 from pgf.runs import RunSpec
-from pgf.tasks import Task, find_task
+from pgf.tasks import make_task
 from pgf.train import Run, training_step
 
 WARM_UP_STEPS = 2
@@ -26,7 +24,8 @@ def check_runs(specs: Sequence[RunSpec]) -> None:
     for spec in {spec.task.name: spec for spec in specs}.values():
         try:
             check_optimization(spec.training)
-            task = _make_task(spec)
+            choose_device(spec.training)
+            task = make_task(spec.task)
             size = len(task.load().train)
             if size < spec.training.batch_size:
                 raise UserError(
@@ -37,20 +36,6 @@ def check_runs(specs: Sequence[RunSpec]) -> None:
                 select_layers(model, Target.parse(target), task.groups or None)
         except UserError as error:
             raise UserError(f"task {spec.task.name}: {error}") from error
-
-
-def _make_task(spec: RunSpec) -> Task:
-    task_class = find_task(spec.task.kind)
-    known = task_class.__dataclass_fields__
-    for option in spec.task.options:
-        if option not in known:
-            raise UserError(f"options: {option}: unknown key; {nearest(option, known)}")
-    try:
-        return TypeAdapter(task_class).validate_python(dict(spec.task.options))
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in ("options", *first["loc"]))
-        raise UserError(f"{place}: {first['msg'].removeprefix('Value error, ')}") from error
 
 
 def seconds_per_step(spec: RunSpec) -> float:

@@ -49,6 +49,8 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -56,10 +58,8 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def write_atomically(path: Path, text: str) -> None:
     """Write a whole file or none."""
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def write_record(directory: Path, record: dict[str, Any]) -> None:
@@ -107,9 +107,26 @@ def problem_with(spec: RunSpec, results: Path) -> str | None:
         return str(error)
     if record["fingerprint"] != spec.fingerprint():
         return f"{path} was made with other settings or other code"
-    if not (directory / CURVES).exists():
-        return f"{path} stands without its {CURVES}"
+    return _problem_with_curves(directory / CURVES)
+
+
+def _problem_with_curves(path: Path) -> str | None:
+    import pyarrow as pa  # only where there are records to check
+    import pyarrow.parquet as pq
+
+    try:
+        pq.read_metadata(path)
+    except FileNotFoundError:
+        return f"{path} is missing beside its record"
+    except (pa.ArrowException, OSError) as error:
+        return f"{path} is no complete file ({error})"
     return None
+
+
+def set_run_aside(directory: Path) -> str:
+    """Rename a run's record and curves so that it is trained again; return their new names."""
+    found = [directory / name for name in (RECORD, CURVES) if (directory / name).exists()]
+    return " and ".join(set_aside(path).name for path in found)
 
 
 def set_aside(path: Path) -> Path:

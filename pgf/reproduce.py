@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from pgf.config import Experiment
 from pgf.errors import BusyError
 from pgf.progress import SIDE_BY_SIDE
-from pgf.records import CURVES, RECORD, problem_with, set_aside
+from pgf.records import RECORD, problem_with, set_run_aside
 
 PROFILES = Path("workflow/profiles")
 BAD_INPUT = 2
@@ -66,6 +66,8 @@ def set_broken_aside(experiment: Experiment, results: Path) -> list[str]:
     Returns:
         The runs still to be trained, by title.
     """
+    for left_over in (results / experiment.name).rglob(".*.tmp"):
+        left_over.unlink(missing_ok=True)
     pending: list[str] = []
     for job, specs in experiment.jobs().items():
         problems = [problem_with(spec, results) for spec in specs]
@@ -73,11 +75,10 @@ def set_broken_aside(experiment: Experiment, results: Path) -> list[str]:
             if problem is None:
                 continue
             pending.append(spec.title)
-            record = spec.directory(results) / RECORD
-            if record.exists():
-                kept = set_aside(record)
-                (spec.directory(results) / CURVES).unlink(missing_ok=True)
-                print(f"{problem}; kept as {kept.name}, will train again", file=sys.stderr)
+            directory = spec.directory(results)
+            if (directory / RECORD).exists():
+                kept = set_run_aside(directory)
+                print(f"{problem}; kept as {kept}, will train again", file=sys.stderr)
         if any(problems):
             manifest_path(experiment, job, results).unlink(missing_ok=True)
     return pending
@@ -158,8 +159,9 @@ def finish(experiment: Experiment, config: Path, results: Path, *, profile: str)
     report = folder / "report.html"
     written = [*sorted(folder.glob("tables/*.md")), *sorted(folder.glob("figures/*.png"))]
     newest = max(path.stat().st_mtime for path in written)
-    if not report.exists() or report.stat().st_mtime < newest:
-        make_report(config, profile, report)
+    outdated = not report.exists() or report.stat().st_mtime < newest
+    if outdated and make_report(config, profile, report) != 0:
+        print(f"pgf: {report} could not be written; tables and figures are", file=sys.stderr)
     print(terminal_view(context_of(experiment, results)))
     for kind in ("tables", "figures"):
         names = sorted({path.stem for path in written if path.parent.name == kind})

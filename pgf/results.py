@@ -1,11 +1,14 @@
 """From an experiment's folder to what its tables and figures are made from."""
 
+from collections import Counter
 from pathlib import Path
+
+import yaml
 
 from pgf.collection import read
 from pgf.config import Experiment
 from pgf.patterns import Target
-from pgf.tables.context import Context, load_published, make_context
+from pgf.tables.context import Context, load_published, make_context, select_published
 from pgf.tables.hypotheses import load_claims
 
 PAPER = Path("configs/paper")
@@ -26,4 +29,17 @@ def context_of(experiment: Experiment, results: Path) -> Context:
         claims=load_claims(PAPER / "claims.yaml"),
         recipes=experiment.columns(),
         targets=[str(Target.parse(target)) for target in experiment.targets],
+        remarks=yaml.safe_load((PAPER / "remarks.yaml").read_text(encoding="utf-8")),
+        planned=Counter(run.task.name for run in experiment.runs()),
     )
+
+
+def check_published(experiment: Experiment) -> None:
+    """Check that the paper's numbers hold what the experiment wants beside its own.
+
+    Raises:
+        UserError: they do not.
+    """
+    published = load_published(PAPER / "tables.csv")
+    for task, settings in experiment.analysis.published.items():
+        select_published(published, settings, task=task)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -9,9 +10,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pgf.errors import UserError
 from pgf.patterns import Target
 from pgf.recipes import Recipe, find_recipe
 from pgf.settings import RecipeSettings, StatisticsSettings, TaskSettings, TrainingSettings
+
+NAME = r"[A-Za-z0-9_-][A-Za-z0-9_.-]*"
+"""What experiments, tasks and recipes may be called."""
 
 NUMERIC_MODULES = (
     "patterns.py",
@@ -71,9 +76,10 @@ class RunSpec:
         return find_recipe(self.recipe.kind)(**self.recipe.options)
 
     def settings(self) -> dict[str, Any]:
-        """Return all that determines the numbers; labels and folder names do not."""
+        """Return all that determines the numbers; names, labels and checkpoints do not."""
         values = asdict(self)
-        del values["experiment"], values["recipe"]["label"]
+        del values["experiment"], values["recipe"]["label"], values["recipe"]["name"]
+        del values["task"]["name"], values["training"]["checkpoint_every"]
         return values
 
     def fingerprint(self) -> str:
@@ -83,8 +89,20 @@ class RunSpec:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def check_name(name: str) -> None:
+    """Check a name that becomes part of a path.
+
+    Raises:
+        UserError: it could lead out of the results folder.
+    """
+    if not re.fullmatch(NAME, name):
+        raise UserError(f"'{name}' is no name: letters, digits, '_', '-' and '.', no '.' in front")
+
+
 def spec_from_dict(values: dict[str, Any]) -> RunSpec:
     """Return the run whose `dataclasses.asdict` is `values`."""
+    for name in (values["experiment"], values["task"]["name"], values["recipe"]["name"]):
+        check_name(name)
     training = dict(values["training"])
     training["betas"] = tuple(training["betas"])
     return RunSpec(
@@ -99,11 +117,16 @@ def spec_from_dict(values: dict[str, Any]) -> RunSpec:
     )
 
 
-@cache
 def code_hash() -> str:
     """Return a hash of the modules that change numbers."""
+    return files_hash(NUMERIC_MODULES)
+
+
+@cache
+def files_hash(modules: tuple[str, ...]) -> str:
+    """Return a hash of modules and subpackages of this package."""
     digest = hashlib.sha256()
-    for name in NUMERIC_MODULES:
+    for name in modules:
         path = Path(__file__).parent / name
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
             digest.update(file.read_bytes())

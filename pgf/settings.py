@@ -65,6 +65,16 @@ class TrainingSettings:
             f"clip_norm must be positive, or null for none: {self.clip_norm}",
         )
         _require(
+            all(0 <= beta < 1 for beta in self.betas), f"betas must lie in [0, 1): {self.betas}"
+        )
+        _require(self.weight_decay >= 0, f"weight_decay must not be negative: {self.weight_decay}")
+        _require(self.min_learning_rate >= 0, "min_learning_rate must not be negative")
+        _require(self.mixup >= 0 and self.cutmix >= 0, "mixup and cutmix must not be negative")
+        _require(
+            0 <= self.label_smoothing < 1,
+            f"label_smoothing is a share, in [0, 1): {self.label_smoothing}",
+        )
+        _require(
             self.batch_size % self.accumulation == 0,
             f"batch_size {self.batch_size} is not a multiple of accumulation {self.accumulation}",
         )

@@ -210,7 +210,8 @@ class Sparsifier:
         for name, master in self.masters.items():
             master.copy_(state["masters"][name])
         for layer in self.layers:
-            layer.fixed = dict(state["fixed"][layer.name])
+            device = layer.master.device
+            layer.fixed = {k: mask.to(device) for k, mask in state["fixed"][layer.name].items()}
 
     def zeros(self) -> dict[str, tuple[int, int]]:
         """Return (zeros, entries) of each layer's weights at the strict target, as counted."""

@@ -21,7 +21,7 @@ from pgf.records import OVERALL
 from pgf.runs import RunSpec
 from pgf.seeds import seed_for
 from pgf.sparsifier import Sparsifier
-from pgf.tasks import Task, find_task
+from pgf.tasks import Task, make_task
 
 
 @dataclass
@@ -57,7 +57,7 @@ class Run:
         """
         settings = spec.training
         torch.set_num_threads(settings.threads)
-        task = task or find_task(spec.task.kind)(**spec.task.options)
+        task = task or make_task(spec.task)
         device = choose_device(settings)
         torch.manual_seed(seed_for(spec.seed, "init"))
         model = task.model().to(device).train()
@@ -167,8 +167,8 @@ def train(
 def training_step(run: Run, batch: Batch) -> float:
     """Do one optimiser step and return its mean loss; without the update if that is not finite."""
     settings, scaler = run.spec.training, run.precision.scaler
-    batch = (batch[0].to(run.device), batch[1].to(run.device))
-    batch = run.task.prepare(batch, settings, seed=run.spec.seed, step=run.step)
+    drawn = (batch[0].to(run.device), batch[1].to(run.device))
+    batch = run.task.prepare(drawn, settings, seed=run.spec.seed, step=run.step)
     micro_batches = list(zip(*(part.chunk(settings.accumulation) for part in batch), strict=True))
     run.sparsifier.refresh(run.step)
     learning_rate = run.schedule.set(run.step)
@@ -192,7 +192,7 @@ def training_step(run: Run, batch: Batch) -> float:
         model=run.model,
         sparsifier=run.sparsifier,
         optimizer=run.optimizer,
-        half_losses=lambda: _half_losses(run, micro_batches[-1]),
+        half_losses=lambda: _half_losses(run, drawn),
     )
     for observer in run.observers:
         observer.before_update(state)
@@ -214,19 +214,28 @@ def _clip(optimizer: torch.optim.Optimizer, limit: float | None) -> float:
     return min(1.0, limit / (float(norm) + 1e-6))
 
 
-def _half_losses(run: Run, batch: Batch) -> tuple[Tensor, Tensor, float] | None:
-    """Return the losses of both halves of a batch, leaving generators and buffers alone."""
-    half = len(batch[0]) // 2
+def _half_losses(run: Run, drawn: Batch) -> tuple[Tensor, Tensor, float] | None:
+    """Return the losses of two halves of a micro-batch, leaving generators and buffers alone.
+
+    Samples are mixed within each half: halves of a mixed batch would share their images.
+    """
+    settings = run.spec.training
+    half = len(drawn[0]) // settings.accumulation // 4 * 2
     if half == 0:
         return None
     buffers = {name: buffer.clone() for name, buffer in run.model.named_buffers()}
     devices = [run.device] if run.device.type == "cuda" else []
+    losses = []
     with torch.random.fork_rng(devices=devices), run.precision.autocast():
-        first = run.task.loss(run.model, (batch[0][:half], batch[1][:half]))
-        second = run.task.loss(run.model, (batch[0][half : 2 * half], batch[1][half : 2 * half]))
+        for i in range(2):
+            part = (drawn[0][i * half : (i + 1) * half], drawn[1][i * half : (i + 1) * half])
+            # The batch itself is mixed under the seeds of steps 0 .. steps - 1.
+            mixing = (i + 1) * settings.steps + run.step
+            part = run.task.prepare(part, settings, seed=run.spec.seed, step=mixing)
+            losses.append(run.task.loss(run.model, part))
     for name, buffer in run.model.named_buffers():
         buffer.data.copy_(buffers[name])
-    return first, second, half / run.spec.training.batch_size
+    return losses[0], losses[1], half / settings.batch_size
 
 
 def _log_step(run: Run, state: StepState) -> None:

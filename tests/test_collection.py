@@ -100,6 +100,9 @@ def test_a_run_planned_twice_is_refused(results, specs):
         ("fingerprint", "other settings or code than now"),
         ("code", "other code than the rest"),
         ("torch", "other torch than the rest"),
+        ("device", "other device than the rest"),
+        ("precision", "other precision than the rest"),
+        ("data", "other data than the rest of the task"),
     ],
 )
 def test_a_mixture_is_refused_or_marked(results, specs, key, said):

@@ -17,7 +17,7 @@ from pgf.tasks import TASKS
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
 GOOD: dict[str, Any] = {
-    "name": "good",
+    "name": "file",
     "tasks": {"digits": {"task": "digits_vit"}, "short": {"task": "digits_vit"}},
     "training": {"steps": 20, "batch_size": 8, "learning_rate": 0.01},
     "targets": ["1:4(FF)", "1:8(FF)+1:4(QK)"],
@@ -147,6 +147,7 @@ BAD = [
     (("seeds",), [-3], "seeds.*-3"),
     (("seeds",), 3, "seeds.*list.*3"),
     (("name",), "a/b", "name.*'a/b'"),
+    (("name",), "other", "name: 'other' must be the file's own, 'file'"),
     (("tasks",), {"../x": {"task": "digits_vit"}}, r"tasks.*\.\./x"),
     (("statistics",), {"evry": 5}, "statistics.evry.*did you mean 'every'"),
     (("statistics",), {"every": 4, "noise_every": 6}, "noise_every 6.*multiple of every 4"),
@@ -176,6 +177,20 @@ def test_bad_input_is_refused_in_one_sentence(
 def test_a_missing_key_is_named(key: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=f"{key}: Field required"):
         load({k: v for k, v in GOOD.items() if k != key}, tmp_path)
+
+
+def test_more_seeds_than_the_exact_test_takes_are_refused(tmp_path: Path) -> None:
+    values = {**GOOD, "seeds": list(range(41)), "analysis": {"baselines": ["sr_ste"]}}
+    with pytest.raises(UserError, match="compares at most 40; there are 41"):
+        load(values, tmp_path)
+
+
+def test_the_analysis_hash_follows_the_rule_and_not_the_runs(tmp_path: Path) -> None:
+    def hashed(**more: Any) -> str:
+        return load({**GOOD, **more}, tmp_path).analysis_fingerprint()
+
+    assert hashed(seeds=[9]) == hashed()
+    assert len({hashed(), hashed(analysis={"alpha": 0.01}), hashed(targets=["1:4(FF)"])}) == 3
 
 
 def test_a_missing_training_setting_is_named(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ import json
 import math
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from helpers import tiny_spec
 
@@ -87,7 +89,7 @@ def test_setting_aside_keeps_everything(tmp_path: Path) -> None:
 def write_complete(spec: RunSpec, results: Path) -> Path:
     directory = spec.directory(results)
     write_record(directory, {**VALUES, "fingerprint": spec.fingerprint()})
-    (directory / CURVES).write_bytes(b"")
+    pq.write_table(pa.table({"step": [0]}), directory / CURVES)
     return directory
 
 
@@ -96,6 +98,13 @@ def test_a_run_with_record_and_curves_has_no_problem(tmp_path: Path) -> None:
     assert problem_with(spec, tmp_path) == "not trained yet"
     write_complete(spec, tmp_path)
     assert problem_with(spec, tmp_path) is None
+
+
+def test_curves_cut_short_are_a_problem(tmp_path: Path) -> None:
+    spec = tiny_spec()
+    curves = write_complete(spec, tmp_path) / CURVES
+    curves.write_bytes(curves.read_bytes()[:-9])
+    assert f"{curves} is no complete file" in (problem_with(spec, tmp_path) or "")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from helpers import tiny_spec
 
+from pgf.errors import UserError
+from pgf.recipes import GradientRule
 from pgf.runs import spec_from_dict
 from pgf.seeds import ROLES, seed_for
 from pgf.settings import StatisticsSettings
@@ -36,7 +38,7 @@ OTHER_VALUES: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("name", asdict(tiny_spec().training))
+@pytest.mark.parametrize("name", set(asdict(tiny_spec().training)) - {"checkpoint_every"})
 def test_the_fingerprint_changes_with_every_training_setting(name: str) -> None:
     spec = tiny_spec()
     old = getattr(spec.training, name)
@@ -63,7 +65,9 @@ def test_the_fingerprint_changes_with_whatever_else_sets_the_numbers() -> None:
 
 def test_the_fingerprint_does_not_change_with_labels() -> None:
     spec = tiny_spec()
-    other = replace(spec, experiment="x", recipe=replace(spec.recipe, label="another heading"))
+    recipe = replace(spec.recipe, label="another heading", name="another_name")
+    training = replace(spec.training, checkpoint_every=7)
+    other = replace(spec, experiment="x", recipe=recipe, training=training)
     assert other.fingerprint() == spec.fingerprint()
 
 
@@ -71,3 +75,12 @@ def test_a_run_survives_the_way_through_json() -> None:
     spec = tiny_spec("mdgf_linear", options={"dense": 0.1, "gradient": "chain_rule"})
     again = spec_from_dict(json.loads(json.dumps(asdict(spec))))
     assert again == spec and again.fingerprint() == spec.fingerprint()
+    assert again.make_recipe().gradient is GradientRule.CHAIN_RULE
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", ".hidden", ""])
+def test_a_plan_cannot_lead_out_of_the_results(name: str) -> None:
+    values = json.loads(json.dumps(asdict(tiny_spec())))
+    for changed in ({"experiment": name}, {"recipe": {**values["recipe"], "name": name}}):
+        with pytest.raises(UserError, match="is no name"):
+            spec_from_dict({**values, **changed})

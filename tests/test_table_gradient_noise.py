@@ -44,6 +44,13 @@ def test_noise_to_signal_is_a_ratio_of_means_and_needs_a_positive_signal():
     assert ratios == pytest.approx({"early": 3.0, "late": 4.0, "whole": 16 / 3})
 
 
+def test_a_running_average_is_over_all_samples_so_far():
+    means = phases_of([2.0, 4.0, 9.0, 1.0], name="second_moment_variance")
+    running = means[means["name"] == "second_moment_variance_running"].set_index("phase")["value"]
+    # 2, 3, 5, 4: one sample in the first third, one in the second, two in the last
+    assert running[["early", "middle", "late"]].tolist() == [2.0, 3.0, 4.5]
+
+
 def test_diverged_runs_give_no_statistics():
     run = run_row("sr_ste", TARGET, 0, None)
     assert phase_means(pd.DataFrame([run]), curve_rows(run, "flip_rate", [1.0], TARGET)).empty
@@ -65,7 +72,7 @@ def test_a_dense_run_is_seen_through_the_mask_of_each_target(whole):
 
 def test_gradient_noise_covers_every_statistic_recipe_and_third(whole):
     data = build_table("gradient_noise", whole).data
-    assert len(data) == 2 * 13 * 3 * 5  # targets, statistics, thirds, recipes
+    assert len(data) == 2 * 15 * 3 * 5  # targets, statistics, thirds, recipes
     assert data["mean"].notna().all()
 
 

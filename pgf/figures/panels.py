@@ -14,6 +14,7 @@ from pgf.figures.series import (
     all_shown,
     by_seed,
     draw_band,
+    not_drawn,
     remark,
     shown_recipes,
     shown_target,
@@ -70,7 +71,9 @@ def draw_panels(
         for place in axes[(i + 1) * rows - 1]:
             place.set_xlabel("step")
     if tasks:
-        add_legend(figure, axes[0][0], remark(context, [*_where(context, tasks), text]))
+        add_legend(
+            figure, axes[0][0], remark(context, [*_where(context, tasks), text, not_drawn(context)])
+        )
     return figure
 
 

@@ -13,14 +13,11 @@ from pgf.tables.phases import nearest_target
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SHOWN = (
-    *("dense", "sr_ste", "sr_ste_dense_start", "mdgf_linear", "mdgf_linear_chain_rule"),
-    *("mdgf_exponential", "sdgf_stepwise", "sdgf_geometric"),
-)
-"""Recipes that figures of curves show when an experiment has them; more could not be read."""
+LEFT_OUT = ("ste", "random_mask", "one_shot")
+"""Floors and near doubles that figures of curves leave out; more curves could not be read."""
 
-MOST = 8
-"""Curves of a panel when an experiment has none of `SHOWN`."""
+MOST = 10
+"""Curves of a panel."""
 
 BAND = "Line: mean over seeds; band: smallest to largest."
 
@@ -28,9 +25,9 @@ BAND = "Line: mean over seeds; band: smallest to largest."
 def shown_recipes(context: Context, task: str) -> tuple[str, ...]:
     """Return the recipes whose curves are shown, in the order of the columns."""
     columns = context.columns_of(task)
-    known = tuple(name for name in columns if name in SHOWN)
-    sparse = set(known) & set(context.sparse_recipes(task))
-    return known if sparse else columns[:MOST]
+    wanted = tuple(name for name in columns if name not in LEFT_OUT)
+    sparse = set(wanted) & set(context.sparse_recipes(task))
+    return (wanted if sparse else columns)[:MOST]
 
 
 def all_shown(context: Context) -> tuple[str, ...]:
@@ -89,6 +86,14 @@ def draw_band(axes: "Axes", values: pd.DataFrame, *, look: Look, label: str) -> 
         )
 
 
+def not_drawn(context: Context) -> str:
+    """Return which recipes a figure of curves leaves out; empty if none."""
+    shown = all_shown(context)
+    present = {name for task in context.tasks for name in context.columns_of(task)}
+    hidden = [label for name, label in context.recipes if name in present and name not in shown]
+    return f"Not drawn: {', '.join(hidden)}." if hidden else ""
+
+
 def remark(context: Context, texts: Iterable[str] = ()) -> str:
     """Return what stands above the legend: how to read it, and what was left out."""
     runs = context.runs
@@ -97,4 +102,4 @@ def remark(context: Context, texts: Iterable[str] = ()) -> str:
         parts.append(f"{diverged} diverged run{'s' if diverged > 1 else ''} left out.")
     if "mixed" in runs and runs["mixed"].astype(bool).any():
         parts.append("Runs of different code or settings.")
-    return textwrap.fill(" ".join(parts), 62)
+    return textwrap.fill(" ".join(filter(None, parts)), 62)

@@ -75,7 +75,10 @@ def noise_variance(s: Sums) -> float:
 
 @statistic
 def noise_signal(s: Sums) -> float:
-    """Squared norm of the expected gradient, a . b of two half batches; may be negative."""
+    """Squared norm of the expected gradient, a . b of two half batches; may be negative.
+
+    Of the loss alone: SR-STE's term is not in a and b.
+    """
     return s["half_product"]
 
 

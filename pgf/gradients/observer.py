@@ -99,9 +99,10 @@ class GradientStatistics:
         sums = {name: self._sums(name, g, state) for name, g in gradients.items()}
         if state.step % self.settings.noise_every == 0:
             self._add_noise(sums, state)
-        self._report(state.step, "", STATISTICS, sums)
         for target in dict.fromkeys(r.target for r in self.references):
             members = [r for r in self.references if r.target == target]
+            own = {r.block.name: sums[r.block.name] for r in members}
+            self._report(state.step, target, STATISTICS, own)
             masked = {
                 r.block.name: self._mask_sums(r, gradients[r.block.name], state) for r in members
             }
@@ -171,9 +172,18 @@ class GradientStatistics:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Load what `state_dict` returned."""
         self.rows = [Row(*row) for row in state["rows"]]
-        self.previous = state["previous"]
+        self.previous = {
+            name: g.to(_device(self.blocks[name])) for name, g in state["previous"].items()
+        }
         for reference, kept in zip(self.references, state["references"], strict=True):
-            reference.previous, reference.last_sample, reference.sad = kept
+            device = _device(reference.block)
+            previous, last_sample, reference.sad = kept
+            reference.previous = None if previous is None else previous.to(device)
+            reference.last_sample = None if last_sample is None else last_sample.to(device)
+
+
+def _device(block: PrunableWeight) -> torch.device:
+    return block.module.get_parameter("weight").device
 
 
 def _as_floats(parts: dict[str, Tensor]) -> Sums:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
-from pgf.errors import UserError
+from pgf.errors import UserError, nearest
 from pgf.patterns import NMPattern
 
 
@@ -26,6 +26,12 @@ class MaskSource(StrEnum):
     """Largest master weights at the first step of the phase, then fixed."""
     RANDOM = "random"
     """Uniformly drawn once a run, then fixed."""
+
+
+def _rule(text: str) -> GradientRule:
+    if text not in list(GradientRule):
+        raise UserError(f"gradient: unknown rule '{text}': {nearest(text, GradientRule)}")
+    return GradientRule(text)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +96,8 @@ class Recipe:
     gradient: GradientRule = GradientRule.STRAIGHT_THROUGH
 
     def __post_init__(self) -> None:
+        # JSON and a caller's own code bring the rule as text.
+        object.__setattr__(self, "gradient", _rule(self.gradient))
         for name in ("dense", "fine_tune"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise UserError(f"{name} is a share of training, in [0, 1]: {getattr(self, name)}")

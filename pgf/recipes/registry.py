@@ -53,8 +53,9 @@ def _import(path: str) -> object:
         sys.path.insert(0, str(Path.cwd()))
     try:
         module = importlib.import_module(module_name)
-    except ImportError as error:
-        raise UserError(f"recipe '{path}': cannot import '{module_name}' ({error})") from error
+    except Exception as error:  # whatever a user's own file raises
+        reason = f"{type(error).__name__}: {error}"
+        raise UserError(f"recipe '{path}': cannot import '{module_name}' ({reason})") from error
     if not hasattr(module, class_name):
         raise UserError(f"recipe '{path}': {module_name} has no '{class_name}'")
     return getattr(module, class_name)

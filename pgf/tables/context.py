@@ -1,8 +1,8 @@
 """What every table and figure is made from: the runs, and what they are compared with."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -46,6 +46,10 @@ class Context:
     published: pd.DataFrame
     """The paper's numbers, from `load_published`; may be empty."""
     claims: tuple[Claim, ...] = ()
+    remarks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Number of a published table -> what to know of it where it is shown."""
+    planned: Mapping[str, int] = field(default_factory=dict)
+    """Task -> runs that the experiment has of it; a task that is not there is taken as whole."""
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -102,6 +106,8 @@ def make_context(
     claims: Sequence[Claim] = (),
     recipes: Sequence[tuple[str, str]] | None = None,
     targets: Sequence[str] | None = None,
+    remarks: Mapping[str, Sequence[str]] | None = None,
+    planned: Mapping[str, int] | None = None,
 ) -> Context:
     """Return a context; recipes and targets come in the order of their first run if not given.
 
@@ -130,6 +136,8 @@ def make_context(
         targets=tuple(targets),
         published=_no_numbers() if published is None else published,
         claims=tuple(claims),
+        remarks={table: tuple(texts) for table, texts in (remarks or {}).items()},
+        planned=dict(planned or {}),
     )
 
 
@@ -152,7 +160,17 @@ def published_rows(context: Context, task: str) -> pd.DataFrame:
     settings = context.analysis.published.get(task)
     if settings is None or context.published.empty:
         return _no_numbers()
-    frame = context.published
+    return select_published(context.published, settings, task=task)
+
+
+def select_published(
+    frame: pd.DataFrame, settings: PublishedSettings, *, task: str
+) -> pd.DataFrame:
+    """Return the paper's numbers that an experiment asks for.
+
+    Raises:
+        UserError: there are none.
+    """
     chosen = frame[
         (frame["table"] == settings.table)
         & (frame["model"] == settings.model)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from pgf.statistics import Interval, mean_interval
-from pgf.tables.comparisons import Cells, cells_of, compare_family, paired_values
+from pgf.tables.comparisons import LAST, Cells, cells_of, compare_family, paired_values
 from pgf.tables.context import Context, published_names, published_rows
 from pgf.tables.model import NO_RUN
 from pgf.tables.wording import with_half_width
@@ -30,7 +30,8 @@ def make_grid(context: Context, task: str, view: str) -> Grid:
     published = _published(context, task)
     grid = {}
     for target in context.targets_of(task):
-        best = _supported_best(context, task, cells, target)
+        # A best epoch is a maximum over evaluations, more of them for some recipes: not tested.
+        best = _supported_best(context, task, cells, target) if view == LAST else None
         for recipe in context.columns_of(task):
             values = cells.of(recipe, target).to_numpy()
             diverged = cells.diverged_in(recipe, target)

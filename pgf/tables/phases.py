@@ -16,7 +16,9 @@ STATISTICS = {
     "gradient_norm_pruned": "gradient norm, pruned weights",
     "gradient_cosine": "cosine of successive gradients",
     "second_moment_norm": "norm of AdamW's v",
+    "second_moment_norm_running": "running average of that norm",
     "second_moment_variance": "variance of AdamW's v",
+    "second_moment_variance_running": "running average of that variance",
     "noise_variance": "gradient noise, trace of covariance",
     "noise_signal": "squared norm of mean gradient",
     "noise_to_signal": "noise to signal",
@@ -24,7 +26,10 @@ STATISTICS = {
     "cumulative_sad": "cumulative mask change (SAD)",
     "kept_mass": "share of weight magnitude kept",
 }
-"""Statistic -> heading, in the order of the rows; the last of them derived."""
+"""Statistic -> heading, in the order of the rows; `noise_to_signal` and `*_running` are derived."""
+
+RUNNING = ("second_moment_norm", "second_moment_variance")
+"""Statistics whose running average, over all samples so far, the paper looks at."""
 
 THIRDS = ("early", "middle", "late")
 WHOLE = "whole"
@@ -39,6 +44,7 @@ def phase_means(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
     phase, left out where the signal's estimate is not positive.
     """
     complete = runs.loc[runs["status"] == COMPLETE, [*KEYS, "n_steps"]]
+    curves = pd.concat([curves, _running(curves)], ignore_index=True)
     known = curves[curves["name"].isin(list(STATISTICS)) & np.isfinite(curves["value"])]
     samples = known.merge(complete, on=KEYS, how="inner")
     third = (3 * samples["step"] / samples["n_steps"]).clip(upper=2).astype("int64")
@@ -50,6 +56,13 @@ def phase_means(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
     ]
     means: pd.DataFrame = pd.concat(parts, ignore_index=True)
     return pd.concat([means, _noise_to_signal(means)], ignore_index=True)
+
+
+def _running(curves: pd.DataFrame) -> pd.DataFrame:
+    chosen = curves[curves["name"].isin(RUNNING)].sort_values("step", kind="stable")
+    groups = chosen.groupby([*KEYS, "reference", "name"], sort=False)["value"]
+    running = groups.cumsum() / (groups.cumcount() + 1)
+    return chosen.assign(value=running, name=chosen["name"] + "_running")
 
 
 def values_by_seed(

@@ -7,7 +7,7 @@ import numpy as np
 
 from pgf.settings import AnalysisSettings
 from pgf.statistics import Interval
-from pgf.tables.context import COMPLETE, Context, target_label
+from pgf.tables.context import COMPLETE, DENSE, Context, target_label
 
 SMALL_SCALE = "small-scale, not a confirmation of the paper"
 
@@ -73,9 +73,7 @@ def common_notes(context: Context, task: str) -> tuple[str, ...]:
     """Return what a reader must know of a task's runs: missing and diverged ones, mixtures."""
     runs = context.task_runs(task)
     notes = []
-    cells = len(context.dense_recipes(task))
-    cells += len(context.sparse_recipes(task)) * len(context.targets_of(task))
-    planned = cells * runs["seed"].nunique()
+    planned = context.planned.get(task, len(runs))
     if len(runs) < planned:
         notes.append(f"Incomplete: only {len(runs)} of {planned} runs are there.")
     failed = (runs["status"] != COMPLETE) | runs["final"].isna()
@@ -88,7 +86,23 @@ def common_notes(context: Context, task: str) -> tuple[str, ...]:
             f"Mixture: {mixed} of {len(runs)} runs were made with other settings, code or torch "
             "than the rest."
         )
-    return tuple(notes)
+    return (*settings_notes(context, task), *notes)
+
+
+def settings_notes(context: Context, task: str) -> tuple[str, ...]:
+    """Return which gradient rule each sparse recipe used, and its shares of training."""
+    runs = context.task_runs(task)
+    wanted = {"recipe.gradient", "recipe.dense", "recipe.fine_tune"}
+    if not wanted <= set(runs.columns):
+        return ()
+    said = []
+    for recipe in context.sparse_recipes(task):
+        first = runs[(runs["recipe"] == recipe) & (runs["target"] != DENSE)].iloc[0]
+        parts = [str(first["recipe.gradient"]).replace("_", "-")]
+        for share, name in (("recipe.dense", "dense"), ("recipe.fine_tune", "fine-tuned")):
+            parts += [f"{name} {100 * float(first[share]):g}%"] if first[share] else []
+        said.append(f"{context.label(recipe)}: {', '.join(parts)}")
+    return (f"Gradient rule and shares of training. {'; '.join(said)}.",)
 
 
 def recipe_notes(context: Context, task: str) -> tuple[str, ...]:

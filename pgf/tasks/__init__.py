@@ -1,6 +1,6 @@
 """Tasks and their registry: add a module here and it is found."""
 
 from pgf.tasks import digits, folder
-from pgf.tasks.base import TASKS, Task, find_task
+from pgf.tasks.base import TASKS, Task, find_task, make_task
 
-__all__ = ["TASKS", "Task", "digits", "find_task", "folder"]
+__all__ = ["TASKS", "Task", "digits", "find_task", "folder", "make_task"]

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from pgf.data.streams import Batch, Splits
 from pgf.errors import UserError, nearest
-from pgf.settings import TrainingSettings
+from pgf.settings import TaskSettings, TrainingSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +63,29 @@ def register(name: str) -> Callable[[type[T]], type[T]]:
         return cls
 
     return add
+
+
+def make_task(settings: TaskSettings) -> Task:
+    """Return a task with its options, checked and converted.
+
+    Raises:
+        UserError: no task of that name, an option it does not have, or a value it cannot take.
+    """
+    task_class = find_task(settings.kind)
+    known = task_class.__dataclass_fields__
+    for option in settings.options:
+        if option not in known:
+            raise UserError(f"options: {option}: unknown key; {nearest(option, known)}")
+    try:
+        from pydantic import TypeAdapter, ValidationError  # absent from some training machines
+    except ImportError:
+        return task_class(**settings.options)
+    try:
+        return TypeAdapter(task_class).validate_python(dict(settings.options))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in ("options", *first["loc"]))
+        raise UserError(f"{place}: {first['msg'].removeprefix('Value error, ')}") from error
 
 
 def find_task(name: str) -> type[Task]:

@@ -11,6 +11,7 @@ rule collect:
         "../../environment.yml"
     params:
         experiment=EXPERIMENT_FILE,
+        analysis=f"analysis={EXPERIMENT.analysis_fingerprint()}",
     shell:
         "python -m pgf collect {params.experiment:q} 2>&1 | tee {log:q} >&2"
 
@@ -19,7 +20,7 @@ rule tables:
     input:
         runs=rules.collect.output.runs,
         curves=rules.collect.output.curves,
-        paper=["configs/paper/tables.csv", "configs/paper/claims.yaml"],
+        paper=PAPER,
     output:
         [
             (
@@ -36,6 +37,7 @@ rule tables:
         "../../environment.yml"
     params:
         experiment=EXPERIMENT_FILE,
+        analysis=f"analysis={EXPERIMENT.analysis_fingerprint()}",
     shell:
         "python -m pgf tables {params.experiment:q} 2>&1 | tee {log:q} >&2"
 
@@ -60,5 +62,6 @@ rule figures:
         "../../environment.yml"
     params:
         experiment=EXPERIMENT_FILE,
+        analysis=f"analysis={EXPERIMENT.analysis_fingerprint()}",
     shell:
         "python -m pgf figures {params.experiment:q} 2>&1 | tee {log:q} >&2"

@@ -130,7 +130,10 @@ def _notes(context: Context, task: str, views: dict[str, Grid]) -> tuple[str, ..
     analysis = context.analysis
     notes = [
         "Bold: the paired exact sign-flip test finds the recipe better than every other sparse "
-        f"one of its row, at a Holm-corrected p of at most {analysis.alpha:g}."
+        f"one of its row, at a Holm-corrected p of at most {analysis.alpha:g}.",
+        "The best evaluation is chosen on the data that it reports, among more evaluations for "
+        "recipes that are at their target longer: an optimistic number, shown for the paper's "
+        "sake and not tested.",
     ]
     others = len(context.sparse_recipes(task)) - 1
     pairs = max((e.interval.n for grid in views.values() for e in grid.values()), default=0)
@@ -145,6 +148,7 @@ def _notes(context: Context, task: str, views: dict[str, Grid]) -> tuple[str, ..
             f"paper: {source}, as published: one run per cell, partly the best and partly the "
             "last epoch."
         )
+        notes += context.remarks.get(analysis.published[task].table, ())
     if DENSE in set(context.task_runs(task)["target"]):
         notes.append("Dense runs prune nothing; they are the same in every row.")
     return (*notes, *recipe_notes(context, task), *common_notes(context, task))
