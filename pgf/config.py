@@ -137,15 +137,14 @@ class Experiment(Strict):
     def jobs(self) -> dict[str, list[RunSpec]]:
         """Return the runs of every job, by the job's name.
 
-        A job holds runs of one task and one seed, so that a further seed changes no other job.
+        A job holds runs of one task, seed after seed, so that a further seed at the end changes no
+        job but the last.
         """
         jobs: dict[str, list[RunSpec]] = {}
         for task in self.tasks:
-            for seed in self.seeds:
-                runs = [r for r in self._runs if (r.task.name, r.seed) == (task, seed)]
-                for part, start in enumerate(range(0, len(runs), self.runs_per_job)):
-                    chunk = runs[start : start + self.runs_per_job]
-                    jobs[f"{task}.seed{seed}.part{part}"] = chunk
+            runs = [run for run in self._runs if run.task.name == task]
+            for part, start in enumerate(range(0, len(runs), self.runs_per_job)):
+                jobs[f"{task}.part{part}"] = runs[start : start + self.runs_per_job]
         return jobs
 
     def analysis_fingerprint(self) -> str:

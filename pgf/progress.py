@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,5 +77,7 @@ class Reporter:
 
     def _print(self, line: str) -> None:
         self.last_line = time.monotonic()
-        sys.stderr.write(f"{line}\n")  # in one piece: several jobs share the terminal
-        sys.stderr.flush()
+        # In one piece, since several jobs share the terminal; and whoever read it may be gone.
+        with suppress(BrokenPipeError):
+            sys.stderr.write(f"{line}\n")
+            sys.stderr.flush()

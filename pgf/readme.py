@@ -16,7 +16,8 @@ def results_block(experiment: Experiment, results: Path) -> str:
     context = context_of(experiment, results)
     commits = ", ".join(sorted({str(commit)[:7] for commit in context.runs["commit"]}))
     seeds = context.runs["seed"].nunique()
-    source = f"{len(context.runs)} runs, {seeds} seeds, commit {commits}"
+    changed = " with changes" if context.runs["dirty"].astype(bool).any() else ""
+    source = f"{len(context.runs)} runs, {seeds} seeds, commit {commits}{changed}"
     return f"```text\n{terminal_view(context).rstrip()}\n```\n({source})\n"
 
 

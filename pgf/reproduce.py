@@ -4,8 +4,10 @@ Snakemake owns the DAG; what stands here is what it cannot know: that two of us 
 one experiment, that a record beside its outputs is broken, and what a person wants to read.
 """
 
+import ctypes
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -22,6 +24,7 @@ from pgf.records import RECORD, problem_with, set_run_aside
 
 PROFILES = Path("workflow/profiles")
 BAD_INPUT = 2
+PR_SET_PDEATHSIG = 1
 CHATTER = re.compile(
     r"\s*$|Using workflow specific profile|Assuming unrestricted|Building DAG|Using shell"
     r"|Provided cores|Rules claiming|Conda environments|Select jobs|Execute \d+ jobs|Complete log"
@@ -106,6 +109,7 @@ def run_snakemake(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        preexec_fn=_stop_with_parent,
     )
     assert process.stdout is not None
     with process, log.open("w", encoding="utf-8") as file:
@@ -116,6 +120,16 @@ def run_snakemake(
             _pass_on(process.stdout, file)
             raise
     return _exit_code(process.returncode, log)
+
+
+def _stop_with_parent() -> None:
+    """Have the kernel tell Snakemake to stop, after its running jobs, when we are killed.
+
+    Where the kernel cannot, a second Snakemake beside an orphaned one only wastes time: runs are
+    locked one by one.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _pass_on(lines: Iterable[str], file: TextIO) -> None:

@@ -38,7 +38,7 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize(
     ("arguments", "hint"),
     [
-        (["--job", "digits_vit.seed0.part9"], "did you mean 'digits_vit.seed0.part0'?"),
+        (["--job", "digits_vit.part9"], "did you mean 'digits_vit.part"),
         (["--recipe", "mdgf_liner"], "did you mean 'mdgf_linear'?"),
         (["--target", "1:5(FF)"], "did you mean '1:4(FF)'?"),
         (["--seed", "77"], "no run with seed '77'"),
