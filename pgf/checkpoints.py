@@ -1,5 +1,6 @@
 """The state of an unfinished run, beside its record until that is written."""
 
+import io
 import logging
 import pickle
 from pathlib import Path
@@ -15,9 +16,11 @@ log = logging.getLogger(__name__)
 
 def save(path: Path, state: dict[str, Any]) -> None:
     """Write a checkpoint whole or not at all."""
-    # Through a file of ours: given a path, torch reports a full disk as a RuntimeError.
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        torch.save(state, file)
+    # Through memory: writing itself, torch reports a full disk as a RuntimeError.
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    with replacing(path) as temporary:
+        temporary.write_bytes(buffer.getbuffer())
 
 
 def load(path: Path, *, fingerprint: str) -> dict[str, Any] | None:
