@@ -15,7 +15,9 @@ except UserError as error:
 
 RESULTS = f"results/{EXPERIMENT.name}"
 JOBS = EXPERIMENT.jobs()
-PAPER = [f"configs/paper/{name}" for name in ("tables.csv", "claims.yaml", "remarks.yaml")]
+PAPER = [
+    f"configs/paper/{name}" for name in ("tables.csv", "claims.yaml", "remarks.yaml")
+]
 
 
 wildcard_constraints:
