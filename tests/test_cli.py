@@ -92,6 +92,25 @@ def test_a_plan_in_json_holds_the_same_runs_as_its_config(tmp_path: Path) -> Non
     assert len(json.loads(path.read_text())) == 42
 
 
+@pytest.mark.slow
+def test_a_plan_is_trained_where_configuration_and_data_libraries_are_missing(
+    tmp_path: Path,
+) -> None:
+    plan = tmp_path / "plan.json"
+    main(["plan", "smoke", "--json", str(plan)])
+    missing = ("pydantic", "datasets", "snakemake", "yaml")
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); "
+        f"sys.modules.update(dict.fromkeys({missing})); from pgf.__main__ import main; "
+        f"sys.exit(main(['train', {str(plan)!r}, '--recipe', 'sr_ste', '--seed', '1']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "results").rglob("record.json"))) == 2
+
+
 def test_tables_are_made_without_torch() -> None:
     code = (
         "import sys, pgf.results, pgf.tables.registry, pgf.figures.registry; "
