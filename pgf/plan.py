@@ -9,8 +9,8 @@ from pgf.config import Experiment
 from pgf.layers import select_layers
 from pgf.patterns import Target
 from pgf.preflight import seconds_per_step
-from pgf.progress import count_done, duration
-from pgf.records import RECORD, read_record
+from pgf.progress import duration
+from pgf.records import RECORD, problem_with, read_record
 from pgf.runs import RunSpec
 from pgf.tasks import make_task
 
@@ -29,7 +29,7 @@ def describe(experiment: Experiment, results: Path, *, jobs: int) -> str:
     lines = [
         f"experiment {experiment.name}: {len(specs)} runs in {len(experiment.jobs())} jobs, "
         f"{len(experiment.jobs()) + RULES_AFTER_TRAINING} nodes in the DAG; "
-        f"{count_done(specs, results)} runs done",
+        f"{_done(specs, results)} runs done",
         f"  recipes: {', '.join(experiment.recipes)}",
         f"  targets: {', '.join(experiment.targets)}",
         f"  seeds:   {', '.join(map(str, experiment.seeds))}",
@@ -38,13 +38,18 @@ def describe(experiment: Experiment, results: Path, *, jobs: int) -> str:
     for task in experiment.tasks:
         own = [spec for spec in specs if spec.task.name == task]
         seconds, source = _seconds_per_run(own, results)
-        left = len(own) - count_done(own, results)
+        left = len(own) - _done(own, results)
         total += left * seconds
         lines += ["", f"task {task}: {len(own)} runs of {own[0].training.steps} steps"]
         lines += [f"  {line}" for line in _layers(own)]
         lines += [f"  about {duration(seconds)} a run ({source}), {left} runs left"]
     lines += ["", f"about {duration(total / jobs)} left with {jobs} jobs side by side"]
     return "\n".join(lines)
+
+
+def _done(specs: Sequence[RunSpec], results: Path) -> int:
+    """Return how many runs are complete and up to date."""
+    return sum(problem_with(spec, results) is None for spec in specs)
 
 
 def _seconds_per_run(specs: Sequence[RunSpec], results: Path) -> tuple[float, str]:
