@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from helpers import digits, tiny_spec
 from torch import Tensor, nn
 
 from pgf.gradients import GradientStatistics
@@ -14,6 +15,7 @@ from pgf.recipes import RECIPES
 from pgf.records import OVERALL
 from pgf.settings import StatisticsSettings
 from pgf.sparsifier import Sparsifier
+from pgf.train import Run, _half_losses
 
 
 def noise_of(samples: Tensor, observer: GradientStatistics, model: nn.Module) -> dict[str, float]:
@@ -64,3 +66,16 @@ def test_the_noise_is_estimated_without_bias() -> None:
     error = math.sqrt(float((halves.square() + 2 * halves * mean.square()).sum()) / trials)
     estimate = np.mean([x["noise_signal"] for x in found])
     assert estimate == pytest.approx(float(mean.square().sum()), abs=4 * error)
+
+
+def test_samples_are_mixed_within_a_half_and_never_across() -> None:
+    run = Run.make(tiny_spec("ste", mixup=0.8, batch_size=24), splits=digits())
+    seen: list[Tensor] = []
+    run.model.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].clone()))
+    # Samples 0..11 are ones, 12..23 twos: a mixture across the halves would lie between.
+    values = torch.tensor([1.0] * 12 + [2.0] * 12)
+    drawn = (values.reshape(24, 1, 1, 1).expand(24, 1, 8, 8).clone(), torch.arange(24) % 10)
+    _half_losses(run, drawn)
+    first, second = seen
+    assert torch.allclose(first, torch.ones_like(first)) and len(first) == 12
+    assert torch.allclose(second, torch.full_like(second, 2.0))
