@@ -195,3 +195,14 @@ def test_a_path_to_no_recipe_is_refused(path: str, words: str) -> None:
     with pytest.raises(UserError, match=words) as caught:
         find_recipe(path)
     assert path in str(caught.value)
+
+
+def test_a_recipe_without_a_sparse_phase_is_refused_before_any_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "idle_of_a_test.py").write_text(
+        "from pgf.recipes import Recipe\n\n\nclass Idle(Recipe):\n    label = 'Idle'\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(UserError, match="'idle_of_a_test:Idle' does not define sparse"):
+        find_recipe("idle_of_a_test:Idle")

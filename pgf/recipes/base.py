@@ -1,5 +1,6 @@
 """What a recipe is: a pure function of training progress, without tensors."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
@@ -73,7 +74,7 @@ class Clock:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
+class Recipe(ABC):
     """A training recipe: three phases, dense, sparse and fine-tune, as shares of training.
 
     A subclass says what happens in between by overriding `sparse`; the base class keeps the
@@ -140,9 +141,9 @@ class Recipe:
         """Return the last phase: the strict target, D = 0."""
         return Phase(name="fine_tune", pattern=pattern, gradient_rule=self.gradient)
 
+    @abstractmethod
     def sparse(self, clock: Clock, *, pattern: NMPattern, width: int | None) -> Phase:
         """Return what holds between the dense and the fine-tune phase."""
-        raise NotImplementedError(f"{type(self).__name__} does not say what its sparse phase is")
 
     def note(self, *, pattern: NMPattern, width: int) -> str | None:
         """Return what the record should say about layers of this width, if anything."""

@@ -23,6 +23,9 @@ class Dense(Recipe):
         del step, total_steps, pattern, width
         return Phase(name="dense", pattern=None)
 
+    def sparse(self, clock: Clock, *, pattern: NMPattern, width: int | None) -> Phase:
+        return self.phase(clock.step, clock.total, pattern=pattern, width=width)
+
 
 @register("ste")
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ codes of the authors differ in the backward pass, hence `gradient`.
 """
 
 import math
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -57,9 +58,9 @@ class MaskDecay(Recipe):
     reach: ClassVar[float]
     """The argument of `curve` at which the decay counts as over."""
 
+    @abstractmethod
     def curve(self, x: float) -> float:
         """Return D after x = beta j."""
-        raise NotImplementedError
 
 
 @register("mdgf_linear")

@@ -64,4 +64,6 @@ def _import(path: str) -> object:
 def _check(name: str, found: object) -> type[Recipe]:
     if not (isinstance(found, type) and issubclass(found, Recipe)):
         raise UserError(f"recipe '{name}' is not a subclass of pgf.recipes.Recipe")
+    if missing := sorted(found.__abstractmethods__):
+        raise UserError(f"recipe '{name}' does not define {', '.join(missing)}")
     return found

@@ -5,6 +5,7 @@ throughout the decaying intervals": the sparse phase is cut into one interval pe
 of which is the target.
 """
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -18,9 +19,9 @@ from pgf.recipes.registry import register
 class StructureDecay(Recipe):
     """What the two structure-decay recipes share: a list of stages, and D = 0 throughout."""
 
+    @abstractmethod
     def stages(self, pattern: NMPattern, width: int | None) -> list[NMPattern]:
         """Return the patterns in order, the target last."""
-        raise NotImplementedError
 
     def sparse(self, clock: Clock, *, pattern: NMPattern, width: int | None) -> Phase:
         stages = self.stages(pattern, width)
