@@ -15,10 +15,19 @@ from filelock import FileLock, Timeout
 from pgf import checkpoints
 from pgf.data.streams import Splits
 from pgf.evaluation import best_at_target
+from pgf.flops import (
+    ModelFlops,
+    count_flops,
+    inference_flops,
+    parameter_counts,
+    training_flops,
+)
+from pgf.observers import Row
 from pgf.provenance import provenance
 from pgf.records import (
     CURVE_COLUMNS,
     CURVES,
+    OVERALL,
     RECORD,
     SCHEMA,
     problem_with,
@@ -103,16 +112,39 @@ def _train_one(
         run.load_state_dict(state)
         log.info("%s: resumed at step %d", spec.title, run.step)
     train(run, checkpoint=path, progress=progress)
-    _write_curves(run, directory)
-    record = make_record(run)
+    flops = count_flops(run.task, run.model)
+    _write_curves([*run.all_rows(), *flop_rows(run, flops)], directory)
+    record = {**make_record(run), **costs(run, flops)}
     write_record(directory, record)
     path.unlink(missing_ok=True)
     log.info("%s: %s", spec.title, record["status"])
     return record
 
 
-def _write_curves(run: Run, directory: Path) -> None:
-    rows = run.all_rows()
+def flop_rows(run: Run, flops: ModelFlops) -> list[Row]:
+    """Return the training operations up to every evaluation."""
+    batch_size = run.spec.training.batch_size
+    steps = [evaluation.step for evaluation in run.evaluations]
+    totals = training_flops(flops, run.sparsifier, batch_size=batch_size, after=steps)
+    pairs = zip(steps, totals, strict=True)
+    return [Row(step, "training_flops", OVERALL, "", total) for step, total in pairs]
+
+
+def costs(run: Run, flops: ModelFlops) -> dict[str, Any]:
+    """Return what a run cost and what its model costs: operations, parameters, bytes."""
+    batch_size = run.spec.training.batch_size
+    after = [run.step]
+    (total,) = training_flops(flops, run.sparsifier, batch_size=batch_size, after=after)
+    return {
+        "flops.forward_dense": flops.forward,
+        "flops.forward": inference_flops(flops, run.sparsifier),
+        "flops.training": total,
+        "flops.training_dense": float(flops.training * batch_size * run.step),
+        **parameter_counts(run.model, run.sparsifier),
+    }
+
+
+def _write_curves(rows: Sequence[Row], directory: Path) -> None:
     table = pa.table({name: [row[i] for row in rows] for i, name in enumerate(CURVE_COLUMNS)})
     with replacing(directory / CURVES) as temporary:
         pq.write_table(table, temporary, compression="zstd")
@@ -152,6 +184,8 @@ def make_record(run: Run) -> dict[str, Any]:
         "n_steps": run.step,
         "train_seconds": round(run.seconds, 3),
         "data": run.splits.fingerprint,
+        "train_samples": len(run.splits.train),
+        "left_out": run.splits.left_out,
         "sparsity": _share(zeros.values()),
         **{f"sparsity.{name}": _share([counts]) for name, counts in zeros.items()},
         **{f"note.{name}": note for name, note in run.sparsifier.notes().items()},

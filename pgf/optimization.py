@@ -92,7 +92,7 @@ class Schedule:
         scheduler, _ = create_scheduler_v2(
             optimizer,
             sched=settings.schedule,
-            num_epochs=settings.steps,
+            num_epochs=settings.steps - round(settings.cooldown * settings.steps),
             warmup_epochs=round(settings.warmup * settings.steps),
             warmup_lr=0.0,
             min_lr=settings.min_learning_rate,

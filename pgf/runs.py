@@ -32,6 +32,7 @@ NUMERIC_MODULES = (
     "train.py",
     "gradients",
     "observers.py",
+    "flops.py",
 )
 """The modules that change numbers: a change in one of them makes old runs out of date."""
 

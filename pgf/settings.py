@@ -35,6 +35,8 @@ class TrainingSettings:
     warmup: float = 0.05
     """Share of training over which the learning rate rises linearly from 0."""
     min_learning_rate: float = 0.0
+    cooldown: float = 0.0
+    """Share of training at the end that stays at `min_learning_rate`."""
     clip_norm: float | None = 1.0
     """Global gradient norm above which gradients are scaled down; None for no clipping."""
     accumulation: int = 1
@@ -60,6 +62,10 @@ class TrainingSettings:
         _require(self.threads >= 1, f"threads must be at least 1: {self.threads}")
         _require(self.learning_rate > 0, f"learning_rate must be positive: {self.learning_rate}")
         _require(0 <= self.warmup < 1, f"warmup is a share of training, in [0, 1): {self.warmup}")
+        _require(
+            self.cooldown >= 0 and self.warmup + self.cooldown < 1,
+            f"cooldown is a share of training, below 1 with warmup: {self.cooldown}",
+        )
         _require(
             self.clip_norm is None or self.clip_norm > 0,
             f"clip_norm must be positive, or null for none: {self.clip_norm}",

@@ -241,15 +241,19 @@ def _half_losses(run: Run, drawn: Batch) -> tuple[Tensor, Tensor, float] | None:
 def _log_step(run: Run, state: StepState) -> None:
     if state.step % run.spec.statistics.every:
         return
-    decays = [
-        phase.mask_decay if phase.pattern else 1.0
-        for phase in run.sparsifier.phases(state.step).values()
+    phases = run.sparsifier.phases(state.step)
+    densities = [
+        phase.pattern.density if phase.pattern else 1.0
+        for layer in run.sparsifier.layers
+        for phase in [phases[layer.pattern, layer.block.width]]
     ]
+    decays = [phase.mask_decay if phase.pattern else 1.0 for phase in phases.values()]
     values = {
         "loss": state.loss,
         "learning_rate": state.learning_rate,
         "clip_coefficient": state.clip_coefficient,
         "mask_decay": max(decays, default=1.0),
+        "pattern_density": math.fsum(densities) / len(densities) if densities else 1.0,
     }
     run.rows += [Row(state.step, name, OVERALL, "", value) for name, value in values.items()]
 

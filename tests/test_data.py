@@ -1,4 +1,4 @@
-"""`folder_vit` on generated images: class folders and parquet files."""
+"""`images` on generated images: class folders and parquet files."""
 
 import os
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from pgf.data.streams import MappedData
 from pgf.errors import UserError
 from pgf.runs import RunSpec
 from pgf.settings import RecipeSettings, StatisticsSettings, TaskSettings, TrainingSettings
-from pgf.tasks.folder import FolderVit
+from pgf.tasks.images import Images
 from pgf.train import Run, train
 
 SIZE = 16
@@ -42,7 +42,7 @@ def spec_of(path: Path, options: dict[str, Any] | None = None, **training: Any) 
     chosen = {"path": str(path), **OPTIONS, **(options or {})}
     return RunSpec(
         experiment="test",
-        task=TaskSettings(name="folder", kind="folder_vit", options=chosen),
+        task=TaskSettings(name="folder", kind="images", options=chosen),
         recipe=RecipeSettings(name="ste", kind="ste", label="STE"),
         target="1:4(FF)",
         references=("1:4(FF)",),
@@ -104,7 +104,7 @@ def test_watching_leaves_running_means_alone(tmp_path: Path) -> None:
 
 def mapped(tmp_path: Path, **options: Any) -> MappedData:
     path = tmp_path / "images"
-    task = FolderVit(path=str(path if path.exists() else class_folders(tmp_path)), **OPTIONS)
+    task = Images(path=str(path if path.exists() else class_folders(tmp_path)), **OPTIONS)
     data = replace(task, augmentation="rand-m9-mstd0.5-inc1", **options).load().train
     assert isinstance(data, MappedData)
     return data
@@ -112,7 +112,7 @@ def mapped(tmp_path: Path, **options: Any) -> MappedData:
 
 def test_augmentation_depends_on_seed_epoch_and_sample_alone(tmp_path: Path) -> None:
     data, again = mapped(tmp_path), mapped(tmp_path)
-    keys = [(seed, epoch, index) for seed in (1, 2) for epoch in (0, 1) for index in (3, 5)]
+    keys = [(seed, epoch, index, 0) for seed in (1, 2) for epoch in (0, 1) for index in (3, 5)]
     first = {key: data[key][0] for key in keys}
     torch.manual_seed(17)
     assert all(torch.equal(again[key][0], first[key]) for key in reversed(keys))
@@ -133,7 +133,7 @@ def test_evaluation_sees_every_sample_once_unaugmented_in_order(tmp_path: Path) 
     data = mapped(tmp_path)
     inputs, labels = zip(*data.in_order(5), strict=True)
     assert [len(part) for part in inputs] == [5, 5, 2]
-    expected = [data[None, 0, i] for i in range(12)]
+    expected = [data[None, 0, i, 0] for i in range(12)]
     assert torch.equal(torch.cat(inputs), torch.stack([image for image, _ in expected]))
     assert torch.cat(labels).tolist() == [label for _, label in expected]
 
@@ -147,25 +147,23 @@ def test_workers_read_the_same_batches(tmp_path: Path) -> None:
 
 def test_labels_of_any_kind_are_numbered_in_order(tmp_path: Path) -> None:
     labels = {"train": ["z", "a", "m", "a"] * 3, "test": ["m", "z"]}
-    task = FolderVit(
-        path=str(parquet_files(tmp_path, labels=labels)), image_column="img", **OPTIONS
-    )
+    task = Images(path=str(parquet_files(tmp_path, labels=labels)), image_column="img", **OPTIONS)
     splits = task.load()
     assert isinstance(splits.test, MappedData)
-    assert [splits.test[None, 0, i][1] for i in range(2)] == [1, 2] and task.class_count() == 3
+    assert [splits.test[None, 0, i, 0][1] for i in range(2)] == [1, 2] and task.class_count() == 3
 
 
 def test_other_images_are_other_data(tmp_path: Path) -> None:
     one = class_folders(tmp_path / "one")
     other = class_folders(tmp_path / "other")
     picture(999, other / "ant" / "0.png")
-    prints = [FolderVit(path=str(path), **OPTIONS).load().fingerprint for path in (one, other)]
+    prints = [Images(path=str(path), **OPTIONS).load().fingerprint for path in (one, other)]
     assert prints[0] != prints[1]
 
 
 def test_the_same_images_elsewhere_are_the_same_data(tmp_path: Path) -> None:
     paths = [class_folders(tmp_path / name) for name in ("one", "other")]
-    prints = [FolderVit(path=str(path), **OPTIONS).load().fingerprint for path in paths]
+    prints = [Images(path=str(path), **OPTIONS).load().fingerprint for path in paths]
     assert prints[0] == prints[1]
 
 
@@ -174,7 +172,7 @@ def test_a_path_below_the_data_folder_is_found(
 ) -> None:
     class_folders(tmp_path)
     monkeypatch.setenv("PGF_DATA", str(tmp_path))
-    assert FolderVit(path="images", **OPTIONS).class_count() == 3
+    assert Images(path="images", **OPTIONS).class_count() == 3
 
 
 def junk(root: Path) -> Path:
@@ -241,9 +239,12 @@ def test_what_cannot_be_trained_on_is_refused(
 
 
 @pytest.mark.data
-def test_a_few_steps_on_cifar10() -> None:
+def test_a_few_steps_on_cifar10(monkeypatch: pytest.MonkeyPatch) -> None:
     if not DATA or not (Path(DATA) / "cifar10").is_dir():
         pytest.skip("PGF_DATA names no folder that holds cifar10")
-    options = {"image_column": "img", "classes": 10, "evaluate_on_holdout": True, "holdout": 0.002}
-    run = train(Run.make(spec_of(Path(DATA) / "cifar10", options, batch_size=32)))
+    monkeypatch.setenv("PGF_DATA", DATA)
+    options = {"image_size": 32, "patch_size": 8, "evaluate_on_holdout": True, "holdout": 0.002}
+    spec = spec_of(Path(DATA), {}, batch_size=32)
+    task = TaskSettings(name="cifar", kind="cifar10_vit_tiny", options=options)
+    run = train(Run.make(replace(spec, task=task)))
     assert len(run.splits.train) == 49_900 and run.step == 4

@@ -83,16 +83,30 @@ def test_batches_go_on_from_any_step(first: int, n: int, batch_size: int, seed: 
     batch_size = min(n, batch_size)
     whole = islice(index_batches(n, batch_size=batch_size, seed=seed), first, first + 5)
     later = index_batches(n, batch_size=batch_size, seed=seed, first_step=first)
-    for (epoch, indices), (expected_epoch, expected) in zip(islice(later, 5), whole, strict=True):
-        assert epoch == expected_epoch and torch.equal(indices, expected)
+    for (*place, indices), (*expected_place, expected) in zip(islice(later, 5), whole, strict=True):
+        assert place == expected_place and torch.equal(indices, expected)
+
+
+@given(st.integers(1, 60), st.integers(1, 30), st.integers(0, 9), st.integers(2, 4))
+def test_repeats_of_a_sample_stand_in_a_row(
+    n: int, batch_size: int, seed: int, repeats: int
+) -> None:
+    batch_size = min(n, batch_size)
+    batches = index_batches(n, batch_size=batch_size, seed=seed, repeats=repeats)
+    epoch = list(islice(batches, n // batch_size))
+    order = torch.cat([indices for _, _, indices in epoch]).tolist()
+    runs = [order[i : i + repeats] for i in range(0, len(order), repeats)]
+    assert all(len(set(run)) == 1 for run in runs)
+    assert len({run[0] for run in runs}) == len(runs)
+    assert [start for _, start, _ in epoch] == [i * batch_size for i in range(len(epoch))]
 
 
 @given(st.integers(1, 60), st.integers(1, 30), st.integers(0, 9))
 def test_an_epoch_holds_no_sample_twice(n: int, batch_size: int, seed: int) -> None:
     batch_size = min(n, batch_size)
     batches = list(islice(index_batches(n, batch_size=batch_size, seed=seed), n // batch_size))
-    indices = torch.cat([indices for _, indices in batches]).tolist()
-    assert {epoch for epoch, _ in batches} == {0}
+    indices = torch.cat([indices for _, _, indices in batches]).tolist()
+    assert {epoch for epoch, _, _ in batches} == {0}
     assert len(set(indices)) == len(indices) > n - batch_size
 
 

@@ -215,7 +215,7 @@ def broken_digits(first_bad: int) -> Splits:
 def test_a_loss_that_is_no_number_stops_the_run_and_is_remembered() -> None:
     run = train(Run.make(tiny_spec("sr_ste"), splits=broken_digits(960)))
     batches = index_batches(1000, batch_size=24, seed=3)
-    first = next(i for i, (_, indices) in enumerate(batches) if int(indices.max()) >= 960)
+    first = next(i for i, (_, _, indices) in enumerate(batches) if int(indices.max()) >= 960)
     assert run.diverged_at == run.step == first
     assert all(bool(p.isfinite().all()) for p in run.model.parameters())
 

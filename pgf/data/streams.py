@@ -1,13 +1,14 @@
 """Batches as a pure function of seed and step, so that a run can resume anywhere."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from timm.data.distributed_sampler import RepeatAugSampler
 from torch import Tensor
 
 from pgf.errors import UserError
@@ -16,8 +17,8 @@ from pgf.seeds import seed_for
 Batch = tuple[Tensor, Tensor]
 """Inputs and labels; the first axis runs over samples."""
 
-Key = tuple[int | None, int, int]
-"""Run seed (None: no augmentation), epoch and sample index."""
+Key = tuple[int | None, int, int, int]
+"""Run seed (None: no augmentation), epoch, sample index, and which of its repeats in the epoch."""
 
 
 @contextmanager
@@ -36,11 +37,12 @@ def isolated_rng(seed: int) -> Iterator[None]:
 
 
 def index_batches(
-    n: int, *, batch_size: int, seed: int, first_step: int = 0
-) -> Iterator[tuple[int, Tensor]]:
-    """Yield (epoch, sample indices) for ever, one optimiser batch each, from `first_step` on.
+    n: int, *, batch_size: int, seed: int, first_step: int = 0, repeats: int = 1
+) -> Iterator[tuple[int, int, Tensor]]:
+    """Yield (epoch, position in it, sample indices) for ever, a batch each, from `first_step` on.
 
-    Every epoch is a permutation of its own; what is left over at its end is dropped.
+    Every epoch is a permutation of its own; what is left over at its end is dropped. With
+    `repeats` each sample stands so often in a row, and an epoch holds a part of the samples.
 
     Raises:
         UserError: a batch holds more samples than there are.
@@ -50,11 +52,21 @@ def index_batches(
         raise UserError(f"batch_size {batch_size} is more than the {n} training samples")
     epoch, position = divmod(first_step, per_epoch)
     while True:
-        generator = torch.Generator().manual_seed(seed_for(seed, "order", epoch))
-        order = torch.randperm(n, generator=generator)
+        order = _order(n, seed=seed_for(seed, "order", epoch), repeats=repeats)
         for i in range(position, per_epoch):
-            yield epoch, order[i * batch_size : (i + 1) * batch_size]
+            start = i * batch_size
+            yield epoch, start, order[start : start + batch_size]
         epoch, position = epoch + 1, 0
+
+
+def _order(n: int, *, seed: int, repeats: int) -> Tensor:
+    if repeats == 1:
+        return torch.randperm(n, generator=torch.Generator().manual_seed(seed))
+    sampler = RepeatAugSampler(
+        range(n), num_replicas=1, rank=0, num_repeats=repeats, selected_round=0
+    )
+    sampler.set_epoch(seed)
+    return torch.tensor(list(sampler))
 
 
 @dataclass(frozen=True)
@@ -70,7 +82,7 @@ class TensorData:
     def stream(self, *, batch_size: int, seed: int, first_step: int = 0) -> Iterator[Batch]:
         """Yield training batches for ever."""
         batches = index_batches(len(self), batch_size=batch_size, seed=seed, first_step=first_step)
-        for _, indices in batches:
+        for _, _, indices in batches:
             yield self.inputs[indices], self.labels[indices]
 
     def in_order(self, batch_size: int) -> Iterator[Batch]:
@@ -88,15 +100,25 @@ class MappedData:
     training_transform: Callable[[Any], Tensor]
     evaluation_transform: Callable[[Any], Tensor]
     workers: int = 0
+    repeats: int = 1
+    """Augmented copies of a sample in a row: repeated augmentation (arXiv 1901.09335)."""
 
     def __len__(self) -> int:
         return self.size
 
     def stream(self, *, batch_size: int, seed: int, first_step: int = 0) -> Iterator[Batch]:
         """Yield training batches for ever."""
-        batches = index_batches(len(self), batch_size=batch_size, seed=seed, first_step=first_step)
+        batches = index_batches(
+            len(self),
+            batch_size=batch_size,
+            seed=seed,
+            first_step=first_step,
+            repeats=self.repeats,
+        )
         keys: Iterator[list[Key]] = (
-            [(seed, epoch, int(i)) for i in indices] for epoch, indices in batches
+            # A sample's repeats stand in a row: the position says which of them this is.
+            [(seed, epoch, i, at % self.repeats) for at, i in enumerate(indices.tolist(), start)]
+            for epoch, start, indices in batches
         )
         yield from self._loader(keys)
 
@@ -104,26 +126,32 @@ class MappedData:
         """Yield every sample once."""
         starts = range(0, len(self), batch_size)
         keys: Iterator[list[Key]] = (
-            [(None, 0, i) for i in range(s, min(s + batch_size, len(self)))] for s in starts
+            [(None, 0, i, 0) for i in range(s, min(s + batch_size, len(self)))] for s in starts
         )
         yield from self._loader(keys)
 
     def __getitem__(self, key: Key) -> tuple[Tensor, int]:
-        seed, epoch, index = key
+        seed, epoch, index, repeat = key
         image, label = self.read(index)
         if seed is None:
             return self.evaluation_transform(image), label
-        with isolated_rng(seed_for(seed, "augmentation", epoch, index)):
+        with isolated_rng(seed_for(seed, "augmentation", epoch, index, repeat)):
             return self.training_transform(image), label
 
     def _loader(self, keys: Iterator[list[Key]]) -> Iterator[Batch]:
         # A generator of its own: a loader otherwise draws its workers' seed from the global one.
-        yield from torch.utils.data.DataLoader(
+        loader: Iterable[Batch] = torch.utils.data.DataLoader(
             self,  # type: ignore[arg-type]  # a map-style data set by protocol
             batch_sampler=keys,
             num_workers=self.workers,
             generator=torch.Generator().manual_seed(0),
         )
+        try:
+            yield from loader
+        except UserError as error:
+            # A worker's error arrives with the worker's traceback as its text.
+            text = str(error).strip().splitlines()[-1]
+            raise UserError(text.removeprefix("pgf.errors.UserError: ")) from error
 
 
 TrainingData = TensorData | MappedData
@@ -137,3 +165,5 @@ class Splits:
     test: TrainingData
     fingerprint: str
     """Hash of the data's content, or of what identifies it."""
+    left_out: int = 0
+    """Samples that could not be read and were left out, as asked."""

@@ -1,6 +1,6 @@
 """Tasks and their registry: add a module here and it is found."""
 
-from pgf.tasks import digits, folder
+from pgf.tasks import digits, images, paper_vision
 from pgf.tasks.base import TASKS, Task, find_task, make_task
 
-__all__ = ["TASKS", "Task", "digits", "find_task", "folder", "make_task"]
+__all__ = ["TASKS", "Task", "digits", "find_task", "images", "make_task", "paper_vision"]

@@ -28,6 +28,10 @@ class Task(ABC):
         """Return a fresh model, initialised from the global generator."""
 
     @abstractmethod
+    def example(self) -> Batch:
+        """Return one made-up sample in the shape of the data, to count operations with."""
+
+    @abstractmethod
     def load(self) -> Splits:
         """Return the data.
 

@@ -8,7 +8,7 @@ import torch
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
-from pgf.data.streams import Splits, TensorData
+from pgf.data.streams import Batch, Splits, TensorData
 from pgf.tasks.base import register
 from pgf.tasks.vision import ImageClassification
 
@@ -51,6 +51,9 @@ class DigitsVit(ImageClassification):
         )
         nn.init.normal_(model.get_parameter("pos_embed"), std=self.position_std)
         return model
+
+    def example(self) -> Batch:
+        return torch.zeros(1, 1, 8, 8), torch.zeros(1, dtype=torch.long)
 
     def load(self) -> Splits:
         from sklearn.datasets import load_digits  # takes a second

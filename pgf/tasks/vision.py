@@ -2,11 +2,12 @@
 
 from abc import ABC
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
 from timm.data.mixup import Mixup, mixup_target
+from timm.loss import BinaryCrossEntropy
 from torch import Tensor, nn
 
 from pgf.data.streams import Batch, Splits, isolated_rng
@@ -24,6 +25,9 @@ class ImageClassification(Task, ABC):
     metric: ClassVar[str] = "accuracy"
 
     n_classes: ClassVar[int | None] = None
+
+    objective: Literal["cross_entropy", "binary_cross_entropy"] = "cross_entropy"
+    """The training loss; binary cross-entropy sees each class as a question of its own."""
 
     def class_count(self) -> int:
         """Return the number of classes."""
@@ -50,18 +54,27 @@ class ImageClassification(Task, ABC):
         return mixed, soft
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
-        """Return the cross-entropy against labels, or against rows of class probabilities."""
+        """Return the objective against labels, or against rows of class probabilities."""
         inputs, labels = batch
-        return F.cross_entropy(model(inputs), labels)
+        logits = model(inputs)
+        if self.objective == "binary_cross_entropy":
+            # Labels come smoothed already; timm's class would do it a second time.
+            return BinaryCrossEntropy(smoothing=0.0)(logits, labels)
+        return F.cross_entropy(logits, labels)
 
     @torch.no_grad()
     def evaluate(self, model: nn.Module, splits: Splits) -> dict[str, float]:
         device = next(model.parameters()).device
-        correct, loss, count = 0, 0.0, 0
+        correct, in_top_5, loss, count = 0, 0, 0.0, 0
         for inputs, labels in splits.test.in_order(EVALUATION_BATCH):
             labels = labels.to(device)
             logits = model(inputs.to(device)).float()
             correct += int((logits.argmax(dim=1) == labels).sum())
+            in_top_5 += int((logits.topk(min(5, logits.shape[1])).indices == labels[:, None]).sum())
             loss += float(F.cross_entropy(logits, labels, reduction="sum"))
             count += len(labels)
-        return {self.metric: 100.0 * correct / count, "evaluation_loss": loss / count}
+        return {
+            self.metric: 100.0 * correct / count,
+            f"{self.metric}_top5": 100.0 * in_top_5 / count,
+            "evaluation_loss": loss / count,
+        }
