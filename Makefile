@@ -13,7 +13,7 @@ INSTALLED := $(VENV)/.installed
 RUN := PATH="$$PWD/$(VENV)/bin:$$PATH" $(PY)
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce plan test lint format lock bench clean
+.PHONY: help reproduce plan compute test lint format lock bench clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -23,6 +23,9 @@ reproduce: $(INSTALLED) ## train what is missing of EXPERIMENT, write and print 
 
 plan: $(INSTALLED) ## runs, DAG size, layers and estimated cost of EXPERIMENT, without training
 	@$(RUN) -m pgf plan $(EXPERIMENT) --jobs $(JOBS)
+
+compute: $(INSTALLED) ## what the models and recipes of EXPERIMENT cost, without runs and without data
+	@$(RUN) -m pgf compute $(EXPERIMENT)
 
 test: $(INSTALLED) ## the whole test suite
 	@$(RUN) -m pytest

@@ -15,6 +15,7 @@ report: "workflow/report/workflow.rst"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/compute.smk"
 
 
 rule all:
@@ -24,4 +25,5 @@ rule all:
         runs=manifests(),
         tables=table_paths(),
         figures=figure_paths(),
+        compute=compute_paths(),
     localrule: True

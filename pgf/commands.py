@@ -203,6 +203,25 @@ def figures(options: Options) -> None:
 
 
 @command
+def compute(options: Options) -> None:
+    """Write what models and recipes cost (Tables 1, 17, 18): no run and no data are needed."""
+    from pgf.compute.write import compute_tables, write_compute
+    from pgf.config import load_experiment
+    from pgf.results import PAPER, load_remarks
+    from pgf.tables.context import load_published
+
+    experiment = load_experiment(options.experiment)
+    made = compute_tables(
+        experiment.runs(),
+        load_published(PAPER / "tables.csv"),
+        experiment.analysis.published,
+        remarks=load_remarks(),
+        progress=lambda task: print(f"counting operations: {task}", file=sys.stderr),
+    )
+    write_compute(made, RESULTS / experiment.name / "compute")
+
+
+@command
 def select(options: Options) -> None:
     """Print the means by which settings are chosen, from runs.csv."""
     from pgf.collection import read

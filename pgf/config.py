@@ -27,6 +27,7 @@ from pgf.statistics import MAX_EXACT
 
 CONFIGS = Path("configs")
 ANALYSIS_MODULES = ("collection.py", "statistics.py", "results.py", "tables", "figures")
+COMPUTE_MODULES = ("compute", "tables/model.py", "tables/render.py")
 Name = Annotated[str, Field(pattern=f"^{NAME}$")]
 
 
@@ -150,6 +151,13 @@ class Experiment(Strict):
     def analysis_fingerprint(self) -> str:
         """Return a hash of what turns records into tables: rule, columns, rows and code."""
         values = [asdict(self.analysis), self.columns(), self.targets, files_hash(ANALYSIS_MODULES)]
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+    def plan_fingerprint(self) -> str:
+        """Return a hash of what the costs of models and recipes depend on: no seed, no result."""
+        first = min(self.seeds)
+        runs = [run.fingerprint() for run in self._runs if run.seed == first]
+        values = [runs, asdict(self.analysis), files_hash(COMPUTE_MODULES)]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
     def check(self) -> None:

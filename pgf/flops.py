@@ -22,6 +22,7 @@ import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor, nn
@@ -29,12 +30,18 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from pgf.layers import PrunableWeight
-from pgf.recipes import GradientRule, Phase
-from pgf.sparsifier import Sparsifier
+from pgf.patterns import NMPattern
+from pgf.recipes import GradientRule, Phase, Recipe
 from pgf.tasks import Task
 
+BATCHED = (torch.ops.aten.bmm, torch.ops.aten.baddbmm)
+"""Products of two activations; a layer's product with its weight is another operator."""
 
-@dataclass(frozen=True)
+Layers = Sequence[tuple[PrunableWeight, NMPattern]]
+"""The layers that a target prunes, as `select_layers` returns them."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelFlops:
     """Operations of one sample in the dense model."""
 
@@ -43,6 +50,10 @@ class ModelFlops:
     """Forward and backward pass."""
     modules: dict[str, int]
     """Forward operations by module name, those of its children included."""
+    first: frozenset[str]
+    """Modules whose input needs no gradient, such as those that see the data itself."""
+    attention: int
+    """Forward operations of products of two activations: logits and attend."""
 
     def of(self, block: PrunableWeight) -> float:
         """Return the forward operations of a layer, or of its share of a fused one."""
@@ -67,51 +78,99 @@ def count_flops(task: Task, model: nn.Module) -> ModelFlops:
         name.removeprefix(prefix): sum(by_operator.values())
         for name, by_operator in counter.get_flop_counts().items()
     }
+    first = _watch_inputs(shadow)
     whole = FlopCounterMode(display=False)
     with sdpa_kernel(SDPBackend.MATH), whole:
         task.loss(shadow, batch).backward()
-    return ModelFlops(counter.get_total_flops(), whole.get_total_flops(), modules)
+    return ModelFlops(
+        forward=counter.get_total_flops(),
+        training=whole.get_total_flops(),
+        modules=modules,
+        first=frozenset(first),
+        attention=sum(counter.get_flop_counts()["Global"].get(op, 0) for op in BATCHED),
+    )
 
 
-def passes(phase: Phase) -> float:
-    """Return what a sparse layer's three products cost in a phase, as a multiple of F.
+def _watch_inputs(model: nn.Module) -> set[str]:
+    """Return a set that will hold the modules called on inputs without a gradient."""
+    found: set[str] = set()
 
-    3 when dense: forward pass, gradient of the input, gradient of the weight.
+    def watch(name: str, module: nn.Module) -> None:
+        def note(module: nn.Module, inputs: tuple[object, ...]) -> None:
+            del module
+            if not any(isinstance(x, Tensor) and x.requires_grad for x in inputs):
+                found.add(name)
+
+        module.register_forward_pre_hook(note)
+
+    for name, module in model.named_modules():
+        watch(name, module)
+    return found
+
+
+def products(phase: Phase | None, *, input_gradient: bool = True) -> float:
+    """Return what a sparse layer's products cost in a phase, as a multiple of F; None is dense.
+
+    Forward pass, gradient of the weight and, if it is needed, of the input.
     """
-    if phase.pattern is None or phase.mask_decay > 0:
-        return 3.0
+    if phase is None or phase.pattern is None or phase.mask_decay > 0:
+        return 2.0 + input_gradient
     density = phase.pattern.density
     restricted = phase.gradient_rule is GradientRule.CHAIN_RULE
-    return 2.0 * density + (density if restricted else 1.0)
+    return density * (1.0 + input_gradient) + (density if restricted else 1.0)
 
 
-def inference_flops(flops: ModelFlops, sparsifier: Sparsifier) -> float:
+def inference_flops(flops: ModelFlops, layers: Layers) -> float:
     """Return the forward operations of one sample at the strict target."""
-    saved = (flops.of(layer.block) * (1 - layer.pattern.density) for layer in sparsifier.layers)
-    return flops.forward - math.fsum(saved)
+    return flops.forward - math.fsum(
+        flops.of(block) * (1 - pattern.density) for block, pattern in layers
+    )
 
 
 def training_flops(
-    flops: ModelFlops, sparsifier: Sparsifier, *, batch_size: int, after: Sequence[int]
+    flops: ModelFlops,
+    layers: Layers,
+    recipe: Recipe,
+    *,
+    total_steps: int,
+    batch_size: int,
+    after: Sequence[int],
 ) -> list[float]:
     """Return the operations of training up to and after each number of steps, in rising order."""
-    by_key: dict[object, float] = {}
-    for layer in sparsifier.layers:
-        key = (layer.pattern, layer.block.width)
-        by_key[key] = by_key.get(key, 0.0) + flops.of(layer.block)
-    rest = flops.training - 3.0 * math.fsum(by_key.values())
+    groups: dict[tuple[NMPattern, int, bool], float] = {}
+    for block, pattern in layers:
+        group = pattern, block.width, block.module_name not in flops.first
+        groups[group] = groups.get(group, 0.0) + flops.of(block)
+    dense = math.fsum(own * products(None, input_gradient=n) for (_, _, n), own in groups.items())
     total, done, totals = 0.0, 0, []
     for end in after:
-        for step in range(done, end):
-            phases = sparsifier.phases(step)
-            own = math.fsum(passes(phases[key]) * by_key[key] for key in phases)
-            total += batch_size * (rest + own)
+        sparse = math.fsum(
+            own * _products(recipe, total_steps, *group, done, end) for group, own in groups.items()
+        )
+        total += batch_size * ((end - done) * (flops.training - dense) + sparse)
         done = end
         totals.append(total)
     return totals
 
 
-def parameter_counts(model: nn.Module, sparsifier: Sparsifier) -> dict[str, int]:
+@cache
+def _products(
+    recipe: Recipe,
+    total_steps: int,
+    pattern: NMPattern,
+    width: int,
+    input_gradient: bool,
+    start: int,
+    end: int,
+) -> float:
+    """Return the sum of `products` over the steps from `start` to before `end`."""
+    phases = (
+        recipe.phase(step, total_steps, pattern=pattern, width=width) for step in range(start, end)
+    )
+    return math.fsum(products(phase, input_gradient=input_gradient) for phase in phases)
+
+
+def parameter_counts(model: nn.Module, layers: Layers) -> dict[str, int]:
     """Return parameters and stored bytes, dense and at the strict target.
 
     Values take 16 bits, and every kept weight of a sparse layer an index into its group of M,
@@ -119,11 +178,11 @@ def parameter_counts(model: nn.Module, sparsifier: Sparsifier) -> dict[str, int]
     """
     total = sum(p.numel() for p in model.parameters())
     kept, index_bits = total, 0
-    for layer in sparsifier.layers:
-        entries = layer.weight.numel()
-        own = entries // layer.pattern.m * layer.pattern.n
+    for block, pattern in layers:
+        entries = block.view(block.module.get_parameter("weight").detach()).numel()
+        own = entries // pattern.m * pattern.n
         kept += own - entries
-        index_bits += own * math.ceil(math.log2(layer.pattern.m))
+        index_bits += own * math.ceil(math.log2(pattern.m))
     return {
         "parameters": total,
         "parameters_kept": kept,

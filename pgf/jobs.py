@@ -16,6 +16,7 @@ from pgf import checkpoints
 from pgf.data.streams import Splits
 from pgf.evaluation import best_at_target
 from pgf.flops import (
+    Layers,
     ModelFlops,
     count_flops,
     inference_flops,
@@ -123,25 +124,36 @@ def _train_one(
 
 def flop_rows(run: Run, flops: ModelFlops) -> list[Row]:
     """Return the training operations up to every evaluation."""
-    batch_size = run.spec.training.batch_size
     steps = [evaluation.step for evaluation in run.evaluations]
-    totals = training_flops(flops, run.sparsifier, batch_size=batch_size, after=steps)
-    pairs = zip(steps, totals, strict=True)
+    pairs = zip(steps, _training_flops(run, flops, steps), strict=True)
     return [Row(step, "training_flops", OVERALL, "", total) for step, total in pairs]
 
 
 def costs(run: Run, flops: ModelFlops) -> dict[str, Any]:
     """Return what a run cost and what its model costs: operations, parameters, bytes."""
-    batch_size = run.spec.training.batch_size
-    after = [run.step]
-    (total,) = training_flops(flops, run.sparsifier, batch_size=batch_size, after=after)
+    (total,) = _training_flops(run, flops, [run.step])
     return {
         "flops.forward_dense": flops.forward,
-        "flops.forward": inference_flops(flops, run.sparsifier),
+        "flops.forward": inference_flops(flops, _pruned(run)),
         "flops.training": total,
-        "flops.training_dense": float(flops.training * batch_size * run.step),
-        **parameter_counts(run.model, run.sparsifier),
+        "flops.training_dense": float(flops.training * run.spec.training.batch_size * run.step),
+        **parameter_counts(run.model, _pruned(run)),
     }
+
+
+def _pruned(run: Run) -> Layers:
+    return [(layer.block, layer.pattern) for layer in run.sparsifier.layers]
+
+
+def _training_flops(run: Run, flops: ModelFlops, after: Sequence[int]) -> list[float]:
+    return training_flops(
+        flops,
+        _pruned(run),
+        run.sparsifier.recipe,
+        total_steps=run.spec.training.steps,
+        batch_size=run.spec.training.batch_size,
+        after=after,
+    )
 
 
 def _write_curves(rows: Sequence[Row], directory: Path) -> None:

@@ -29,9 +29,17 @@ def context_of(experiment: Experiment, results: Path) -> Context:
         claims=load_claims(PAPER / "claims.yaml"),
         recipes=experiment.columns(),
         targets=[str(Target.parse(target)) for target in experiment.targets],
-        remarks=yaml.safe_load((PAPER / "remarks.yaml").read_text(encoding="utf-8")),
+        remarks=load_remarks(),
         planned=Counter(run.task.name for run in experiment.runs()),
     )
+
+
+def load_remarks() -> dict[str, list[str]]:
+    """Return what to know of the paper's tables and figures wherever they are shown."""
+    remarks: dict[str, list[str]] = yaml.safe_load(
+        (PAPER / "remarks.yaml").read_text(encoding="utf-8")
+    )
+    return remarks
 
 
 def check_published(experiment: Experiment) -> None:

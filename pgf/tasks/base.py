@@ -47,6 +47,10 @@ class Task(ABC):
     def evaluate(self, model: nn.Module, splits: Splits) -> dict[str, float]:
         """Return the metric under its name, and `evaluation_loss`."""
 
+    def as_the_paper_counts(self) -> "Task":
+        """Return the task whose model has only what the paper's FLOPs formula has."""
+        return self
+
     def prepare(self, batch: Batch, settings: TrainingSettings, *, seed: int, step: int) -> Batch:
         """Return the batch as the loss wants it; mixing of samples goes here."""
         del settings, seed, step

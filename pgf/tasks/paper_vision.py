@@ -4,11 +4,17 @@ Models and data are the paper's; how long and with what augmentation they train 
 configs, `published` as far as the paper prints it, the authors' files where it does not.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from pgf.tasks.base import register
 from pgf.tasks.images import Images
+
+
+def without_class_token(task: Images) -> Images:
+    """Return the task with a ViT of patches alone: the paper counts 196 of timm's 197 tokens."""
+    options = {**task.model_options, "class_token": False, "global_pool": "avg"}
+    return replace(task, model_options=options)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +44,9 @@ class Cifar10VitTiny(Cifar10):
     def create_options(self) -> dict[str, Any]:
         shape = {"depth": 3, "num_heads": 3, "embed_dim": 192, "patch_size": self.patch_size}
         return {**shape, **self.model_options}
+
+    def as_the_paper_counts(self) -> Images:
+        return without_class_token(self)
 
 
 @register("cifar10_resnet50")
@@ -69,6 +78,9 @@ class ImageNetVitBase(ImageNet):
     """ViT-Base/16 at 224: Tables 1, 2, 11, 13 and 18, Figures 4 to 6."""
 
     model_name: str = "vit_base_patch16_224"
+
+    def as_the_paper_counts(self) -> Images:
+        return without_class_token(self)
 
 
 @register("imagenet_swinv2_base")

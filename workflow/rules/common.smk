@@ -1,6 +1,7 @@
 # What the rules share. Parsed anew in every job: nothing here imports torch or scans the disk.
 from pathlib import Path
 
+from pgf.compute import compute_files
 from pgf.config import experiment_path, load_experiment
 from pgf.errors import UserError
 from pgf.figures import figure_files
@@ -34,6 +35,10 @@ def table_paths():
 
 def figure_paths():
     return [f"{RESULTS}/figures/{name}" for name in figure_files()]
+
+
+def compute_paths():
+    return [f"{RESULTS}/compute/{name}" for name in compute_files()]
 
 
 def fingerprint_of(wildcards):
