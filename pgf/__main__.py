@@ -21,10 +21,11 @@ def parser() -> argparse.ArgumentParser:
         "configs/ or the path of one.",
     )
     actions = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, function in commands.COMMANDS.items():
+    for name, function in (commands.COMMANDS | commands.WITHOUT_EXPERIMENT).items():
         summary = (function.__doc__ or "").partition("\n")[0]
         action = actions.add_parser(name, help=summary, description=function.__doc__)
-        action.add_argument("experiment", metavar="EXPERIMENT")
+        if name in commands.COMMANDS:
+            action.add_argument("experiment", metavar="EXPERIMENT")
         action.set_defaults(function=function)
         commands.add_options(name, action)
     return top

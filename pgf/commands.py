@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 RESULTS = Path("results")
 Options = argparse.Namespace
 COMMANDS: dict[str, Callable[[Options], int | None]] = {}
+WITHOUT_EXPERIMENT: dict[str, Callable[[Options], int | None]] = {}
+"""Commands that say by their own options what they work on."""
 
 
 def command(function: Callable[[Options], int | None]) -> Callable[[Options], int | None]:
@@ -43,6 +45,9 @@ def add_options(name: str, action: argparse.ArgumentParser) -> None:
     if name == "collect":
         action.add_argument("--partial", action="store_true", help="let runs be missing")
         action.add_argument("--allow-mixed", action="store_true", help="let code versions differ")
+    if name == "models":
+        action.add_argument("names", nargs="*", metavar="NAME", help="models by timm's name")
+        action.add_argument("--all", action="store_true", help="every model, in minutes")
 
 
 @command
@@ -90,17 +95,20 @@ def check(options: Options) -> None:
 
 
 @command
-def plan(options: Options) -> None:
+def plan(options: Options) -> int:
     """Show the runs, the size of the DAG and the estimated cost, without training."""
     from pgf.config import load_experiment
     from pgf.plan import as_json, describe
+    from pgf.results import check_published
 
     experiment = load_experiment(options.experiment)
     if options.json:
         options.json.write_text(as_json(experiment), encoding="utf-8")
-        return
-    _check(experiment)
-    print(describe(experiment, RESULTS, jobs=options.jobs))
+        return 0
+    check_published(experiment)
+    text, ready = describe(experiment, RESULTS, jobs=options.jobs)
+    print(text)
+    return 0 if ready else 2
 
 
 @command
@@ -255,3 +263,15 @@ def readme(options: Options) -> None:
     block = results_block(experiment, RESULTS)
     text = with_block(README.read_text(encoding="utf-8"), experiment.name, block)
     README.write_text(text, encoding="utf-8")
+
+
+def models(options: Options) -> None:
+    """Read the layer groups of timm's models, one of every family, into results/timm_models."""
+    from pgf import model_survey
+
+    rows = model_survey.survey(model_survey.choose(options.names, every=options.all))
+    model_survey.write(rows, RESULTS / model_survey.FOLDER)
+    print(model_survey.summary(rows))
+
+
+WITHOUT_EXPERIMENT["models"] = models

@@ -1,12 +1,6 @@
-"""Which weights of a model can be pruned, and what role each plays.
-
-Roles are read off module names as timm and transformers write them; `Conv2d` needs no name. What
-no rule names stays dense (patch merging, for one), and so do embeddings, heads, norms,
-position-bias MLPs and the first convolution.
-"""
+"""Which weights of a model can be pruned; which role each plays is for `roles` to say."""
 
 import re
-import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,34 +8,9 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from pgf.errors import UserError, nearest
+from pgf.layer_listing import problem_with
 from pgf.patterns import GROUPS, NMPattern, Target
-
-STAYS_DENSE = re.compile(
-    r"(^|\.)(head|head_dist|classifier|lm_head|score|pooler|fc|fc_norm|embed\w*|\w*embed|"
-    r"\w*embeddings?|shared|stem|relative_attention_bias|cpb_mlp|meta_mlp|\w*rel_pos\w*)(\.|$)"
-)
-"""Modules that stay dense unless named by the user."""
-
-IMAGE_CHANNELS = 3
-"""Convolutions with no more input channels read the image itself and stay dense."""
-
-_FUSED = {
-    "QKV": re.compile(r"(^|\.)(qkv|c_attn|in_proj|query_key_value|Wqkv)$"),
-    "KV": re.compile(r"(^|\.)(kv|kv_proj)$"),
-}
-_ATTENTION = r"(attn|attention|self_attn|encoder_attn|SelfAttention|EncDecAttention|crossattention)"
-_SINGLE = {
-    "Q": re.compile(r"(^|\.)(q|q_proj|query|q_lin|to_q|wq)$"),
-    "K": re.compile(r"(^|\.)(k|k_proj|key|k_lin|to_k|wk)$"),
-    "V": re.compile(r"(^|\.)(v|v_proj|value|v_lin|to_v|wv)$"),
-    "O": re.compile(
-        rf"(^|\.){_ATTENTION}\.(proj|o|out_proj|o_proj|c_proj|out_lin|wo|dense|output\.dense)$"
-    ),
-    "FF": re.compile(
-        r"(^|\.)((mlp|ffn|ff|feed_forward|DenseReluDense)\..+|fc1|fc2|lin1|lin2|"
-        r"intermediate\.dense|output\.dense)$"
-    ),
-}
+from pgf.roles import Verdict, is_conv1d, is_layer, read_roles, sizes, why_not_cut
 
 
 @dataclass(frozen=True)
@@ -71,43 +40,63 @@ class PrunableWeight:
         return weight[self.first_row : self.end_row]
 
 
-def is_conv1d(module: nn.Module) -> bool:
-    """Whether a module is transformers' Conv1D, whose weight is (in, out).
+@dataclass(frozen=True)
+class OtherLayer:
+    """A layer that no target prunes."""
 
-    Asked without importing transformers, which takes seconds: what was never imported has no
-    instances.
-    """
-    pytorch_utils = sys.modules.get("transformers.pytorch_utils")
-    return pytorch_utils is not None and isinstance(module, pytorch_utils.Conv1D)
+    name: str
+    module: nn.Module
+    width: int
+    reason: str
+    roles: tuple[str, ...] = ()
+    """Roles that it carries in parts that cannot be told; a target with one of them is refused."""
+
+
+@dataclass(frozen=True)
+class ModelLayers:
+    """Every `Linear`, `Conv2d` and `Conv1D` of a model, each on one side, in the model's order."""
+
+    prunable: list[PrunableWeight]
+    others: list[OtherLayer]
 
 
 def find_layers(
     model: nn.Module, groups: Mapping[str, Sequence[str]] | None = None
 ) -> list[PrunableWeight]:
-    """Return the prunable weights of a model, in its own order.
+    """Return the prunable weights of a model, in its own order; arguments as for `read_layers`."""
+    return read_layers(model, groups).prunable
+
+
+def read_layers(model: nn.Module, groups: Mapping[str, Sequence[str]] | None = None) -> ModelLayers:
+    """Return all layers of a model with their roles, or with the reason why they stay dense.
 
     Args:
         model: any model of `Linear`, `Conv2d` and `Conv1D` modules.
         groups: role -> regular expressions on module names, in place of the rules above.
+
+    Raises:
+        UserError: `groups` cannot be read, or name a weight that is not made of equal blocks.
     """
     check_groups(groups or {})
     uses = Counter(id(p) for _, p in model.named_parameters(remove_duplicate=False))
-    found: list[PrunableWeight] = []
-    for name, module in model.named_modules():
-        if not (isinstance(module, nn.Linear | nn.Conv2d) or is_conv1d(module)):
+    modules = dict(model.named_modules())
+    layers = ModelLayers([], [])
+    for name, module in modules.items():
+        if not is_layer(module):
             continue
+        width = sizes(module)[1]
+        roles: tuple[str, ...] = ()
         if uses[id(module.get_parameter("weight"))] > 1:
-            continue
-        roles = _roles_given(name, groups) if groups else _roles(name, module)
-        found += _blocks(name, module, roles)
-    return found
-
-
-def _roles_given(name: str, groups: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    for group, expressions in groups.items():
-        if any(re.search(expression, name) for expression in expressions):
-            return GROUPS[group]
-    return ()
+            reason = "weights in two places"
+        elif width == 1:
+            reason = "one input per group"
+        else:
+            roles, reason = _given(name, modules, groups) if groups else read_roles(name, modules)
+        if reason:
+            layers.others.append(OtherLayer(name, module, width, reason, roles))
+        else:
+            layers.prunable.extend(_blocks(name, module, roles))
+    return layers
 
 
 def check_groups(groups: Mapping[str, Sequence[str]]) -> None:
@@ -126,25 +115,25 @@ def check_groups(groups: Mapping[str, Sequence[str]]) -> None:
                 raise UserError(f"groups: {group}: '{expression}': {error}") from error
 
 
-def _roles(name: str, module: nn.Module) -> tuple[str, ...]:
-    if STAYS_DENSE.search(name):
-        return ()
-    if isinstance(module, nn.Conv2d):
-        return ("CONV",) if module.in_channels > IMAGE_CHANNELS else ()
-    for roles, expression in _FUSED.items():
-        if expression.search(name):
-            return tuple(roles)
-    return next(((role,) for role, e in _SINGLE.items() if e.search(name)), ())
+def _given(
+    name: str, modules: Mapping[str, nn.Module], groups: Mapping[str, Sequence[str]]
+) -> Verdict:
+    for group, expressions in groups.items():
+        if any(re.search(expression, name) for expression in expressions):
+            roles = GROUPS[group]
+            problem = why_not_cut(name, modules, roles) if len(roles) > 1 else ""
+            if problem:
+                raise UserError(
+                    f"groups: {group}: {name} cannot be cut into {', '.join(roles)}: {problem}; "
+                    f"a group of one role takes all of its rows"
+                )
+            return roles, ""
+    return (), "not in the groups that the task names"
 
 
 def _blocks(name: str, module: nn.Module, roles: tuple[str, ...]) -> list[PrunableWeight]:
     """Cut a weight into as many equal blocks of rows as it has roles."""
-    weight = module.get_parameter("weight")
-    rows, width = weight.shape[:2]
-    if is_conv1d(module):
-        rows, width = width, rows
-    if not roles or rows % len(roles) or width == 1:
-        return []
+    rows, width = sizes(module)
     size = rows // len(roles)
     return [
         PrunableWeight(
@@ -166,23 +155,12 @@ def select_layers(
     """Return the weights that a target prunes, each with its pattern.
 
     Raises:
-        UserError: the model has no layer of a group, or M does not divide a layer's input axis.
+        UserError: the model has no layer of a group, a group cannot be told from others, or M does
+            not divide the input axis of all of its layers.
     """
-    layers = find_layers(model, groups)
-    counts = Counter(layer.role for layer in layers)
-    for group, _ in target.parts:
-        for role in GROUPS[group]:
-            if not counts[role]:
-                has = ", ".join(f"{r} ({c})" for r, c in counts.items()) or "none that is known"
-                raise UserError(
-                    f"target {target}: the model has no layer of group {role}; it has {has}"
-                )
-    chosen = [(layer, target.pattern_for(layer.role)) for layer in layers]
-    selected = [(layer, pattern) for layer, pattern in chosen if pattern is not None]
-    for layer, pattern in selected:
-        if not pattern.fits(layer.width):
-            raise UserError(
-                f"target {target}: layer {layer.name} has {layer.width} inputs, which do not "
-                f"divide into groups of {pattern.m}"
-            )
-    return selected
+    layers = read_layers(model, groups)
+    problem = problem_with(layers, target)
+    if problem:
+        raise UserError(f"target {target}: {problem}")
+    chosen = [(layer, target.pattern_for(layer.role)) for layer in layers.prunable]
+    return [(layer, pattern) for layer, pattern in chosen if pattern is not None]

@@ -5,17 +5,21 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+import torch
+
 from pgf.config import Experiment
-from pgf.layers import select_layers
+from pgf.errors import UserError
+from pgf.layer_listing import dense_lines, fit_line, role_lines
+from pgf.layers import read_layers
 from pgf.patterns import Target
-from pgf.preflight import seconds_per_step
+from pgf.preflight import check_runs, seconds_per_step
 from pgf.progress import duration
 from pgf.records import RECORD, problem_with, read_record
 from pgf.runs import RunSpec
 from pgf.tasks import make_task
 
-RULES_AFTER_TRAINING = 4
-"""collect, tables, figures and all."""
+OTHER_RULES = 5
+"""collect, tables, figures, compute and all."""
 
 
 def as_json(experiment: Experiment) -> str:
@@ -23,28 +27,39 @@ def as_json(experiment: Experiment) -> str:
     return json.dumps([asdict(spec) for spec in experiment.runs()], indent=1)
 
 
-def describe(experiment: Experiment, results: Path, *, jobs: int) -> str:
-    """Return the plan for people; measures a few steps where no run is recorded yet."""
+def describe(experiment: Experiment, results: Path, *, jobs: int) -> tuple[str, bool]:
+    """Return the plan for people, and whether all of it can be trained here and now.
+
+    Measures a few steps where no run is recorded yet. A task that cannot be trained is described
+    as far as its model goes, with the reason why not.
+    """
     specs = experiment.runs()
     lines = [
         f"experiment {experiment.name}: {len(specs)} runs in {len(experiment.jobs())} jobs, "
-        f"{len(experiment.jobs()) + RULES_AFTER_TRAINING} nodes in the DAG; "
+        f"{len(experiment.jobs()) + OTHER_RULES} nodes in the DAG; "
         f"{_done(specs, results)} runs done",
         f"  recipes: {', '.join(experiment.recipes)}",
         f"  targets: {', '.join(experiment.targets)}",
         f"  seeds:   {', '.join(map(str, experiment.seeds))}",
     ]
-    total = 0.0
+    total, ready = 0.0, True
     for task in experiment.tasks:
         own = [spec for spec in specs if spec.task.name == task]
-        seconds, source = _seconds_per_run(own, results)
         left = len(own) - _done(own, results)
-        total += left * seconds
         lines += ["", f"task {task}: {len(own)} runs of {own[0].training.steps} steps"]
-        lines += [f"  {line}" for line in _layers(own)]
+        lines += [f"  {line}" for line in layer_lines(own)]
+        try:
+            check_runs(own)
+            seconds, source = _seconds_per_run(own, results)
+        except UserError as error:
+            lines += [f"  cannot be trained here yet: {error}"]
+            ready = False
+            continue
+        total += left * seconds
         lines += [f"  about {duration(seconds)} a run ({source}), {left} runs left"]
-    lines += ["", f"about {duration(total / jobs)} left with {jobs} jobs side by side"]
-    return "\n".join(lines)
+    if total:
+        lines += ["", f"about {duration(total / jobs)} left with {jobs} jobs side by side"]
+    return "\n".join(lines), ready
 
 
 def _done(specs: Sequence[RunSpec], results: Path) -> int:
@@ -62,16 +77,12 @@ def _seconds_per_run(specs: Sequence[RunSpec], results: Path) -> tuple[float, st
     return sparse.training.steps * seconds_per_step(sparse), "from a few steps timed here"
 
 
-def _layers(specs: Sequence[RunSpec]) -> list[str]:
-    """Return the layers each target prunes, alike ones together."""
+def layer_lines(specs: Sequence[RunSpec]) -> list[str]:
+    """Return the layers of a model by role and width, and how each target fits them."""
     task = make_task(specs[0].task)
-    model = task.model()
-    lines = []
-    for target in dict.fromkeys(spec.target for spec in specs if spec.target != "dense"):
-        counts: dict[tuple[str, int, str], int] = {}
-        for layer, pattern in select_layers(model, Target.parse(target), task.groups or None):
-            key = (layer.role, layer.width, str(pattern))
-            counts[key] = counts.get(key, 0) + 1
-        parts = [f"{n} x {role} of {width} inputs" for (role, width, _), n in counts.items()]
-        lines.append(f"{Target.parse(target).label}: {', '.join(parts)}")
-    return lines
+    with torch.device("meta"):  # nothing but names and shapes is asked of it
+        model = task.model()
+    layers = read_layers(model, task.groups or None)
+    targets = dict.fromkeys(spec.target for spec in specs if spec.target != "dense")
+    fits = [fit_line(layers, Target.parse(target)) for target in targets]
+    return [*role_lines(layers), *dense_lines(layers), *fits]

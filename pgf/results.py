@@ -8,7 +8,13 @@ import yaml
 from pgf.collection import read
 from pgf.config import Experiment
 from pgf.patterns import Target
-from pgf.tables.context import Context, load_published, make_context, select_published
+from pgf.tables.context import (
+    Context,
+    load_curves,
+    load_published,
+    make_context,
+    select_published,
+)
 from pgf.tables.hypotheses import load_claims
 
 PAPER = Path("configs/paper")
@@ -30,6 +36,7 @@ def context_of(experiment: Experiment, results: Path) -> Context:
         recipes=experiment.columns(),
         targets=[str(Target.parse(target)) for target in experiment.targets],
         remarks=load_remarks(),
+        published_curves=load_curves(PAPER / "fig3.csv"),
         planned=Counter(run.task.name for run in experiment.runs()),
     )
 

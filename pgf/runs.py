@@ -22,6 +22,7 @@ NUMERIC_MODULES = (
     "patterns.py",
     "recipes",
     "masks.py",
+    "roles.py",
     "layers.py",
     "sparsifier.py",
     "seeds.py",

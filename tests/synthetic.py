@@ -1,12 +1,13 @@
 """Runs and curves made up for tests of collection, tables and figures."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from pgf.patterns import Target
 from pgf.records import CURVES, SCHEMA, write_record
 from pgf.runs import RunSpec
 from pgf.settings import (
@@ -33,6 +34,15 @@ RECIPES = {
 }
 TARGETS = ("1:4(FF)", "1:16(FF)")
 STEPS = 90
+EVALUATIONS = 6
+SHARES = {
+    "sr_ste_dense_start": (0.1, 0.0),
+    "mdgf_linear": (0.1, 0.3),
+    "mdgf_exponential": (0.1, 0.3),
+}
+"""Shares of training that a recipe is dense and fine-tunes; 0 where it is not here."""
+FORWARD, PRUNABLE, PARAMETERS = 3e9, 2e9, 1000
+"""FLOPs of a dense forward pass and of its prunable layers; weights, half of them prunable."""
 TARGET = "1:16(FF)"
 SIX = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
 """A metric over six seeds, the fewest whose smallest p, 1/32, is below 0.05."""
@@ -69,7 +79,44 @@ def run_row(
         "best_step": STEPS,
         "n_steps": STEPS,
         "mixed": False,
+        **costs(recipe, target),
         **more,
+    }
+
+
+def shares(recipe: str) -> tuple[float, float]:
+    """Return the shares of training that a recipe is dense and that it fine-tunes."""
+    return SHARES.get(recipe, (0.0, 0.0))
+
+
+def dense_until(recipe: str) -> float:
+    """Return the share of training after which steps are cheaper: D = 0, and a pattern."""
+    dense, fine_tune = shares(recipe)
+    return 1 - fine_tune if fine_tune else dense
+
+
+def costs(recipe: str, target: str) -> dict[str, Any]:
+    """Return what a record says of the cost of a run."""
+    density = Target.parse(target).parts[0][1].density if target != "dense" else 1.0
+    forward = FORWARD - PRUNABLE * (1 - density)
+    dense_run = 3 * FORWARD * 8 * STEPS
+    cheap = 1 - dense_until(recipe)
+    saved = 2 * PRUNABLE * (1 - density) * 8 * STEPS
+    kept = PARAMETERS * (1 + density) / 2
+    return {
+        "recipe.dense": shares(recipe)[0],
+        "recipe.fine_tune": shares(recipe)[1],
+        "training.batch_size": 8,
+        "training.steps": STEPS,
+        "train_samples": 83,
+        "flops.forward_dense": FORWARD,
+        "flops.forward": forward,
+        "flops.training_dense": dense_run,
+        "flops.training": dense_run - cheap * saved,
+        "parameters": PARAMETERS,
+        "parameters_kept": int(kept),
+        "bytes_dense": 2 * PARAMETERS,
+        "bytes": int(2.5 * kept) if density < 1 else 2 * PARAMETERS,
     }
 
 
@@ -105,7 +152,8 @@ def curves_for(runs: pd.DataFrame, *, targets: tuple[str, ...] = TARGETS) -> pd.
         keys = tuple(run[key] for key in ("task", "recipe", "target", "seed"))
         rng = np.random.default_rng([run["seed"], names.index(run["recipe"])])
         level = (1.0 + names.index(run["recipe"])) * rng.lognormal(0, 0.1)
-        for i, name in enumerate((*PLAIN, "loss", "accuracy")):
+        parts += evaluation_rows(run)
+        for i, name in enumerate((*PLAIN, "loss")):
             values = level * 10.0**-i * np.exp(-2 * time)
             parts += [
                 (*keys, *point, name, "overall", "") for point in zip(steps, values, strict=True)
@@ -122,6 +170,25 @@ def curves_for(runs: pd.DataFrame, *, targets: tuple[str, ...] = TARGETS) -> pd.
     return pd.DataFrame(parts, columns=columns)
 
 
+def evaluation_rows(run: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """Return the rows of a run's evaluations: metric, training FLOPs so far, at target or not."""
+    keys = tuple(run[key] for key in ("task", "recipe", "target", "seed"))
+    start, dense_run = dense_until(run["recipe"]), run["flops.training_dense"]
+    saving = (dense_run - run["flops.training"]) / max(1 - start, 1e-9)
+    rows = []
+    for i in range(1, EVALUATIONS + 1):
+        time = i / EVALUATIONS
+        final = np.nan if run["final"] is None else run["final"]
+        values = {
+            "accuracy": final - 20 * (1 - time),
+            "training_flops": time * dense_run - max(0.0, time - start) * saving,
+            "at_target": float(run["target"] == "dense" or time > start),
+        }
+        step = round(STEPS * time)
+        rows += [(*keys, step, value, name, "overall", "") for name, value in values.items()]
+    return rows
+
+
 def grid(*, seeds: int = 6, task: str = "toy", targets: tuple[str, ...] = TARGETS) -> Any:
     """Return runs of all recipes at all targets, with noise that pairs share by seed."""
     finals: dict[tuple[str, str], list[float | None]] = {}
@@ -131,6 +198,17 @@ def grid(*, seeds: int = 6, task: str = "toy", targets: tuple[str, ...] = TARGET
             own = np.random.default_rng([i, j]).normal(0, 0.1, seeds)
             finals[recipe, target] = list(90 - 5 * j + 0.3 * i + shared + own)
     return runs_frame(finals, task=task)
+
+
+FREE = ("recipe.", "training.", "flops.", "train_samples", "parameters", "bytes")
+CURVES_OF_COST = ("training_flops", "pattern_density", "at_target")
+
+
+def without_costs(made: Context) -> Context:
+    """Return a context as of runs from before costs and phases were recorded."""
+    columns = [c for c in made.runs.columns if c.startswith(FREE)]
+    known = ~made.curves["name"].isin(CURVES_OF_COST)
+    return replace(made, runs=made.runs.drop(columns=columns), curves=made.curves[known])
 
 
 def context(runs: pd.DataFrame | None = None, **analysis: Any) -> Context:

@@ -60,7 +60,7 @@ def test_an_unknown_profile_is_refused(capsys: pytest.CaptureFixture[str]) -> No
     [
         ("tasks: {digits_vti: {}}", "did you mean 'digits_vit'?"),
         ("tasks: {digits_vit: {options: {widht: 32}}}", "did you mean 'width'?"),
-        ("targets: ['1:48(FF)']", "64 inputs, which do not divide into groups of 48"),
+        ("targets: ['1:48(FF)']", "groups of 48 do not divide 2 x FF of 64 inputs"),
         ("targets: ['1:4(CONV)']", "has no layer of group CONV"),
     ],
 )

@@ -1,20 +1,31 @@
 """Figures: laws over the registry, and what stands in them."""
 
 import struct
+from dataclasses import replace
+from html import unescape
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from matplotlib.colors import to_hex
-from synthetic import RECIPES, context, grid, run_row, runs_frame
+from synthetic import PAPER, RECIPES, context, grid, run_row, runs_frame, without_costs
 
 from pgf.errors import UserError
-from pgf.figures import figure_files, figure_names
+from pgf.figures import CAPTIONS, figure_files, figure_names
 from pgf.figures.kinds.gradient_noise import noise_to_signal
-from pgf.figures.registry import FIGURES, draw_figure, load_figures, write_figures
-from pgf.figures.series import by_seed, running_mean, shown_recipes
-from pgf.figures.style import DPI, LOOKS, WIDTH, drawing, looks
+from pgf.figures.registry import (
+    CAPTION_OF,
+    FIGURES,
+    captions_of,
+    draw_figure,
+    load_figures,
+    write_figures,
+)
+from pgf.figures.series import running_mean, shown_recipes
+from pgf.figures.style import DPI, FULL, LOOKS, WIDTH, drawing, looks
+from pgf.tables.curves import by_seed
 
 TARGET = "1:16(FF)"
 
@@ -40,6 +51,7 @@ def test_files_are_named_before_any_data_is_read(whole, tmp_path):
     written = write_figures(whole, tmp_path)
     assert tuple(path.name for path in written) == figure_files()
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(figure_files())
+    assert written[0].name == "accuracy.png"
     width, _ = struct.unpack(">II", written[0].read_bytes()[16:24])
     assert width == round(WIDTH * DPI)
 
@@ -52,8 +64,40 @@ def test_the_same_runs_give_the_same_bytes_and_no_setting_changes(whole, name):
 
 
 @every_figure
-def test_a_figure_is_half_a_page_wide(whole, name):
-    assert drawn(name, whole).get_figwidth() == WIDTH
+def test_a_figure_is_half_a_page_wide_or_a_whole_one(whole, name):
+    assert drawn(name, whole).get_figwidth() in (WIDTH, FULL)
+
+
+@every_figure
+def test_a_figure_of_runs_without_costs_and_phases_draws(whole, name):
+    figure = drawn(name, without_costs(whole))
+    said = " ".join(text.get_text() for text in figure.findobj(mpl.text.Text))
+    lacking = {
+        "figure4": ("record no\ninference FLOPs", "record no training FLOPs"),
+        "figure5": ("record no inference FLOPs",),
+        "figure6": ("phases not recorded", "stages are not recorded"),
+    }
+    assert all(text in said.replace("their\n", "their ") for text in lacking.get(name, ()))
+    assert not any(text in said for text in ("nan", "not recorded")) or name in lacking
+
+
+@every_figure
+def test_every_figure_has_a_caption_beside_what_the_paper_s_own_is_worth(whole, name, tmp_path):
+    remarks = {"figure3": ("the paper's axis",), "2": ("of a table",)}
+    made = replace(whole, remarks=remarks)
+    section = captions_of(made, [name]).sections[0]
+    assert section.caption == CAPTION_OF[name](made)
+    assert len(section.caption) > 100 and section.caption.endswith(".")
+    assert section.notes == remarks.get(name, ())
+    written = write_figures(made, tmp_path, names=[name])
+    assert tuple(path.name for path in written[-2:]) == CAPTIONS
+    assert all(section.caption in unescape(path.read_text()) for path in written[-2:])
+
+
+def test_remarks_on_figures_name_figures():
+    remarks = yaml.safe_load((PAPER / "remarks.yaml").read_text())
+    named = {key for key in remarks if not key.isdigit()}
+    assert {"figure3", "figure4", "figure5", "figure6"} <= named <= set(figure_names())
 
 
 @every_figure

@@ -12,9 +12,10 @@ ROOT = Path(__file__).parents[1]
 ROWS = (
     *("errors", "patterns", "recipes", "settings", "seeds", "runs", "records", "statistics"),
     *("collection", "selection", "tables", "figures", "config", "results", "progress"),
-    *("masks", "layers", "sparsifier", "observers", "gradients", "data", "tasks"),
-    *("optimization", "evaluation", "checkpoints", "flops", "compute", "provenance", "train", "jobs"),
-    *("bench", "preflight", "plan", "readme", "reproduce", "commands", "__main__"),
+    *("masks", "layer_listing", "roles", "layers", "sparsifier", "observers", "gradients"),
+    *("data", "tasks", "optimization", "evaluation", "checkpoints", "flops", "compute"),
+    *("provenance", "train", "jobs"),
+    *("preflight", "bench", "plan", "model_survey", "readme", "reproduce", "commands", "__main__"),
 )
 """A module imports from rows before its own. What needs no torch comes first."""
 

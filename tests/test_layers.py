@@ -180,19 +180,23 @@ def test_the_dense_target_selects_nothing() -> None:
     assert select_layers(build("vit"), Target.parse("dense")) == []
 
 
-def test_a_width_that_does_not_divide_is_refused_with_layer_width_and_pattern() -> None:
-    with pytest.raises(UserError, match=r"1:12\(QK\).*layer blocks.0.attn.qkv\[Q\].*16.*12"):
-        select_layers(build("vit"), Target.parse("1:8(FF)+1:12(QK)"))
+def test_thirds_must_be_as_many_rows_as_the_output_projection_has_inputs() -> None:
+    def attention(values: int) -> nn.Module:
+        qkv, proj = nn.Linear(16, 48), nn.Linear(values, 16)
+        return nn.ModuleDict({"attn": nn.ModuleDict({"qkv": qkv, "proj": proj})})
+
+    assert [layer.role for layer in find_layers(attention(16))] == ["Q", "K", "V", "O"]
+    assert [layer.role for layer in find_layers(attention(24))] == ["O"]
+    with pytest.raises(UserError, match=r"Q, K cannot be told in 1 x Linear .*not equal blocks"):
+        select_layers(attention(24), Target.parse("2:4(QK)"))
 
 
-def test_a_group_that_the_model_lacks_is_refused_with_those_there_are() -> None:
-    with pytest.raises(UserError, match=r"no layer of group CONV; it has .*FF \(2\)"):
-        select_layers(build("vit"), Target.parse("1:8(CONV)"))
-
-
-def test_a_model_without_known_layers_says_so() -> None:
-    with pytest.raises(UserError, match="none that is known"):
-        select_layers(nn.Sequential(nn.Linear(8, 8)), Target.parse("1:8(FF)"))
+def test_a_fused_convolution_with_nothing_beside_it_is_not_cut() -> None:
+    model = nn.ModuleDict({"attn": nn.ModuleDict({"qkv": nn.Conv2d(16, 48, 1)})})
+    assert find_layers(model) == []
+    with pytest.raises(UserError, match="V cannot be told in 1 x Conv2d of 16 inputs"):
+        select_layers(model, Target.parse("2:4(V)"))
+    assert len(find_layers(model, {"QKV": ["qkv"]})) == 3
 
 
 def test_layers_can_be_named_by_the_user() -> None:
@@ -208,6 +212,13 @@ def test_layers_can_be_named_by_the_user() -> None:
 
 def test_a_head_can_be_named_by_the_user_and_replaces_the_rules() -> None:
     assert [layer.name for layer in find_layers(tiny_block(), {"FF": ["head"]})] == ["head"]
+
+
+def test_what_the_user_names_is_cut_into_equal_blocks_alone() -> None:
+    model = nn.Sequential(nn.Linear(8, 25))
+    with pytest.raises(UserError, match="groups: QKV: 0 cannot be cut into Q, K, V"):
+        find_layers(model, {"QKV": ["0"]})
+    assert [layer.end_row for layer in find_layers(model, {"Q": ["0"]})] == [25]
 
 
 def test_an_unknown_group_in_the_users_names_is_refused_with_the_nearest() -> None:

@@ -24,7 +24,7 @@ from pgf.preflight import check_runs
             {"task": "digits_vit", "options": {"groups": {"FFN": ["mlp"]}}},
             "task short: .*'FFN'.*did you mean 'FF'",
         ),
-        (("targets",), ["1:7(FF)"], r"1:7\(FF\): layer blocks.0.mlp.fc1 has 64 inputs"),
+        (("targets",), ["1:7(FF)"], r"1:7\(FF\): .*2 x FF of 64 inputs \(blocks.0.mlp.fc1"),
         (("targets",), ["1:4(CONV)"], "no layer of group CONV"),
         (("training", "batch_size"), 1001, "batch_size 1001 exceeds the 1000 samples"),
         (("training", "optimizer"), "adamv", "optimizer.*'adamv'.*did you mean 'adam"),

@@ -13,6 +13,7 @@ from synthetic import (
     grid,
     runs_frame,
     small,
+    without_costs,
 )
 
 from pgf.errors import UserError
@@ -104,6 +105,13 @@ def test_a_table_of_dense_runs_alone_renders(name, tmp_path):
     paths = write_tables(dense, tmp_path, names=[name])
     rows = pd.read_csv(paths[0])
     assert set(rows["verdict"]) == {"not testable here"} if name == "claims" else rows.empty
+
+
+@every_table
+def test_a_table_of_runs_without_costs_renders(whole, name):
+    text = to_markdown(build_table(name, without_costs(whole)))
+    assert "nan" not in text
+    assert ("because the runs do not record it" in text) == (name == "cost")
 
 
 @every_table

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pgf.compute import compute_files
 from pgf.config import CONFIGS, load_experiment
 from pgf.figures import figure_files
 from pgf.tables import table_files
@@ -149,10 +150,11 @@ def test_a_fresh_clone_with_committed_tables_plans_every_job(
 ) -> None:
     checkout = Checkout(tmp_path)
     committed = checkout.root / "results" / experiment
-    for name in (*table_files(), *figure_files()):
-        kind = "figures" if name.endswith((".png", ".svg")) else "tables"
-        (committed / kind / name).parent.mkdir(parents=True, exist_ok=True)
-        (committed / kind / name).touch()
+    files = {"tables": table_files(), "figures": figure_files(), "compute": compute_files()}
+    for kind, names in files.items():
+        (committed / kind).mkdir(parents=True, exist_ok=True)
+        for name in names:
+            (committed / kind / name).touch()
     (committed / "runs.csv").touch()
     (committed / "curves.parquet").touch()
     profile = ["--workflow-profile", "workflow/profiles/default", "--quiet", "rules"]

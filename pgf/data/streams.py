@@ -1,5 +1,6 @@
 """Batches as a pure function of seed and step, so that a run can resume anywhere."""
 
+import os
 import random
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -143,7 +144,7 @@ class MappedData:
         loader: Iterable[Batch] = torch.utils.data.DataLoader(
             self,  # type: ignore[arg-type]  # a map-style data set by protocol
             batch_sampler=keys,
-            num_workers=self.workers,
+            num_workers=min(self.workers, os.cpu_count() or 1),
             generator=torch.Generator().manual_seed(0),
         )
         try:

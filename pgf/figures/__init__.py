@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from pgf.figures import kinds
 
 SUFFIXES = (".png", ".svg")
+CAPTIONS = ("captions.md", "captions.html")
+"""What is to be known of the figures beyond what stands in them."""
 
 
 def figure_names() -> tuple[str, ...]:
@@ -21,4 +23,4 @@ def figure_names() -> tuple[str, ...]:
 def figure_files(names: Iterable[str] | None = None) -> tuple[str, ...]:
     """Return the names of the files that `write_figures` writes; None for all figures."""
     chosen = figure_names() if names is None else tuple(names)
-    return tuple(name + suffix for name in chosen for suffix in SUFFIXES)
+    return (*(name + suffix for name in chosen for suffix in SUFFIXES), *CAPTIONS)

@@ -12,15 +12,15 @@ import pandas as pd
 from pgf.figures.series import (
     BAND,
     all_shown,
-    by_seed,
     draw_band,
     not_drawn,
     remark,
     shown_recipes,
     shown_target,
 )
-from pgf.figures.style import add_legend, looks, new_figure
+from pgf.figures.style import WIDTH, add_legend, looks, new_figure
 from pgf.tables.context import Context, target_label
+from pgf.tables.curves import by_seed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 Values = Callable[[Context, str, str, str], pd.DataFrame]
 """(context, task, recipe, target) -> steps down, seeds across."""
+Painter = Callable[["Axes"], None]
+"""What draws one panel."""
 
 
 @dataclass(frozen=True)
@@ -49,14 +51,37 @@ def statistic(name: str) -> Values:
 
 
 def draw_panels(
-    context: Context, panels: Sequence[Panel], *, columns: int, height: float, text: str = BAND
+    context: Context,
+    panels: Sequence[Panel],
+    *,
+    columns: int,
+    height: float,
+    text: str = BAND,
+    width: float = WIDTH,
+    below: Sequence[Painter] = (),
 ) -> "Figure":
-    """Return a figure with a group of panels for each task, at its target nearest 1:16."""
+    """Return a figure with a group of panels for each task, at its target nearest 1:16.
+
+    Args:
+        context: the runs and curves.
+        panels: the panels of a group.
+        columns: panels beside each other.
+        height: inches of a row.
+        text: how to read the figure.
+        width: inches of the figure.
+        below: what draws the panels of one more row, that of no task.
+    """
     tasks = [task for task in context.tasks if shown_target(context, task)]
     rows = -(-len(panels) // columns)
     shown = all_shown(context)
+    across = 4 if width > WIDTH else 2
     figure, axes = new_figure(
-        max(1, rows * len(tasks)), columns, height=height, legend_rows=3 + len(shown) // 2
+        max(1, rows * len(tasks)) + bool(below),
+        columns,
+        height=height,
+        legend_rows=3 + len(shown) // across,
+        share_x=not below,
+        width=width,
     )
     styles = looks([name for name, _ in context.recipes])
     for i, task in enumerate(tasks):
@@ -67,13 +92,15 @@ def draw_panels(
                 values = panel.values(context, task, recipe, target)
                 draw_band(place, values, look=styles[recipe], label=context.label(recipe))
             head = f"{task}, {target_label(target)}\n" if len(tasks) > 1 and j == 0 else ""
-            _dress(place, f"{head}({ascii_lowercase[j]}) {panel.title}", log=panel.log)
+            dress(place, f"{head}({ascii_lowercase[j]}) {panel.title}", log=panel.log)
         for place in axes[(i + 1) * rows - 1]:
             place.set_xlabel("step")
+    for place, paint in zip(axes[-1], below, strict=False):
+        paint(place)
     if tasks:
-        add_legend(
-            figure, axes[0][0], remark(context, [*_where(context, tasks), text, not_drawn(context)])
-        )
+        texts = [*_where(context, tasks), text, not_drawn(context)]
+        shown_text = remark(context, texts, characters=31 * across)
+        add_legend(figure, axes[0][0], shown_text, columns=across)
     return figure
 
 
@@ -84,7 +111,8 @@ def _where(context: Context, tasks: Sequence[str]) -> list[str]:
     return [f"{tasks[0]}, {target_label(shown_target(context, tasks[0]) or '')}."]
 
 
-def _dress(axes: "Axes", title: str, *, log: bool) -> None:
+def dress(axes: "Axes", title: str, *, log: bool) -> None:
+    """Give a panel of curves its title and axes that fit what is drawn."""
     from matplotlib.ticker import MaxNLocator, NullFormatter
 
     axes.set_title(title, loc="left")
@@ -97,6 +125,21 @@ def _dress(axes: "Axes", title: str, *, log: bool) -> None:
         axes.set_yscale("log")
         # Left to itself such an axis labels every minor tick, or none.
         axes.yaxis.set_minor_formatter(_two_and_five if _few_decades(axes) else NullFormatter())
+    elif values.size:
+        _name_exponent(axes)
+
+
+def _name_exponent(axes: "Axes") -> None:
+    """Say the power of ten of small or large values beside the axis.
+
+    Left to itself it stands above the axis and moves the title away from its neighbors'.
+    """
+    largest = max(map(abs, axes.get_ylim()))
+    exponent = math.floor(math.log10(largest)) if largest > 0 else 0
+    if -3 < exponent < 4:
+        return
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value / 10.0**exponent:.4g}")
+    axes.set_ylabel(rf"in $10^{{{exponent}}}$")
 
 
 def _few_decades(axes: "Axes") -> bool:

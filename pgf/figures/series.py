@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from pgf.figures.style import Look
-from pgf.tables.context import COMPLETE, DENSE, Context
+from pgf.tables.context import COMPLETE, Context
 from pgf.tables.phases import nearest_target
 
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ LEFT_OUT = ("ste", "random_mask", "one_shot")
 
 MOST = 10
 """Curves of a panel."""
+
+MOST_MARKERS = 24
+"""Markers along one curve."""
 
 BAND = "Line: mean over seeds; band: smallest to largest."
 
@@ -41,30 +44,14 @@ def shown_target(context: Context, task: str) -> str | None:
     return nearest_target(context.targets_of(task))
 
 
-def by_seed(context: Context, task: str, recipe: str, target: str, name: str) -> pd.DataFrame:
-    """Return a statistic of complete runs: steps down, seeds across; empty without samples.
-
-    A dense run gives the statistic against `target`'s mask.
-    """
-    curves, runs = context.curves, context.task_runs(task)
-    complete = runs[(runs["recipe"] == recipe) & (runs["status"] == COMPLETE)]
-    chosen = curves[
-        (curves["task"] == task)
-        & (curves["recipe"] == recipe)
-        & curves["target"].isin([target, DENSE])
-        & (curves["name"] == name)
-        & curves["reference"].isin(["", target])
-    ]
-    chosen = chosen.merge(complete[["target", "seed"]], on=["target", "seed"])
-    return chosen.pivot_table(index="step", columns="seed", values="value", sort=True)
-
-
 def running_mean(values: pd.DataFrame) -> pd.DataFrame:
     """Return the mean of all samples up to each step, per seed."""
     return values.expanding().mean()
 
 
-def draw_band(axes: "Axes", values: pd.DataFrame, *, look: Look, label: str) -> None:
+def draw_band(
+    axes: "Axes", values: pd.DataFrame, *, look: Look, label: str, markers: bool = False
+) -> None:
     """Draw the mean over seeds and the band from the smallest to the largest."""
     # Without samples the label still enters the legend, which serves all panels.
     mean = values.mean(axis="columns")
@@ -74,7 +61,8 @@ def draw_band(axes: "Axes", values: pd.DataFrame, *, look: Look, label: str) -> 
         mean.to_numpy(),
         color=look.color,
         linestyle=look.line,
-        marker=look.marker if len(steps) == 1 else None,
+        marker=look.marker if markers or len(steps) == 1 else None,
+        markevery=every_shown(len(steps)),
         linewidth=0.7 if look.front else None,
         zorder=3 if look.front else 2,
         label=label,
@@ -86,6 +74,12 @@ def draw_band(axes: "Axes", values: pd.DataFrame, *, look: Look, label: str) -> 
         )
 
 
+def every_shown(count: int) -> slice:
+    """Return which of many points carry a marker, the last one among them."""
+    every = max(1, -(-count // MOST_MARKERS))
+    return slice((count - 1) % every if count else 0, None, every)
+
+
 def not_drawn(context: Context) -> str:
     """Return which recipes a figure of curves leaves out; empty if none."""
     shown = all_shown(context)
@@ -94,7 +88,7 @@ def not_drawn(context: Context) -> str:
     return f"Not drawn: {', '.join(hidden)}." if hidden else ""
 
 
-def remark(context: Context, texts: Iterable[str] = ()) -> str:
+def remark(context: Context, texts: Iterable[str] = (), *, characters: int = 62) -> str:
     """Return what stands above the legend: how to read it, and what was left out."""
     runs = context.runs
     parts = list(texts)
@@ -102,4 +96,4 @@ def remark(context: Context, texts: Iterable[str] = ()) -> str:
         parts.append(f"{diverged} diverged run{'s' if diverged > 1 else ''} left out.")
     if "mixed" in runs and runs["mixed"].astype(bool).any():
         parts.append("Runs of different code or settings.")
-    return textwrap.fill(" ".join(filter(None, parts)), 62)
+    return textwrap.fill(" ".join(filter(None, parts)), characters, break_on_hyphens=False)

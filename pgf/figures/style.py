@@ -1,5 +1,6 @@
 """How figures look: one color, line and marker per recipe, sizes that half a page can show."""
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
 
 WIDTH = 3.4
 """Inches; half a page."""
+FULL = 2 * WIDTH
+"""A whole page, for panels that must stand beside each other."""
 DPI = 200
 
 SETTINGS: dict[str, Any] = {
@@ -90,7 +93,14 @@ def drawing(salt: str) -> Iterator[None]:
 
 
 def new_figure(
-    rows: int, columns: int, *, height: float, legend_rows: int, share_x: bool = True
+    rows: int,
+    columns: int,
+    *,
+    height: float,
+    legend_rows: int,
+    share_x: bool = True,
+    width: float = WIDTH,
+    ratios: Sequence[float] = (),
 ) -> "tuple[Figure, Sequence[Sequence[Axes]]]":
     """Return a figure (no window, no global state) and its panels, rows first.
 
@@ -100,18 +110,40 @@ def new_figure(
         height: inches of one row.
         legend_rows: lines of the legend below.
         share_x: whether panels below each other share their x axis.
+        width: inches of the figure.
+        ratios: heights of the rows, in `height`; empty for 1 each.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    size = (WIDTH, rows * height + 0.14 * legend_rows + 0.25)
+    shares = tuple(ratios) or (1.0,) * rows
+    size = (width, sum(shares) * height + 0.14 * legend_rows + 0.25)
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(rows, columns, squeeze=False, sharex="col" if share_x else False)
+    axes = figure.subplots(
+        rows,
+        columns,
+        squeeze=False,
+        sharex="col" if share_x else False,
+        gridspec_kw={"height_ratios": shares},
+    )
     return figure, axes.tolist()
 
 
-def add_legend(figure: "Figure", axes: "Axes", title: str) -> None:
+def add_legend(figure: "Figure", axes: "Axes", title: str, *, columns: int = 2) -> None:
     """Put one legend for all panels below them."""
     handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2, title=title)
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, title=title)
+
+
+def say_missing(axes: "Axes", text: str) -> None:
+    """Say in an empty panel what it would need."""
+    words = textwrap.fill(text, 48)
+    axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", va="center")
+    axes.set(xticks=[], yticks=[])
+
+
+def slant(axes: "Axes") -> None:
+    """Turn the labels of the x axis so that they do not run into each other."""
+    for text in axes.get_xticklabels():
+        text.set(rotation=40, ha="right", rotation_mode="anchor")

@@ -47,7 +47,9 @@ class Context:
     """The paper's numbers, from `load_published`; may be empty."""
     claims: tuple[Claim, ...] = ()
     remarks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Number of a published table -> what to know of it where it is shown."""
+    """Number of a published table, or name of a figure -> what to know of it where it is shown."""
+    published_curves: pd.DataFrame = field(default_factory=lambda: _no_curves())
+    """The paper's Figure 3 as digitised, from `load_curves`; may be empty."""
     planned: Mapping[str, int] = field(default_factory=dict)
     """Task -> runs that the experiment has of it; a task that is not there is taken as whole."""
 
@@ -108,6 +110,7 @@ def make_context(
     targets: Sequence[str] | None = None,
     remarks: Mapping[str, Sequence[str]] | None = None,
     planned: Mapping[str, int] | None = None,
+    published_curves: pd.DataFrame | None = None,
 ) -> Context:
     """Return a context; recipes and targets come in the order of their first run if not given.
 
@@ -138,6 +141,7 @@ def make_context(
         claims=tuple(claims),
         remarks={table: tuple(texts) for table, texts in (remarks or {}).items()},
         planned=dict(planned or {}),
+        published_curves=_no_curves() if published_curves is None else published_curves,
     )
 
 
@@ -153,6 +157,17 @@ def load_published(path: Path) -> pd.DataFrame:
     frame = frame.rename(columns={"value": "printed"})
     frame["value"] = frame["printed"].map(_number)
     return frame
+
+
+def load_curves(path: Path) -> pd.DataFrame:
+    """Read curves of the paper: panel, recipe, steps_1e3 (thousands, as its axis counts), value.
+
+    Raises:
+        UserError: the file is not there.
+    """
+    if not path.exists():
+        raise UserError(f"{path} with the paper's curves is not there")
+    return pd.read_csv(path)
 
 
 def published_rows(context: Context, task: str) -> pd.DataFrame:
@@ -236,3 +251,8 @@ def _no_numbers() -> pd.DataFrame:
     names = ("table", "model", "dataset", "metric", "target", "recipe", "printed", "note")
     empty = pd.DataFrame({name: pd.Series(dtype="str") for name in names})
     return empty.assign(value=pd.Series(dtype="float64"))
+
+
+def _no_curves() -> pd.DataFrame:
+    empty = pd.DataFrame({name: pd.Series(dtype="str") for name in ("panel", "recipe")})
+    return empty.assign(steps_1e3=pd.Series(dtype="float64"), value=pd.Series(dtype="float64"))

@@ -46,11 +46,12 @@ rule figures:
     input:
         runs=rules.collect.output.runs,
         curves=rules.collect.output.curves,
+        paper=["configs/paper/fig3.csv", "configs/paper/remarks.yaml"],
     output:
         [
             (
                 report(path, category="Figures", labels={"figure": Path(path).stem})
-                if path.endswith(".png")
+                if path.endswith((".png", ".html"))
                 else path
             )
             for path in figure_paths()

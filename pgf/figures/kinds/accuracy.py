@@ -6,7 +6,7 @@ import numpy as np
 
 from pgf.figures.registry import figure
 from pgf.figures.series import remark
-from pgf.figures.style import add_legend, looks, new_figure
+from pgf.figures.style import add_legend, looks, new_figure, slant
 from pgf.statistics import mean_interval
 from pgf.tables.comparisons import Cells, cells_of
 from pgf.tables.context import Context, target_label
@@ -23,7 +23,17 @@ CHARACTERS = 50
 """Characters of labels that fit below the axis side by side."""
 
 
-@figure("accuracy")
+def caption(context: Context) -> str:
+    """Return what is drawn."""
+    return (
+        f"The metric after the last step: mean and {percent(context.analysis)} t interval over "
+        "seeds, every recipe at every target; the line and the band across are the dense runs'. "
+        "Whether two recipes differ is judged by pairs of seeds in the table of differences, not "
+        "by whether intervals overlap."
+    )
+
+
+@figure("accuracy", caption=caption)
 def accuracy(context: Context) -> "Figure":
     """Return the figure: a panel per task, means with intervals, dense as a band."""
     figure, axes = new_figure(
@@ -71,8 +81,7 @@ def _draw(axes: "Axes", context: Context, task: str) -> None:
     labels = [target_label(target) for target in targets]
     axes.set_xticks(range(len(labels)), labels)
     if max(map(len, labels), default=0) * len(labels) > CHARACTERS:
-        for text in axes.get_xticklabels():
-            text.set(rotation=40, ha="right", rotation_mode="anchor")
+        slant(axes)
     axes.grid(visible=False, axis="x")
     for boundary in range(1, len(targets)):
         axes.axvline(boundary - 0.5, color="#dddddd", linewidth=0.4)

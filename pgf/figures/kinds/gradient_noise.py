@@ -6,8 +6,9 @@ import pandas as pd
 
 from pgf.figures.panels import Panel, draw_panels, statistic
 from pgf.figures.registry import figure
-from pgf.figures.series import BAND, by_seed
+from pgf.figures.series import BAND
 from pgf.tables.context import Context
+from pgf.tables.curves import by_seed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,7 +34,18 @@ PANELS = (
 )
 
 
-@figure("gradient_noise")
+def caption(context: Context) -> str:
+    """Return what is drawn."""
+    del context
+    return (
+        "Statistics of the gradient that the optimizer gets, after clipping. The noise is the "
+        "trace of the covariance of the mini-batch gradient, from two half batches at one step, "
+        "and not the spread over the entries of one gradient that the paper's Figure 3(b) shows. "
+        "Definitions: pgf/gradients/definitions.py."
+    )
+
+
+@figure("gradient_noise", caption=caption)
 def gradient_noise(context: Context) -> "Figure":
     """Return the figure."""
     text = f"{BAND} (a): ratio of means over seeds."

@@ -16,7 +16,17 @@ PANELS = (
 )
 
 
-@figure("masks")
+def caption(context: Context) -> str:
+    """Return what is drawn."""
+    del context
+    return (
+        "Statistics of the mask of the strict target, taken in every phase so that recipes "
+        "compare; a dense run is seen through the mask that the target would have. Definitions: "
+        "pgf/gradients/definitions.py."
+    )
+
+
+@figure("masks", caption=caption)
 def masks(context: Context) -> "Figure":
     """Return the figure; dense runs are seen through the mask that the target would have."""
     return draw_panels(context, PANELS, columns=1, height=1.4)
