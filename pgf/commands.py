@@ -255,14 +255,15 @@ def bench(options: Options) -> None:
 
 @command
 def readme(options: Options) -> None:
-    """Write the main table of an experiment into its block of the README."""
+    """Write the main table of an experiment into its block of the README or of its own page."""
     from pgf.config import load_experiment
-    from pgf.readme import README, results_block, with_block
+    from pgf.readme import documents, results_block, with_block
 
     experiment = load_experiment(options.experiment)
     block = results_block(experiment, RESULTS)
-    text = with_block(README.read_text(encoding="utf-8"), experiment.name, block)
-    README.write_text(text, encoding="utf-8")
+    for path in documents(experiment.name, RESULTS):
+        text = with_block(path.read_text(encoding="utf-8"), experiment.name, block)
+        path.write_text(text, encoding="utf-8")
 
 
 def models(options: Options) -> None:

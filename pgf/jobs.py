@@ -10,10 +10,12 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import torch
 from filelock import FileLock, Timeout
 
 from pgf import checkpoints
 from pgf.data.streams import Splits
+from pgf.errors import UserError
 from pgf.evaluation import best_at_target
 from pgf.flops import (
     Layers,
@@ -112,7 +114,14 @@ def _train_one(
     if state is not None:
         run.load_state_dict(state)
         log.info("%s: resumed at step %d", spec.title, run.step)
-    train(run, checkpoint=path, progress=progress)
+    try:
+        train(run, checkpoint=path, progress=progress)
+    except torch.OutOfMemoryError as error:
+        parts = spec.training.accumulation
+        raise UserError(
+            f"{spec.title}: the GPU's memory does not hold {spec.training.batch_size // parts} "
+            f"samples at a time: raise training.accumulation, which is {parts}"
+        ) from error
     flops = count_flops(run.task, run.model)
     _write_curves([*run.all_rows(), *flop_rows(run, flops)], directory)
     record = {**make_record(run), **costs(run, flops)}

@@ -39,8 +39,11 @@ def alike(layers: Iterable[tuple[str, int, str]]) -> list[Kind]:
 
 def join(kinds: Sequence[Kind], *, most: int = MOST_KINDS) -> str:
     """Return kinds as a list in a sentence, cut to a readable number."""
-    more = f", and {len(kinds) - most} more kinds" if len(kinds) > most else ""
-    return ", ".join(map(str, kinds[:most])) + more
+    return ", ".join(map(str, kinds[:most])) + _and_more(len(kinds) - most)
+
+
+def _and_more(count: int) -> str:
+    return f", and {count} more kind{'s' * (count > 1)}" if count > 0 else ""
 
 
 def fitting_pattern(pattern: NMPattern, widths: Iterable[int]) -> NMPattern | None:
@@ -171,7 +174,7 @@ def dense_lines(layers: "ModelLayers") -> list[str]:
     for reason, found in reasons.items():
         kinds = alike(found)
         names = [f"{len(kind.names)} x {kind.label}" for kind in kinds[:MOST_KINDS]]
-        more = f", and {len(kinds) - MOST_KINDS} more kinds" if len(kinds) > MOST_KINDS else ""
+        more = _and_more(len(kinds) - MOST_KINDS)
         lines.append(f"dense, {reason}: {', '.join(names)}{more}")
     return lines
 

@@ -41,7 +41,8 @@ def check_runs(specs: Sequence[RunSpec]) -> None:
                 )
             with torch.device("meta"):  # nothing but names and shapes is asked of it
                 model = task.model()
-            for target in {s.target for s in specs if s.task.name == spec.task.name}:
+            own = [s.target for s in specs if s.task.name == spec.task.name]
+            for target in dict.fromkeys(own):
                 select_layers(model, Target.parse(target), task.groups or None)
         except UserError as error:
             raise UserError(f"task {spec.task.name}: {error}") from error

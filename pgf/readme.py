@@ -1,4 +1,4 @@
-"""The results block of the README, taken from the tables rather than typed."""
+"""Results blocks of documents, taken from the tables rather than typed."""
 
 import re
 from pathlib import Path
@@ -21,13 +21,28 @@ def results_block(experiment: Experiment, results: Path) -> str:
     return f"```text\n{terminal_view(context).rstrip()}\n```\n({source})\n"
 
 
-def with_block(text: str, experiment: str, block: str) -> str:
-    """Return the README's text with the block of an experiment replaced.
+def documents(experiment: str, results: Path) -> list[Path]:
+    """Return the documents that show an experiment's results: the README, or its own page.
 
     Raises:
-        UserError: the README has no such block.
+        UserError: there is none.
+    """
+    marker = f"<!-- results:{experiment} -->"
+    candidates = [README, results / experiment / "README.md"]
+    found = [p for p in candidates if p.exists() and marker in p.read_text(encoding="utf-8")]
+    if not found:
+        names = " nor ".join(map(str, candidates))
+        raise UserError(f"neither {names} has a block {marker} ... <!-- end -->")
+    return found
+
+
+def with_block(text: str, experiment: str, block: str) -> str:
+    """Return a document's text with the block of an experiment replaced.
+
+    Raises:
+        UserError: it has no such block.
     """
     markers = rf"(<!-- results:{re.escape(experiment)} -->\n).*?(<!-- end -->)"
     if not re.search(markers, text, re.S):
-        raise UserError(f"{README} has no block <!-- results:{experiment} --> ... <!-- end -->")
+        raise UserError(f"no block <!-- results:{experiment} --> ... <!-- end -->")
     return re.sub(markers, lambda found: found[1] + block + found[2], text, flags=re.S)

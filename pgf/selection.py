@@ -31,7 +31,7 @@ def describe(runs: pd.DataFrame) -> str:
     metric = runs["metric"].iloc[0]
     lines = [f"mean {metric} over all runs, by task:"]
     lines += [f"  {name:<16}{value:8.2f}" for name, value in tasks.items()]
-    lines += [f"at {tasks.index[0]}, by dense share:"]
+    lines += [f"at {tasks.index[0]}, by dense share:"] if len(shares) else []
     lines += [f"  {share:<16}{value:8.2f}" for share, value in shares.items()]
     return "\n".join(lines)
 

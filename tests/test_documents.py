@@ -8,7 +8,8 @@ import pytest
 
 from pgf.commands import COMMANDS, WITHOUT_EXPERIMENT
 from pgf.config import CONFIGS, load_experiment
-from pgf.readme import results_block, with_block
+from pgf.errors import UserError
+from pgf.readme import documents, results_block, with_block
 from pgf.recipes import RECIPES
 
 ROOT = Path(__file__).parent.parent
@@ -20,10 +21,24 @@ def is_changed(path: str) -> bool:
     return bool(subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout)
 
 
-@pytest.mark.skipif(is_changed("results/laptop"), reason="results/laptop is not as committed")
-def test_the_readme_shows_the_committed_results() -> None:
-    block = results_block(load_experiment("laptop"), ROOT / "results")
-    assert with_block(README, "laptop", block) == README
+def experiments_shown() -> list[str]:
+    pages = (path.parent.name for path in (ROOT / "results").glob("*/README.md"))
+    return ["laptop", *sorted(pages)]
+
+
+@pytest.mark.parametrize("name", experiments_shown())
+def test_documents_show_the_committed_results(name: str) -> None:
+    if is_changed(f"results/{name}"):
+        pytest.skip(f"results/{name} is not as committed")
+    block = results_block(load_experiment(name), ROOT / "results")
+    for path in documents(name, ROOT / "results"):
+        text = path.read_text(encoding="utf-8")
+        assert with_block(text, name, block) == text
+
+
+def test_an_experiment_that_no_document_shows_is_refused() -> None:
+    with pytest.raises(UserError, match=r"neither README.md nor .*smoke/README.md has a block"):
+        documents("smoke", ROOT / "results")
 
 
 def test_the_readme_lists_every_recipe() -> None:

@@ -9,14 +9,17 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+import torch
 from filelock import FileLock
 from helpers import TARGET, tiny_spec
 from test_records import write_complete
 
 from pgf.checkpoints import CHECKPOINT
+from pgf.errors import UserError
 from pgf.jobs import LOCK, run_job, write_manifest
 from pgf.records import CURVE_COLUMNS, CURVES, RECORD, problem_with, read_record
 from pgf.runs import RunSpec
+from pgf.train import Run
 
 
 def work(specs: Sequence[RunSpec], results: Path) -> list[str]:
@@ -144,3 +147,14 @@ def test_a_manifest_names_the_runs_and_their_fingerprints(tmp_path: Path) -> Non
         "job": "job7",
         "runs": [{"run": spec.slug, "fingerprint": spec.fingerprint()}],
     }
+
+
+def test_too_little_memory_on_a_gpu_is_one_sentence_and_leaves_no_record(tmp_path: Path) -> None:
+    spec = tiny_spec("ste", accumulation=2)
+
+    def full(run: Run) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+
+    with pytest.raises(UserError, match="does not hold 12 samples at a time: raise training.accum"):
+        run_job([spec], tmp_path, announce=lambda *_: None, progress=full)
+    assert problem_with(spec, tmp_path) == "not trained yet"
