@@ -32,6 +32,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from pgf.layers import PrunableWeight
 from pgf.patterns import NMPattern
 from pgf.recipes import GradientRule, Phase, Recipe
+from pgf.roles import is_layer
 from pgf.tasks import Task
 
 BATCHED = (torch.ops.aten.bmm, torch.ops.aten.baddbmm)
@@ -51,7 +52,7 @@ class ModelFlops:
     modules: dict[str, int]
     """Forward operations by module name, those of its children included."""
     first: frozenset[str]
-    """Modules whose input needs no gradient, such as those that see the data itself."""
+    """Layers whose input needs no gradient, such as those that see the data itself."""
     attention: int
     """Forward operations of products of two activations: logits and attend."""
 
@@ -68,31 +69,32 @@ def count_flops(task: Task, model: nn.Module) -> ModelFlops:
     memo: dict[int, Tensor] = {id(b): b.detach().to("meta") for b in model.buffers()}
     memo |= {id(p): nn.Parameter(p.detach().to("meta")) for p in model.parameters()}
     shadow = copy.deepcopy(model, memo)
+    shadow.eval()  # one sample in training mode would be refused by batch norm
     inputs, labels = task.example()
-    batch = inputs.to("meta"), labels.to("meta")
+    first = _watch_inputs(shadow)
     counter = FlopCounterMode(display=False)
-    with sdpa_kernel(SDPBackend.MATH), torch.no_grad(), counter:
-        task.loss(shadow, batch)
+    with sdpa_kernel(SDPBackend.MATH), counter:
+        task.loss(shadow, (inputs.to("meta"), labels.to("meta")))
+    by_module = counter.get_flop_counts()
     prefix = f"{type(shadow).__name__}."
     modules = {
         name.removeprefix(prefix): sum(by_operator.values())
-        for name, by_operator in counter.get_flop_counts().items()
+        for name, by_operator in by_module.items()
     }
-    first = _watch_inputs(shadow)
-    whole = FlopCounterMode(display=False)
-    with sdpa_kernel(SDPBackend.MATH), whole:
-        task.loss(shadow, batch).backward()
+    forward = counter.get_total_flops()
     return ModelFlops(
-        forward=counter.get_total_flops(),
-        training=whole.get_total_flops(),
+        forward=forward,
+        # Every product has a gradient for each of its two factors, as dear as itself. torch's own
+        # count of backward passes forgets the groups of grouped convolutions.
+        training=3 * forward - sum(modules.get(name, 0) for name in first),
         modules=modules,
         first=frozenset(first),
-        attention=sum(counter.get_flop_counts()["Global"].get(op, 0) for op in BATCHED),
+        attention=sum(by_module["Global"].get(operator, 0) for operator in BATCHED),
     )
 
 
 def _watch_inputs(model: nn.Module) -> set[str]:
-    """Return a set that will hold the modules called on inputs without a gradient."""
+    """Return a set that will hold the layers called on inputs without a gradient."""
     found: set[str] = set()
 
     def watch(name: str, module: nn.Module) -> None:
@@ -104,7 +106,8 @@ def _watch_inputs(model: nn.Module) -> set[str]:
         module.register_forward_pre_hook(note)
 
     for name, module in model.named_modules():
-        watch(name, module)
+        if is_layer(module):
+            watch(name, module)
     return found
 
 

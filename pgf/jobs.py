@@ -207,6 +207,7 @@ def make_record(run: Run) -> dict[str, Any]:
         "data": run.splits.fingerprint,
         "train_samples": len(run.splits.train),
         "left_out": run.splits.left_out,
+        "evaluated_on": run.splits.test_name,
         "sparsity": _share(zeros.values()),
         **{f"sparsity.{name}": _share([counts]) for name, counts in zeros.items()},
         **{f"note.{name}": note for name, note in run.sparsifier.notes().items()},

@@ -36,7 +36,7 @@ def check_optimization(settings: TrainingSettings) -> None:
     """Check that timm knows the optimiser and the schedule.
 
     Raises:
-        UserError: it does not; it names the nearest it knows.
+        UserError: it does not, and what is the nearest it knows; or the schedule has no cooldown.
     """
     optimizers = list_optimizers()
     if settings.optimizer not in optimizers:
@@ -45,6 +45,11 @@ def check_optimization(settings: TrainingSettings) -> None:
     if settings.schedule not in SCHEDULES:
         hint = nearest(settings.schedule, SCHEDULES)
         raise UserError(f"training.schedule: no schedule '{settings.schedule}': {hint}")
+    if settings.cooldown and settings.schedule in ("step", "multistep"):
+        raise UserError(
+            f"training.cooldown: the schedule '{settings.schedule}' never comes down to "
+            f"min_learning_rate; it needs a cooldown of 0"
+        )
 
 
 def make_optimizer(

@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from statistics import median
 from time import perf_counter
 
 import torch
+from torch import nn
 
+from pgf.data.streams import Splits
 from pgf.errors import UserError
 from pgf.flops import count_flops
 from pgf.layers import select_layers
@@ -13,7 +16,7 @@ from pgf.optimization import check_optimization, choose_device
 from pgf.patterns import Target
 from pgf.runs import RunSpec
 from pgf.settings import StatisticsSettings
-from pgf.tasks import make_task
+from pgf.tasks import Task, make_task
 from pgf.train import Run, training_step
 
 WARM_UP_STEPS = 2
@@ -41,6 +44,7 @@ def check_runs(specs: Sequence[RunSpec]) -> None:
                 )
             with torch.device("meta"):  # nothing but names and shapes is asked of it
                 model = task.model()
+            _check_forward(task, model)
             own = [s.target for s in specs if s.task.name == spec.task.name]
             for target in dict.fromkeys(own):
                 select_layers(model, Target.parse(target), task.groups or None)
@@ -48,26 +52,48 @@ def check_runs(specs: Sequence[RunSpec]) -> None:
             raise UserError(f"task {spec.task.name}: {error}") from error
 
 
+def _check_forward(task: Task, model: nn.Module) -> None:
+    try:
+        count_flops(task, model)
+    except Exception as error:  # whatever one of a thousand models raises
+        shape = "x".join(str(size) for size in task.example()[0].shape[1:])
+        reason = " ".join(str(error).split())
+        raise UserError(f"the model cannot compute on an input of {shape}: {reason}") from error
+
+
 def seconds_per_step(spec: RunSpec) -> float:
     """Return the time of an optimiser step of a run on this machine, measured over a few.
 
-    Measured on one micro-batch, or on fewer samples where a CPU would take minutes over that, and
-    scaled up to the whole batch.
+    Measured on two numbers of samples, at most a micro-batch and few enough for a CPU to take
+    seconds, and continued in a straight line to the whole batch: optimiser and masks cost the same
+    for any number.
     """
     task = make_task(spec.task)
-    samples = spec.training.batch_size // spec.training.accumulation
+    most = spec.training.batch_size // spec.training.accumulation
     if choose_device(spec.training).type == "cpu":
         with torch.device("meta"):
             cost = count_flops(task, task.model()).training
-        samples = max(2, min(samples, round(TIMED_FLOPS / cost) // 2 * 2))
+        most = min(most, max(4, round(TIMED_FLOPS / cost) // 4 * 4))
+    splits = task.load()
+    long = _seconds(spec, task, splits, samples=most)
+    few = most // 4 * 2
+    if not few:
+        return long * spec.training.batch_size / most
+    short = _seconds(spec, task, splits, samples=few)
+    # Noise may make fewer samples look the slower ones.
+    slope = max((long - short) / (most - few), long / most / 2)
+    return long + slope * (spec.training.batch_size - most)
+
+
+def _seconds(spec: RunSpec, task: Task, splits: Splits, *, samples: int) -> float:
     training = replace(spec.training, batch_size=samples, accumulation=1)
-    run = Run.make(replace(spec, training=training, statistics=HARDLY_EVER), task=task)
-    stream = run.splits.train.stream(batch_size=samples, seed=spec.seed)
-    for _ in range(WARM_UP_STEPS):
+    spec = replace(spec, training=training, statistics=HARDLY_EVER)
+    run = Run.make(spec, task=task, splits=splits)
+    stream = splits.train.stream(batch_size=samples, seed=spec.seed)
+    times = []
+    for _ in range(WARM_UP_STEPS + TIMED_STEPS):
+        began = perf_counter()
         training_step(run, next(stream))
         run.step += 1
-    began = perf_counter()
-    for _ in range(TIMED_STEPS):
-        training_step(run, next(stream))
-        run.step += 1
-    return (perf_counter() - began) / TIMED_STEPS * spec.training.batch_size / samples
+        times.append(perf_counter() - began)
+    return median(times[WARM_UP_STEPS:])

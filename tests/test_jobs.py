@@ -155,6 +155,6 @@ def test_too_little_memory_on_a_gpu_is_one_sentence_and_leaves_no_record(tmp_pat
     def full(run: Run) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
 
-    with pytest.raises(UserError, match="does not hold 12 samples at a time: raise training.accum"):
+    with pytest.raises(UserError, match=r"does not hold 12 samples at a time: raise training\.acc"):
         run_job([spec], tmp_path, announce=lambda *_: None, progress=full)
     assert problem_with(spec, tmp_path) == "not trained yet"

@@ -1,6 +1,7 @@
 """What models and recipes cost: the paper's Tables 1, 17 and 18, and training FLOPs.
 
-No run and no data are needed: models are built without memory, and operations counted on them.
+No run is needed: models are built without memory, and operations counted on them. Nor are data,
+but for the number of classes where the option `classes` does not give it.
 This module stays light: a workflow asks it for file names on every start.
 """
 

@@ -58,15 +58,24 @@ def open_images(*, path: str | None, hub: str | None, local_name: str | None) ->
     return load_from_hub(hub, local_name=local_name)
 
 
+def _datasets() -> Any:
+    try:
+        import datasets  # takes seconds, and is absent from some training machines
+    except ImportError as error:
+        raise UserError(
+            "images are read by the library `datasets`, which is not installed here"
+        ) from error
+    datasets.disable_progress_bars()
+    return datasets
+
+
 def load_from_hub(hub: str, *, local_name: str | None) -> "DatasetDict":
     """Return the splits of a data set on the hub, or of its copy in the cache.
 
     Raises:
         UserError: there is none of that id, it is closed to this user, or no network.
     """
-    import datasets  # takes seconds, and is absent from some training machines
-
-    datasets.disable_progress_bars()
+    datasets = _datasets()
     # Retries are announced as warnings, several for a machine that simply has no network.
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     remedy = f"set {ROOT_VARIABLE} to a folder that holds '{local_name}', or " if local_name else ""
@@ -88,31 +97,44 @@ def load_from_hub(hub: str, *, local_name: str | None) -> "DatasetDict":
 def load_folder(folder: Path) -> "DatasetDict":
     """Return the splits of a folder of `<split>*.parquet` files or of class folders.
 
-    Files may lie in a subfolder `data`, as on the hub. Class folders stand below the folder
+    Parquet files may lie in a subfolder, as on the hub. Class folders stand below the folder
     itself, or below `train` and `val` (`validation`, `test`) as ImageNet has them.
 
     Raises:
-        UserError: the folder holds neither.
+        UserError: the folder holds neither, or images that lie in no class's folder.
     """
-    import datasets  # takes seconds, and is absent from some training machines
-
-    datasets.disable_progress_bars()
-    parquet = {
-        split: sorted(str(f) for f in [*folder.glob(name), *folder.glob(f"data/{name}")])
-        for split, name in ((s, f"{s}*.parquet") for s in ("train", "validation", "test"))
-    }
-    files = {split: found for split, found in parquet.items() if found}
+    datasets = _datasets()
+    files = _parquet_files(folder)
     try:
         if files:
-            return datasets.load_dataset("parquet", data_files=files)
-        if any(folder.glob("*.parquet")):
-            return datasets.load_dataset("parquet", data_dir=str(folder))
+            # Split by split: together, all would be read with the class names of the first.
+            parts = {
+                split: datasets.load_dataset("parquet", data_files={split: found})[split]
+                for split, found in files.items()
+            }
+            return datasets.DatasetDict(parts)
         if not any(child.is_dir() for child in folder.iterdir()):
             raise UserError(f"{folder} holds neither parquet files nor one folder per class")
         return datasets.load_dataset("imagefolder", data_dir=str(folder), drop_labels=False)
-    except (pa.ArrowException, datasets.exceptions.DatasetsError) as error:
+    except (pa.ArrowException, datasets.exceptions.DatasetsError, ValueError) as error:
+        if isinstance(error, UserError):
+            raise
         cause = " ".join(str(error.__cause__ or error).split())
         raise UserError(f"cannot read the images in {folder}: {cause}") from error
+
+
+def _parquet_files(folder: Path) -> dict[str, list[str]]:
+    """Return the files of each split; those that name no split are the training split."""
+    for place in (folder, *sorted(child for child in folder.iterdir() if child.is_dir())):
+        own = sorted(place.glob("*.parquet"))
+        files = {
+            split: [str(file) for file in own if file.name.startswith(split)]
+            for split in ("train", "validation", "test")
+        }
+        named = {split: found for split, found in files.items() if found}
+        if own:
+            return named or {"train": [str(file) for file in own]}
+    return {}
 
 
 def check_columns(data: "Dataset", *, image: str, label: str, where: str) -> None:
@@ -129,23 +151,37 @@ def check_columns(data: "Dataset", *, image: str, label: str, where: str) -> Non
                 f"{where} has no column '{column}' ({option}): {nearest(column, data.column_names)}"
             )
     kind = data.features[image]
+    if not len(data):
+        raise UserError(f"{where} has a split without a row")
     try:
-        picture = data.cast_column(image, Image(decode=False))[0][image]
+        raw = data.cast_column(image, Image(decode=False))
+        if not isinstance(raw[0][image], dict | None):
+            raise TypeError
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise UserError(f"{where}: the column '{image}' holds no images but {kind}") from error
-    if not picture or not (picture.get("bytes") or picture.get("path")):
-        raise UserError(f"{where}: the first row's '{image}' is empty")
+    kinds = {type(value).__name__ for value in data[label][:]}
+    if kinds not in ({"int"}, {"str"}, {"bool"}):
+        raise UserError(
+            f"{where}: the column '{label}' (label_column) must hold a whole number or a text in "
+            f"every row; it holds {', '.join(sorted(kinds))}"
+        )
 
 
-def check_labels(data: "Dataset", label: str, names: Sequence[Any], *, where: str) -> None:
-    """Check that all labels are among the classes.
+def check_labels(train: "Dataset", other: "Dataset", label: str, *, where: str) -> None:
+    """Check that labels of another split mean what they mean in the training split.
 
     Raises:
-        UserError: one is not.
+        UserError: a label that no training image has, or class names in another order.
     """
-    strangers = sorted(set(data[label]) - set(names), key=str)
+    names = [getattr(data.features[label], "names", None) for data in (train, other)]
+    if names[0] and names[1] and names[0] != names[1]:
+        raise UserError(
+            f"{where}: its class names {names[1]} are not the training split's, {names[0]}"
+        )
+    strangers = sorted(set(other[label]) - set(train[label]), key=str)
     if strangers:
-        raise UserError(f"{where}: label {strangers[0]!r} is no class of the training split")
+        stranger = names[1][strangers[0]] if names[1] else strangers[0]
+        raise UserError(f"{where}: no training image has the label {stranger!r}")
 
 
 def class_names(data: "Dataset", label: str) -> list[Any]:
@@ -167,6 +203,6 @@ def content_hash(parts: Sequence["Dataset"], *, image: str, label: str) -> str:
         raw = part.cast_column(image, Image(decode=False))
         digest.update(repr((len(part), list(part[label]))).encode())
         for index in range(0, len(part), max(1, len(part) // HASHED_IMAGES)):
-            picture = raw[index][image]
+            picture = raw[index][image] or {"bytes": b"nothing"}
             digest.update(picture["bytes"] or Path(picture["path"]).read_bytes())
     return digest.hexdigest()[:16]

@@ -65,13 +65,19 @@ class Pictures:
             ) from error
 
     def readable(self) -> "Pictures":
-        """Return only the images that can be decoded, after trying every one; log the others."""
+        """Return only the images that can be decoded, after trying every one; log the others.
+
+        Raises:
+            UserError: there is none.
+        """
         bad = [index for index in range(len(self)) if not self._can_read(index)]
         if not bad:
             return self
         names = ", ".join(self._name(index) for index in bad[:NAMED])
         more = f" and {len(bad) - NAMED} more" if len(bad) > NAMED else ""
         log.warning("%d of %d images left out: %s%s", len(bad), len(self), names, more)
+        if len(bad) == len(self):
+            raise UserError(f"{self.where}: none of the {len(bad)} images can be read")
         left_out = set(bad)
         kept = self.raw.select(i for i in range(len(self)) if i not in left_out)
         return Pictures(kept, self.image, self.label, self.number, self.where)
@@ -105,7 +111,7 @@ class Pictures:
         return True
 
     def _name(self, index: int) -> str:
-        path = self.raw[index][self.image].get("path")
+        path = (self.raw[index][self.image] or {}).get("path")
         return f"{self.where}: image {index}" + (f" ({path})" if path else "")
 
 

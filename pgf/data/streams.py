@@ -166,5 +166,7 @@ class Splits:
     test: TrainingData
     fingerprint: str
     """Hash of the data's content, or of what identifies it."""
+    test_name: str = "test"
+    """Which split it is that is evaluated, as the data names it."""
     left_out: int = 0
     """Samples that could not be read and were left out, as asked."""

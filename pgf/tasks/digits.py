@@ -71,4 +71,5 @@ class DigitsVit(ImageClassification):
             train=TensorData(inputs[train], labels[train]),
             test=TensorData(inputs[test], labels[test]),
             fingerprint=fingerprint.hexdigest()[:16],
+            test_name=self.evaluate_on,
         )

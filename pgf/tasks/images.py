@@ -1,13 +1,14 @@
 """`images`: any timm model on labelled images, by config alone."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import timm
 import torch
 from timm.data import create_transform
+from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
 from pgf.data.images import (
@@ -27,6 +28,14 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 SPLIT_SEED = 20240204
+INTERPOLATIONS = ("bicubic", "bilinear", "nearest", "box", "hamming", "lanczos", "random")
+RESERVED = {
+    "num_classes": "it comes from the data, or the option classes",
+    "img_size": "use the option image_size",
+    "in_chans": "images are read as RGB",
+    "features_only": "a classifier is trained",
+}
+"""Arguments of `timm.create_model` that a task's own options stand for."""
 
 
 @register("images")
@@ -34,9 +43,9 @@ SPLIT_SEED = 20240204
 class Images(ImageClassification):
     """Class folders, parquet files or a data set of the hub, with an image and a label column.
 
-    Without a test split of their own, `holdout` of the training images are set apart by a fixed
-    draw. With `evaluate_on_holdout` that happens also where there is a test split, which then stays
-    unread: settings are chosen there.
+    Evaluated is the split `test`, else `validation`, else `holdout` of the training images, set
+    apart by a fixed draw. With `evaluate_on_holdout` it is always these, and other splits stay
+    unread: settings are chosen there. The record says which it was.
     """
 
     local_name: ClassVar[str | None] = None
@@ -57,7 +66,8 @@ class Images(ImageClassification):
     classes: int | None = None
     """Number of classes, if it is to be checked."""
     train_split: str = "train"
-    test_split: str = "test"
+    test_split: str | None = None
+    """The split to evaluate on, if it is to be this one and no other."""
     holdout: float = 0.2
     evaluate_on_holdout: bool = False
     in_memory: bool = False
@@ -82,12 +92,29 @@ class Images(ImageClassification):
         if not timm.is_model(self.model_name):
             hint = nearest(self.model_name, timm.list_models())
             raise UserError(f"timm has no model '{self.model_name}': {hint}")
-        if not 0 < self.holdout < 1:
-            raise UserError(f"holdout is a share of the training images: {self.holdout}")
-        if self.repeats < 1 or self.workers < 0:
-            raise UserError(
-                f"repeats {self.repeats} must be at least 1, workers {self.workers} at least 0"
-            )
+        for key in RESERVED:
+            if key in self.model_options:
+                raise UserError(f"model_options: {key} is not for the model alone: {RESERVED[key]}")
+        low, high = self.crop_scale
+        checks = {
+            f"holdout is a share of the training images: {self.holdout}": 0 < self.holdout < 1,
+            f"repeats must be at least 1: {self.repeats}": self.repeats >= 1,
+            f"workers must be at least 0: {self.workers}": self.workers >= 0,
+            f"image_size must be at least 1: {self.image_size}": self.image_size >= 1,
+            f"classes must be at least 2: {self.classes}": self.classes is None or self.classes > 1,
+            f"crop_scale is a range of shares, in (0, 1]: {self.crop_scale}": 0 < low <= high <= 1,
+            f"crop_pct is a share, in (0, 1]: {self.crop_pct}": 0 < self.crop_pct <= 1,
+            f"flip is a probability: {self.flip}": 0 <= self.flip <= 1,
+            f"erasing is a probability: {self.erasing}": 0 <= self.erasing <= 1,
+            f"color_jitter must not be negative: {self.color_jitter}": (self.color_jitter or 0)
+            >= 0,
+            f"interpolation: '{self.interpolation}' is none of {', '.join(INTERPOLATIONS)}": (
+                self.interpolation in INTERPOLATIONS
+            ),
+        }
+        for message, holds in checks.items():
+            if not holds:
+                raise UserError(message)
 
     def class_count(self) -> int:
         """Return the number of classes that the option states, else that the data has."""
@@ -100,16 +127,41 @@ class Images(ImageClassification):
     def model(self) -> nn.Module:
         options = {"num_classes": self.class_count(), **self.create_options()}
         try:
-            model = timm.create_model(self.model_name, img_size=self.image_size, **options)
+            model = self._create({"img_size": self.image_size, **options})
         except TypeError as error:
             if "img_size" not in str(error):
-                raise UserError(f"model_options of {self.model_name}: {error}") from error
-            model = timm.create_model(self.model_name, **options)  # convolutions take any size
+                raise self._refusal(error) from error
+            try:
+                model = self._create(options)  # convolutions take any size
+            except Exception as second:  # whatever one of a thousand models raises
+                raise self._refusal(second) from second
+        except Exception as error:
+            raise self._refusal(error) from error
         if not self.fused_attention:
-            for module in model.modules():
-                if hasattr(module, "fused_attn"):
-                    module.fused_attn = False
+            attention: Any
+            for attention in model.modules():
+                if hasattr(attention, "fused_attn"):
+                    attention.fused_attn = False
         return model
+
+    def _create(self, options: dict[str, Any]) -> nn.Module:
+        return timm.create_model(self.model_name, **options)
+
+    def _refusal(self, error: Exception) -> UserError:
+        reason = " ".join(str(error).split())
+        return UserError(
+            f"timm cannot make {self.model_name} with image_size {self.image_size} and "
+            f"model_options {self.create_options()}: {reason}"
+        )
+
+    def as_the_paper_counts(self) -> "Images":
+        """Return the task with a ViT of patches alone: the paper counts 196 of 197 tokens."""
+        with torch.device("meta"):
+            model = self.model()
+        if not (isinstance(model, VisionTransformer) and model.has_class_token):
+            return self
+        options = {**self.model_options, "class_token": False, "global_pool": "avg"}
+        return replace(self, model_options=options)
 
     def example(self) -> Batch:
         size = self.image_size
@@ -125,6 +177,7 @@ class Images(ImageClassification):
             train=self._mapped(parts[0]),
             test=self._mapped(parts[1]),
             fingerprint=content_hash(raw, image=self.image_column, label=self.label_column),
+            test_name=list(self._data)[1],
             left_out=whole - sum(len(part) for part in parts),
         )
 
@@ -155,21 +208,34 @@ class Images(ImageClassification):
         train = splits[self.train_split]
         columns = {"image": self.image_column, "label": self.label_column, "where": self._where}
         check_columns(train, **columns)
-        if self.test_split in splits and not self.evaluate_on_holdout:
-            check_columns(splits[self.test_split], **columns)
-            return {"train": train, self.test_split: splits[self.test_split]}
+        test = None if self.evaluate_on_holdout else self._test_split(list(splits))
+        if test is not None:
+            check_columns(splits[test], **columns)
+            where = f"{self._where} ({test})"
+            check_labels(train, splits[test], self.label_column, where=where)
+            return {"train": train, test: splits[test]}
+        if len(train) < 2:
+            raise UserError(f"{self._where} has one image only: nothing to hold out")
         parts = train.train_test_split(test_size=self.holdout, seed=SPLIT_SEED)
         return {"train": parts["train"], "holdout": parts["test"]}
 
+    def _test_split(self, splits: list[str]) -> str | None:
+        if self.test_split is None:
+            return next((name for name in ("test", "validation") if name in splits), None)
+        if self.test_split not in splits:
+            raise UserError(
+                f"{self._where} has no split '{self.test_split}' (test_split): "
+                f"{nearest(self.test_split, splits)}"
+            )
+        return self.test_split
+
     def _pictures(self, split: str, data: "Dataset") -> Pictures:
-        where = f"{self._where} ({split})"
-        check_labels(data, self.label_column, self._classes, where=where)
         return Pictures.of(
             data,
             image=self.image_column,
             label=self.label_column,
             classes=self._classes,
-            where=where,
+            where=f"{self._where} ({split})",
         )
 
     def _mapped(self, pictures: Pictures) -> MappedData:
@@ -197,8 +263,6 @@ class Images(ImageClassification):
                 crop_pct=self.crop_pct,
             )
         except (AssertionError, KeyError, ValueError) as error:
-            if not self.augmentation:
-                raise UserError(f"no such augmentation: {error}") from error
             raise UserError(
                 f"augmentation '{self.augmentation}' is no policy of timm, such as "
                 f"rand-m9-mstd0.5-inc1"

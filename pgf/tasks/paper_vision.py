@@ -4,17 +4,11 @@ Models and data are the paper's; how long and with what augmentation they train 
 configs, `published` as far as the paper prints it, the authors' files where it does not.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from pgf.tasks.base import register
 from pgf.tasks.images import Images
-
-
-def without_class_token(task: Images) -> Images:
-    """Return the task with a ViT of patches alone: the paper counts 196 of timm's 197 tokens."""
-    options = {**task.model_options, "class_token": False, "global_pool": "avg"}
-    return replace(task, model_options=options)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +19,7 @@ class Cifar10(Images):
 
     hub: str | None = "uoft-cs/cifar10"
     image_column: str = "img"
+    test_split: str | None = "test"
     classes: int | None = 10
     in_memory: bool = True
 
@@ -45,9 +40,6 @@ class Cifar10VitTiny(Cifar10):
         shape = {"depth": 3, "num_heads": 3, "embed_dim": 192, "patch_size": self.patch_size}
         return {**shape, **self.model_options}
 
-    def as_the_paper_counts(self) -> Images:
-        return without_class_token(self)
-
 
 @register("cifar10_resnet50")
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +59,7 @@ class ImageNet(Images):
     local_name: ClassVar[str | None] = "imagenet"
 
     hub: str | None = "ILSVRC/imagenet-1k"
-    test_split: str = "validation"
+    test_split: str | None = "validation"
     classes: int | None = 1000
     crop_pct: float = 0.9
 
@@ -75,12 +67,9 @@ class ImageNet(Images):
 @register("imagenet_vit_base")
 @dataclass(frozen=True, kw_only=True)
 class ImageNetVitBase(ImageNet):
-    """ViT-Base/16 at 224: Tables 1, 2, 11, 13 and 18, Figures 4 to 6."""
+    """ViT-Base/16 at 224: Tables 1, 2, 13, 17 and 18, Figures 4 to 6."""
 
     model_name: str = "vit_base_patch16_224"
-
-    def as_the_paper_counts(self) -> Images:
-        return without_class_token(self)
 
 
 @register("imagenet_swinv2_base")
