@@ -216,7 +216,7 @@ def compute(options: Options) -> None:
     from pgf.compute.write import compute_tables, write_compute
     from pgf.config import load_experiment
     from pgf.results import PAPER, load_remarks
-    from pgf.tables.context import load_published
+    from pgf.tables.published import load_published
 
     experiment = load_experiment(options.experiment)
     made = compute_tables(
@@ -242,15 +242,16 @@ def select(options: Options) -> None:
 
 @command
 def bench(options: Options) -> None:
-    """Time a training step of every recipe at the last target, as ratios to dense."""
+    """Time a step of every recipe of a task at its last target, as ratios to dense."""
     from pgf.bench import measure
     from pgf.config import load_experiment
 
     runs = load_experiment(options.experiment).runs()
-    chosen = {run.recipe.name: run for run in runs}
-    print(f"{'':<44}{'ms/step':>9}{'ratio':>8}{'spread':>8}")
-    for name, milliseconds, ratio, spread in measure(list(chosen.values())):
-        print(f"{name:<44}{milliseconds:>9.2f}{ratio:>8.3f}{spread:>8.3f}")
+    for task in dict.fromkeys(run.task.name for run in runs):
+        chosen = {run.recipe.name: run for run in runs if run.task.name == task}
+        print(f"{task:<44}{'ms/step':>9}{'ratio':>8}{'spread':>8}")
+        for name, milliseconds, ratio, spread in measure(list(chosen.values())):
+            print(f"{name:<44}{milliseconds:>9.2f}{ratio:>8.3f}{spread:>8.3f}")
 
 
 @command

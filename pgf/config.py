@@ -1,76 +1,78 @@
-"""The only reader of YAML: an experiment, checked as a whole before anything runs."""
+"""The only reader of configs: an experiment, checked as a whole before anything runs."""
 
 import hashlib
 import json
-from collections.abc import Hashable, Iterator
-from dataclasses import asdict, fields, is_dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, field_validator
 
+from pgf.entries import (
+    PARTS,
+    Grid,
+    Name,
+    RecipeEntry,
+    RunsPerJob,
+    Seeds,
+    Strict,
+    Targets,
+    TaskEntry,
+)
 from pgf.errors import UserError, nearest
 from pgf.patterns import NMPattern, Target
 from pgf.recipes import Recipe, find_recipe
-from pgf.runs import NAME, RunSpec, files_hash
+from pgf.runs import RunSpec, files_hash
 from pgf.settings import (
     AnalysisSettings,
-    PublishedSettings,
     RecipeSettings,
     StatisticsSettings,
     TaskSettings,
     TrainingSettings,
 )
 from pgf.statistics import MAX_EXACT
+from pgf.validation import read_yaml, refuse_repeats, validated
 
 CONFIGS = Path("configs")
 ANALYSIS_MODULES = ("collection.py", "statistics.py", "results.py", "tables", "figures")
 COMPUTE_MODULES = ("compute", "tables/model.py", "tables/render.py")
-Name = Annotated[str, Field(pattern=f"^{NAME}$")]
-
-
-class Strict(BaseModel):
-    """A part of a config; keys it does not know are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class TaskEntry(Strict):
-    """A task of an experiment, under the name that its paths and tables carry."""
-
-    task: str | None = None
-    """Name in the task registry; the entry's own name by default."""
-    options: dict[str, Any] = {}
-    training: dict[str, Any] = {}
-    """Settings that differ from the experiment's."""
-
-
-class RecipeEntry(Strict):
-    """A column of the tables, under the name that its paths carry."""
-
-    recipe: str | None = None
-    """Name in the recipe registry or `module:Class`; the entry's own name by default."""
-    label: str | None = None
-    preset: Literal["published", "advised"] | None = None
-    options: dict[str, Any] = {}
-    """Settings of the recipe, over the preset's."""
 
 
 class Experiment(Strict):
-    """One YAML file: model x target x recipe x seed."""
+    """One YAML file: for every task, target x recipe x seed."""
 
     name: Name
     tasks: dict[Name, TaskEntry] = Field(min_length=1)
     training: dict[str, Any]
-    targets: list[str] = Field(min_length=1)
+    targets: Targets
     recipes: dict[Name, RecipeEntry] = Field(min_length=1)
-    seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
+    seeds: Seeds
     statistics: StatisticsSettings = StatisticsSettings()
     analysis: AnalysisSettings = AnalysisSettings()
-    runs_per_job: int = Field(default=1, ge=1)
+    runs_per_job: RunsPerJob = 1
     """Runs that one job trains one after another; starting a job costs seconds."""
+
+    @field_validator("analysis", mode="before")
+    @classmethod
+    def _list_published(cls, value: Any) -> Any:
+        """Make a list of one of a single published table."""
+        published = value.get("published") if isinstance(value, dict) else None
+        if not isinstance(published, dict):
+            return value
+        lists = {task: [v] if isinstance(v, dict) else v for task, v in published.items()}
+        return {**value, "published": lists}
+
+    def grid(self, task: str) -> Grid:
+        """Return what a task is run with: its own entry's values, else the experiment's."""
+        own = self.tasks[task]
+        return Grid(
+            targets=tuple(own.targets or self.targets),
+            recipes=tuple(r for r in self.recipes if own.recipes is None or r in own.recipes),
+            seeds=tuple(own.seeds or self.seeds),
+            runs_per_job=own.runs_per_job or self.runs_per_job,
+        )
 
     def runs(self) -> list[RunSpec]:
         """Return every run, by task, seed, target and recipe; a dense one once per seed."""
@@ -81,27 +83,35 @@ class Experiment(Strict):
         return tuple(
             self._run(task, recipe, target, seed)
             for task in self.tasks
-            for seed in self.seeds
-            for recipe, target in self._cells()
+            for seed in self.grid(task).seeds
+            for recipe, target in self._cells(self.grid(task))
         )
 
-    def _cells(self) -> Iterator[tuple[str, str]]:
-        dense = [name for name in self.recipes if self._recipe_class(name).is_dense]
+    def _cells(self, grid: Grid) -> Iterator[tuple[str, str]]:
+        dense = [name for name in grid.recipes if self._recipe_class(name).is_dense]
         yield from ((name, "dense") for name in dense)
-        for target in self.targets:
-            yield from ((name, target) for name in self.recipes if name not in dense)
+        for target in grid.targets:
+            yield from ((name, target) for name in grid.recipes if name not in dense)
 
     def columns(self) -> list[tuple[str, str]]:
-        """Return (name, label) of the recipes in order."""
+        """Return (name, label) of the recipes that any task has, in order."""
+        used = {name for task in self.tasks for name in self.grid(task).recipes}
         return [
             (name, entry.label or self._recipe_class(name).label or name)
             for name, entry in self.recipes.items()
+            if name in used
         ]
+
+    def rows(self) -> list[str]:
+        """Return the targets that any task has, in text form and in order."""
+        used = {str(Target.parse(t)) for task in self.tasks for t in self.grid(task).targets}
+        listed = [*self.targets, *(t for task in self.tasks for t in self.grid(task).targets)]
+        return [t for t in dict.fromkeys(str(Target.parse(t)) for t in listed) if t in used]
 
     def _run(self, task: str, recipe: str, target: str, seed: int) -> RunSpec:
         entry = self.tasks[task]
         parsed = Target.parse(target)
-        references = self.targets if parsed.is_dense else [target]
+        references = self.grid(task).targets if parsed.is_dense else (target,)
         return RunSpec(
             experiment=self.name,
             task=TaskSettings(name=task, kind=entry.task or task, options=entry.options),
@@ -115,7 +125,8 @@ class Experiment(Strict):
 
     def _training(self, task: str) -> TrainingSettings:
         values = {**self.training, **self.tasks[task].training}
-        return _validated(TrainingSettings, values, f"training of {task}")
+        checked: TrainingSettings = validated(TrainingSettings, values, f"training of {task}")
+        return checked
 
     def _recipe_class(self, name: str) -> type[Recipe]:
         return find_recipe(self.recipes[name].recipe or name)
@@ -127,7 +138,7 @@ class Experiment(Strict):
         if {"beta", "zero_at"} & set(entry.options):
             preset = {k: v for k, v in preset.items() if k not in ("beta", "zero_at")}
         options = {**preset, **entry.options}
-        checked = _validated(recipe_class, options, f"options of recipe {name}")
+        checked = validated(recipe_class, options, f"options of recipe {name}")
         return RecipeSettings(
             name=name,
             kind=entry.recipe or name,
@@ -144,19 +155,20 @@ class Experiment(Strict):
         jobs: dict[str, list[RunSpec]] = {}
         for task in self.tasks:
             runs = [run for run in self._runs if run.task.name == task]
-            for part, start in enumerate(range(0, len(runs), self.runs_per_job)):
-                jobs[f"{task}.part{part}"] = runs[start : start + self.runs_per_job]
+            size = self.grid(task).runs_per_job
+            for part, start in enumerate(range(0, len(runs), size)):
+                jobs[f"{task}.part{part}"] = runs[start : start + size]
         return jobs
 
     def analysis_fingerprint(self) -> str:
         """Return a hash of what turns records into tables: rule, columns, rows and code."""
-        values = [asdict(self.analysis), self.columns(), self.targets, files_hash(ANALYSIS_MODULES)]
+        values = [asdict(self.analysis), self.columns(), self.rows(), files_hash(ANALYSIS_MODULES)]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
     def plan_fingerprint(self) -> str:
         """Return a hash of what the costs of models and recipes depend on: no seed, no result."""
-        first = min(self.seeds)
-        runs = [run.fingerprint() for run in self._runs if run.seed == first]
+        first = {task: min(self.grid(task).seeds) for task in self.tasks}
+        runs = [run.fingerprint() for run in self._runs if run.seed == first[run.task.name]]
         values = [runs, asdict(self.analysis), files_hash(COMPUTE_MODULES)]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -166,32 +178,61 @@ class Experiment(Strict):
         Raises:
             UserError: the first thing that is wrong.
         """
-        _refuse_repeats("seeds", self.seeds)
-        targets = [str(Target.parse(text)) for text in self.targets]
-        _refuse_repeats("targets", targets)
-        if "dense" in targets:
-            raise UserError("targets: dense is no target; list the recipe 'dense' instead")
-        for baseline in self.analysis.baselines:
-            if baseline not in self.recipes:
-                hint = nearest(baseline, self.recipes)
-                raise UserError(f"analysis.baselines names '{baseline}', no recipe here: {hint}")
-        if self.analysis.baselines and len(self.seeds) > MAX_EXACT:
-            raise UserError(
-                f"seeds: the exact test compares at most {MAX_EXACT}; there are {len(self.seeds)}"
-            )
+        _check_targets("targets", self.targets)
+        _check_seeds("seeds", self.seeds)
+        for task, entry in self.tasks.items():
+            _check_targets(f"tasks.{task}.targets", entry.targets or ())
+            _check_seeds(f"tasks.{task}.seeds", entry.seeds or ())
+            for name in entry.recipes or ():
+                _check_known(f"tasks.{task}.recipes names", name, self.recipes, "recipe")
+            refuse_repeats(f"tasks.{task}.recipes", entry.recipes or ())
+        self._check_use()
         for task in self.analysis.published:
-            if task not in self.tasks:
-                raise UserError(
-                    f"analysis.published names '{task}', no task here: {nearest(task, self.tasks)}"
-                )
+            _check_known("analysis.published names", task, self.tasks, "task")
         labels: dict[str, str] = {}
-        for run in self._runs:
-            column = labels.setdefault(run.recipe.label, run.recipe.name)
-            if column != run.recipe.name:
+        for name, label in self.columns():
+            if (other := labels.setdefault(label, name)) != name:
                 raise UserError(
-                    f"recipes: {column} and {run.recipe.name} are both labeled "
-                    f"'{run.recipe.label}'; give one another label"
+                    f"recipes: {other} and {name} are both labeled '{label}'; "
+                    f"give one another label"
                 )
+        self.runs()
+
+    def _check_use(self) -> None:
+        """Check that what the experiment lists is of some task."""
+        used = dict(self.columns())
+        for baseline in self.analysis.baselines:
+            _check_known("analysis.baselines names", baseline, self.recipes, "recipe")
+            if baseline not in used:
+                raise UserError(
+                    f"analysis.baselines names '{baseline}', which no task has: add it to the "
+                    "recipes of one"
+                )
+        for name in self.recipes:
+            if name not in used:
+                raise UserError(
+                    f"recipes: no task has '{name}': add it to the recipes of one, or delete it"
+                )
+
+
+def _check_targets(where: str, targets: Sequence[str]) -> None:
+    parsed = [str(Target.parse(text)) for text in targets]
+    refuse_repeats(where, parsed)
+    if "dense" in parsed:
+        raise UserError(f"{where}: dense is no target; list the recipe 'dense' instead")
+
+
+def _check_seeds(where: str, seeds: Sequence[int]) -> None:
+    refuse_repeats(where, seeds)
+    if len(seeds) > MAX_EXACT:
+        raise UserError(
+            f"{where}: the exact test compares at most {MAX_EXACT}; there are {len(seeds)}"
+        )
+
+
+def _check_known(where: str, name: str, known: Iterable[str], kind: str) -> None:
+    if name not in known:
+        raise UserError(f"{where} '{name}', no {kind} here: {nearest(name, known)}")
 
 
 def experiment_path(name: str) -> Path:
@@ -219,14 +260,9 @@ def load_experiment(name: str) -> Experiment:
         UserError: what is wrong, in which file, at which key.
     """
     path = experiment_path(name)
+    values = read_yaml(path)
     try:
-        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(values, dict):
-        raise UserError(f"{path} must hold keys and values, such as 'name: laptop'")
-    try:
-        experiment = _validated(Experiment, values, "")
+        experiment: Experiment = validated(Experiment, values, "", parts=PARTS)
         if experiment.name != path.stem:
             raise UserError(
                 f"name: '{experiment.name}' must be the file's own, '{path.stem}': "
@@ -236,57 +272,3 @@ def load_experiment(name: str) -> Experiment:
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     return experiment
-
-
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """The safe loader, refusing a key that stands twice (YAML's own rule is: the last one wins)."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.YAMLError(f"key '{key}' stands twice, {node.start_mark}")
-        return super().construct_mapping(node, deep)
-
-
-_KNOWN_KEYS: dict[str, type] = {
-    "training": TrainingSettings,
-    "statistics": StatisticsSettings,
-    "analysis": AnalysisSettings,
-    "tasks": TaskEntry,
-    "recipes": RecipeEntry,
-    "published": PublishedSettings,
-}
-
-
-def _validated(kind: type[Any], values: dict[str, Any], where: str) -> Any:
-    if is_dataclass(kind):  # which pydantic lets have keys it does not know, unlike a `Strict`
-        known = [field.name for field in fields(kind)]
-        for key in values:
-            if key not in known:
-                raise UserError(f"{where}: {key}: unknown key; {nearest(key, known)}")
-    try:
-        return TypeAdapter(kind).validate_python(values)
-    except ValidationError as error:
-        raise UserError(_first_message(error, kind, where)) from error
-
-
-def _first_message(error: ValidationError, kind: type[Any], where: str) -> str:
-    first = error.errors()[0]
-    keys = [str(part) for part in first["loc"]]
-    place = ": ".join(part for part in (where, ".".join(keys)) if part)
-    if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        parents = [_KNOWN_KEYS[key] for key in keys[:-1] if key in _KNOWN_KEYS]
-        known = (parents[-1] if parents else kind).__annotations__
-        return f"{place}: unknown key; {nearest(keys[-1], known)}"
-    message = first["msg"].removeprefix("Value error, ")
-    if keys[:1] == ["targets"] and first["type"] == "string_type":
-        message += ', in quotes: "1:4(FF)"'
-    given = "" if first["type"] in ("missing", "value_error") else f" (given: {first['input']!r})"
-    return f"{place}: {message}{given}" if place else f"{message}{given}"
-
-
-def _refuse_repeats(key: str, values: list[Any]) -> None:
-    for value in values:
-        if values.count(value) > 1:
-            raise UserError(f"{key}: {value} stands twice")

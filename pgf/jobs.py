@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from pgf import checkpoints
 from pgf.data.streams import Splits
 from pgf.errors import UserError
-from pgf.evaluation import best_at_target
+from pgf.evaluation import Evaluation, best_at_target
 from pgf.flops import (
     Layers,
     ModelFlops,
@@ -125,6 +125,8 @@ def _train_one(
     flops = count_flops(run.task, run.model)
     _write_curves([*run.all_rows(), *flop_rows(run, flops)], directory)
     record = {**make_record(run), **costs(run, flops)}
+    for name, text in run.task.files().items():
+        write_atomically(directory / name, text)
     write_record(directory, record)
     path.unlink(missing_ok=True)
     log.info("%s: %s", spec.title, record["status"])
@@ -185,6 +187,8 @@ def make_record(run: Run) -> dict[str, Any]:
             "final_loss": run.evaluations[-1].values.get("evaluation_loss"),
             "best": best.values[task.metric],
             "best_step": best.step,
+            **_measures(run.evaluations),
+            **task.about(),
         }
     zeros = run.sparsifier.zeros()
     return {
@@ -217,6 +221,20 @@ def make_record(run: Run) -> dict[str, Any]:
         **_flat("statistics", asdict(spec.statistics)),
         **provenance(str(run.device)),
         "precision": str(run.precision.dtype).removeprefix("torch."),
+    }
+
+
+def _measures(evaluations: Sequence[Evaluation]) -> dict[str, float]:
+    """Return every measure after the last step, and its own best at the strict target.
+
+    The best of one measure need not be of the step at which the metric has its own: the paper's
+    Table 12 is printed so (its dense row is, for each column, the best of all checkpoints).
+    """
+    names = [name for name in evaluations[-1].values if not name.endswith("_loss")]
+    eligible = [e for e in evaluations if e.at_target]
+    return {
+        **{f"final.{name}": evaluations[-1].values[name] for name in names},
+        **{f"best.{name}": max(e.values[name] for e in eligible) for name in names},
     }
 
 

@@ -16,8 +16,11 @@ from pgf.errors import UserError, nearest
 from pgf.settings import TrainingSettings
 from pgf.sparsifier import Sparsifier
 
-SCHEDULES = ("cosine", "tanh", "step", "multistep", "poly")
-"""timm's schedules that are functions of the step alone; `plateau` is not, and cannot resume."""
+NEVER_DOWN = ("constant", "inverse_sqrt", "step", "multistep")
+"""Schedules that do not come down to a least learning rate."""
+SCHEDULES = ("cosine", "tanh", "poly", *NEVER_DOWN)
+"""timm's schedules that are functions of the step alone, and two that language models are trained
+by; timm's `plateau` is not, and cannot resume."""
 
 
 def choose_device(settings: TrainingSettings) -> torch.device:
@@ -45,7 +48,9 @@ def check_optimization(settings: TrainingSettings) -> None:
     if settings.schedule not in SCHEDULES:
         hint = nearest(settings.schedule, SCHEDULES)
         raise UserError(f"training.schedule: no schedule '{settings.schedule}': {hint}")
-    if settings.cooldown and settings.schedule in ("step", "multistep"):
+    if settings.schedule == "inverse_sqrt" and not settings.warmup:
+        raise UserError("training.warmup: the schedule 'inverse_sqrt' begins where a warm-up ends")
+    if settings.cooldown and settings.schedule in NEVER_DOWN:
         raise UserError(
             f"training.cooldown: the schedule '{settings.schedule}' never comes down to "
             f"min_learning_rate; it needs a cooldown of 0"
@@ -76,6 +81,8 @@ def make_optimizer(
         options = {"betas": settings.betas, "fused": True}
     elif settings.optimizer.startswith(("adam", "nadam")):
         options = {"betas": settings.betas}
+    if settings.epsilon is not None:
+        options["eps"] = settings.epsilon
     return create_optimizer_v2(
         groups,
         opt=settings.optimizer,
@@ -83,6 +90,18 @@ def make_optimizer(
         weight_decay=settings.weight_decay,
         **options,
     )
+
+
+class InverseSquareRoot(Scheduler):  # type: ignore[misc]  # timm has no types
+    """A linear warm-up, then the peak times sqrt(warm-up / step) (arXiv 1706.03762, equation 3)."""
+
+    def __init__(self, optimizer: torch.optim.Optimizer, *, warmup: int) -> None:
+        super().__init__(optimizer, param_group_field="lr")
+        self.warmup = max(1, warmup)
+
+    def _get_lr(self, t: float) -> list[float]:
+        factor = min(t / self.warmup, (self.warmup / max(t, 1)) ** 0.5)
+        return [factor * base for base in self.base_values]
 
 
 @dataclass(frozen=True)
@@ -94,9 +113,13 @@ class Schedule:
     @classmethod
     def make(cls, optimizer: torch.optim.Optimizer, settings: TrainingSettings) -> "Schedule":
         """Return timm's schedule, its unit being a step."""
+        if settings.schedule == "inverse_sqrt":
+            return cls(InverseSquareRoot(optimizer, warmup=round(settings.warmup * settings.steps)))
+        constant = settings.schedule == "constant"
         scheduler, _ = create_scheduler_v2(
             optimizer,
-            sched=settings.schedule,
+            sched="step" if constant else settings.schedule,
+            decay_rate=1.0 if constant else 0.1,
             num_epochs=settings.steps - round(settings.cooldown * settings.steps),
             warmup_epochs=round(settings.warmup * settings.steps),
             warmup_lr=0.0,

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from pgf.config import Experiment
+from pgf.entries import Grid
 from pgf.errors import UserError
 from pgf.layer_listing import dense_lines, fit_line, role_lines
 from pgf.layers import read_layers
@@ -38,15 +39,13 @@ def describe(experiment: Experiment, results: Path, *, jobs: int) -> tuple[str, 
         f"experiment {experiment.name}: {len(specs)} runs in {len(experiment.jobs())} jobs, "
         f"{len(experiment.jobs()) + OTHER_RULES} nodes in the DAG; "
         f"{_done(specs, results)} runs done",
-        f"  recipes: {', '.join(experiment.recipes)}",
-        f"  targets: {', '.join(experiment.targets)}",
-        f"  seeds:   {', '.join(map(str, experiment.seeds))}",
     ]
     total, ready = 0.0, True
     for task in experiment.tasks:
         own = [spec for spec in specs if spec.task.name == task]
         left = len(own) - _done(own, results)
         lines += ["", f"task {task}: {len(own)} runs of {own[0].training.steps} steps"]
+        lines += _grid_lines(experiment.grid(task))
         lines += [f"  {line}" for line in layer_lines(own)]
         try:
             check_runs(own)
@@ -60,6 +59,14 @@ def describe(experiment: Experiment, results: Path, *, jobs: int) -> tuple[str, 
     if total:
         lines += ["", f"about {duration(total / jobs)} left with {jobs} jobs side by side"]
     return "\n".join(lines), ready
+
+
+def _grid_lines(grid: Grid) -> list[str]:
+    return [
+        f"  recipes: {', '.join(grid.recipes)}",
+        f"  targets: {', '.join(grid.targets)}",
+        f"  seeds:   {', '.join(map(str, grid.seeds))}",
+    ]
 
 
 def _done(specs: Sequence[RunSpec], results: Path) -> int:

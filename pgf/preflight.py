@@ -37,6 +37,7 @@ def check_runs(specs: Sequence[RunSpec]) -> None:
             check_optimization(spec.training)
             choose_device(spec.training)
             task = make_task(spec.task)
+            task.check(spec.training)
             size = len(task.load().train)
             if size < spec.training.batch_size:
                 raise UserError(

@@ -15,7 +15,8 @@ def results_block(experiment: Experiment, results: Path) -> str:
     """Return what stands between the README's markers for an experiment."""
     context = context_of(experiment, results)
     commits = ", ".join(sorted({str(commit)[:7] for commit in context.runs["commit"]}))
-    seeds = context.runs["seed"].nunique()
+    counts = dict.fromkeys(context.task_runs(task)["seed"].nunique() for task in context.tasks)
+    seeds = " and ".join(map(str, counts))
     changed = " with changes" if context.runs["dirty"].astype(bool).any() else ""
     source = f"{len(context.runs)} runs, {seeds} seeds, commit {commits}{changed}"
     return f"```text\n{terminal_view(context).rstrip()}\n```\n({source})\n"

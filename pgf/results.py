@@ -7,15 +7,9 @@ import yaml
 
 from pgf.collection import read
 from pgf.config import Experiment
-from pgf.patterns import Target
-from pgf.tables.context import (
-    Context,
-    load_curves,
-    load_published,
-    make_context,
-    select_published,
-)
+from pgf.tables.context import Context, make_context
 from pgf.tables.hypotheses import load_claims
+from pgf.tables.published import load_curves, load_published, select_published
 
 PAPER = Path("configs/paper")
 
@@ -34,7 +28,7 @@ def context_of(experiment: Experiment, results: Path) -> Context:
         published=load_published(PAPER / "tables.csv"),
         claims=load_claims(PAPER / "claims.yaml"),
         recipes=experiment.columns(),
-        targets=[str(Target.parse(target)) for target in experiment.targets],
+        targets=experiment.rows(),
         remarks=load_remarks(),
         published_curves=load_curves(PAPER / "fig3.csv"),
         planned=Counter(run.task.name for run in experiment.runs()),
@@ -56,5 +50,6 @@ def check_published(experiment: Experiment) -> None:
         UserError: they do not.
     """
     published = load_published(PAPER / "tables.csv")
-    for task, settings in experiment.analysis.published.items():
-        select_published(published, settings, task=task)
+    for task, entries in experiment.analysis.published.items():
+        for settings in entries:
+            select_published(published, settings, task=task)

@@ -30,6 +30,7 @@ NUMERIC_MODULES = (
     "tasks",
     "optimization.py",
     "evaluation.py",
+    "saliency.py",
     "train.py",
     "gradients",
     "observers.py",

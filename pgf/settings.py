@@ -28,10 +28,12 @@ class TrainingSettings:
     weight_decay: float = 0.05
     """AdamW's decoupled decay, applied to the dense master weights."""
     betas: tuple[float, float] = (0.9, 0.999)
+    epsilon: float | None = None
+    """What is added to the root of Adam's second moment; None for the optimiser's own."""
     optimizer: str = "adamw"
     """Any optimiser of `timm.optim.create_optimizer_v2`."""
     schedule: str = "cosine"
-    """Any schedule of `timm.scheduler.create_scheduler_v2`."""
+    """A schedule of `timm.scheduler.create_scheduler_v2`, or `constant`, or `inverse_sqrt`."""
     warmup: float = 0.05
     """Share of training over which the learning rate rises linearly from 0."""
     min_learning_rate: float = 0.0
@@ -72,6 +74,9 @@ class TrainingSettings:
         )
         _require(
             all(0 <= beta < 1 for beta in self.betas), f"betas must lie in [0, 1): {self.betas}"
+        )
+        _require(
+            self.epsilon is None or self.epsilon > 0, f"epsilon must be positive: {self.epsilon}"
         )
         _require(self.weight_decay >= 0, f"weight_decay must not be negative: {self.weight_decay}")
         _require(self.min_learning_rate >= 0, "min_learning_rate must not be negative")
@@ -156,8 +161,8 @@ class AnalysisSettings:
     """Level of the intervals in the cells and of the paired differences."""
     alpha: float = 0.05
     """A difference counts as found when its Holm-corrected exact p is at most this."""
-    published: dict[str, PublishedSettings] = field(default_factory=dict)
-    """Task name -> the paper's numbers to show beside it."""
+    published: dict[str, tuple[PublishedSettings, ...]] = field(default_factory=dict)
+    """Task name -> the paper's numbers to show beside it, those of most weight first."""
 
     def __post_init__(self) -> None:
         _require(0 < self.confidence < 1, f"confidence must lie in (0, 1): {self.confidence}")

@@ -3,7 +3,8 @@
 A module's `weight` is the effective weight W~ = W (.) [mask + D (1 - mask)] (arXiv 2402.04744,
 section 3) and an ordinary parameter, so the model runs as a dense one does. The optimiser owns the
 dense master W. Per optimiser step: `refresh`, then forward and backward of any number of
-micro-batches, then `take_gradients`, unscaling, `apply_gradient_rule`, clipping, the step.
+micro-batches, then `take_gradients`, unscaling, `apply_gradient_rule`, clipping, the step. Layers
+of `awaiting_saliency` get their masks before.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,13 +44,17 @@ class SparseLayer:
         return self.block.view(self.master.detach())
 
     def mask_for(self, phase: Phase) -> Tensor | None:
-        """Return the mask of a phase; the first one of a frozen phase is kept."""
+        """Return the mask of a phase; the first one of a frozen phase is kept.
+
+        Raises:
+            KeyError: it is one by saliency, which nobody has taken; see `awaiting_saliency`.
+        """
         if phase.pattern is None:
             return None
         if phase.mask_source is MaskSource.MAGNITUDE:
             return nm_mask(self.weight, phase.pattern)
         source = str(phase.mask_source)
-        if source not in self.fixed:
+        if phase.mask_source is MaskSource.FROZEN and source not in self.fixed:
             self.fixed[source] = nm_mask(self.weight, phase.pattern)
         return self.fixed[source]
 
@@ -116,6 +121,17 @@ class Sparsifier:
             )
             for pattern, width in keys
         }
+
+    def awaiting_saliency(self, step: int) -> list[SparseLayer]:
+        """Return the layers whose mask of a step is by saliency and has not been taken."""
+        phases = self.phases(step)
+        source = MaskSource.SALIENCY
+        return [
+            layer
+            for layer in self.layers
+            for phase in [phases[layer.pattern, layer.block.width]]
+            if phase.pattern and phase.mask_source is source and str(source) not in layer.fixed
+        ]
 
     @torch.no_grad()
     def refresh(self, step: int) -> None:

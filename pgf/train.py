@@ -19,6 +19,7 @@ from pgf.optimization import Average, Precision, Schedule, choose_device, make_o
 from pgf.patterns import Target
 from pgf.records import OVERALL
 from pgf.runs import RunSpec
+from pgf.saliency import fix_saliency_masks
 from pgf.seeds import seed_for
 from pgf.sparsifier import Sparsifier
 from pgf.tasks import Task, make_task
@@ -58,6 +59,7 @@ class Run:
         settings = spec.training
         torch.set_num_threads(settings.threads)
         task = task or make_task(spec.task)
+        task.check(settings)
         device = choose_device(settings)
         torch.manual_seed(seed_for(spec.seed, "init"))
         model = task.model().to(device).train()
@@ -170,12 +172,16 @@ def training_step(run: Run, batch: Batch) -> float:
     drawn = (batch[0].to(run.device), batch[1].to(run.device))
     batch = run.task.prepare(drawn, settings, seed=run.spec.seed, step=run.step)
     micro_batches = list(zip(*(part.chunk(settings.accumulation) for part in batch), strict=True))
+    weights = [run.task.weight(micro_batch) for micro_batch in micro_batches]
+    fix_saliency_masks(
+        run.task, run.sparsifier, micro_batches, step=run.step, precision=run.precision
+    )
     run.sparsifier.refresh(run.step)
     learning_rate = run.schedule.set(run.step)
     total = 0.0
-    for micro_batch in micro_batches:
+    for micro_batch, weight in zip(micro_batches, weights, strict=True):
         with run.precision.autocast():
-            loss = run.task.loss(run.model, micro_batch) / len(micro_batches)
+            loss = run.task.loss(run.model, micro_batch) * (weight / sum(weights))
         scaler.scale(loss).backward()
         total += float(loss.detach())
     if not math.isfinite(total):

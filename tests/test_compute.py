@@ -16,7 +16,7 @@ from pgf.compute.write import compute_tables, write_compute
 from pgf.config import load_experiment
 from pgf.patterns import Target
 from pgf.results import load_remarks
-from pgf.tables.context import load_published
+from pgf.tables.published import load_published
 from pgf.tables.model import Table
 from pgf.tasks import TASKS
 

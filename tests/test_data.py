@@ -220,7 +220,7 @@ def empty(root: Path) -> Path:
         (class_folders, {"classes": 4}, "has 3 classes, the option says 4"),
         (lambda root: root / "nowhere", {}, "no data folder at .*nowhere.*PGF_DATA"),
         (empty, {}, "holds neither parquet files nor one folder per class"),
-        (junk, {}, "cannot read the images in .*junk"),
+        (junk, {}, "cannot read the data in .*junk"),
         (unseen_label, {}, "label.*2"),
         (class_folders, {"model_name": "vit_tinny_patch16_224"}, "did you mean 'vit_tiny_patch16"),
         (class_folders, {"model_options": {"dept": 1}}, "model_options.*dept"),

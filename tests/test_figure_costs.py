@@ -21,7 +21,8 @@ from pgf.figures.series import every_shown
 from pgf.figures.style import FULL, LOOKS, WIDTH, drawing
 from pgf.figures.timeline import Timeline, draw_strip, stages, timeline
 from pgf.recipes.baselines import Ste
-from pgf.tables.context import load_curves, target_label
+from pgf.tables.context import target_label
+from pgf.tables.published import load_curves
 
 TARGET = "1:16(FF)"
 SIX_TARGETS = ("2:4(FF)", "1:4(FF)", "1:8(FF)", "1:16(FF)", "1:32(FF)", "1:128(FF)")

@@ -1,4 +1,4 @@
-"""Masks that do not follow the weights: one-shot and random ones."""
+"""Masks that do not follow the weights."""
 
 import pytest
 import torch
@@ -20,7 +20,7 @@ def test_the_mask_of_one_shot_is_that_of_its_first_pruned_step_for_good() -> Non
     assert_same(masks(sparsifier), expected)
 
 
-@pytest.mark.parametrize("recipe", ["one_shot", "random_mask"])
+@pytest.mark.parametrize("recipe", ["one_shot", "random_mask", "snip"])
 def test_evaluation_takes_the_mask_that_does_not_move(recipe: str) -> None:
     sparsifier = sparsified(RECIPES[recipe](dense=0.5, fine_tune=0.5))
     sparsifier.refresh(10)

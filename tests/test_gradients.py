@@ -178,7 +178,7 @@ def test_statistics_are_those_of_the_gradients(recipe: str) -> None:
     assert_statistics(found_rows(run), expected_rows(capture, 1))
 
 
-@pytest.mark.parametrize("recipe", ["one_shot", "random_mask"])
+@pytest.mark.parametrize("recipe", ["one_shot", "random_mask", "snip"])
 def test_the_norm_of_a_gradient_that_is_stopped_is_zero(recipe: str) -> None:
     run, _ = observed(statistics_spec(recipe, options={"dense": 0.0}))
     found = {row.value for row in run.observers[0].rows if row.name == "gradient_norm_pruned"}

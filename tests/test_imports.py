@@ -11,10 +11,11 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ROWS = (
     *("errors", "patterns", "recipes", "settings", "seeds", "runs", "records", "statistics"),
-    *("collection", "selection", "tables", "figures", "config", "results", "progress"),
+    *("collection", "selection", "tables", "figures", "entries", "validation", "config"),
+    *("results", "progress"),
     *("masks", "layer_listing", "roles", "layers", "sparsifier", "observers", "gradients"),
-    *("data", "tasks", "optimization", "evaluation", "checkpoints", "flops", "compute"),
-    *("provenance", "train", "jobs"),
+    *("data", "tasks", "optimization", "evaluation", "saliency", "checkpoints", "flops"),
+    *("compute", "provenance", "train", "jobs"),
     *("preflight", "bench", "plan", "model_survey", "readme", "reproduce", "commands", "__main__"),
 )
 """A module imports from rows before its own. What needs no torch comes first."""

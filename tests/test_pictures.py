@@ -271,7 +271,7 @@ def nothing_readable(root: Path) -> Path:
     [
         (other_class_order, {}, r"class names \['c', 'b', 'a'\] are not the training split's"),
         (flat_test_folder, {}, "no training image has the label 'test'"),
-        (without_rows, {}, "cannot read the images|a split without a row"),
+        (without_rows, {}, "cannot read the data|a split without a row"),
         (one_image, {}, "one image only|one class only"),
         (null_label, {}, r"'label' \(label_column\) must hold .* it holds NoneType, int"),
         (lists, {}, "must hold a whole number or a text"),

@@ -40,9 +40,13 @@ def sparsified(
     recipe: Recipe, target: str = MIXED, *, total: int = 20, seed: int = 1
 ) -> Sparsifier:
     model = tiny_block()
-    return Sparsifier(
+    sparsifier = Sparsifier(
         model, target=Target.parse(target), recipe=recipe, total_steps=total, mask_seed=seed
     )
+    for layer in sparsifier.awaiting_saliency(total - 1):
+        # There is no batch here; which weights it would choose does not matter.
+        layer.fixed[MaskSource.SALIENCY.value] = layer.fixed[MaskSource.RANDOM.value].flip(0)
+    return sparsifier
 
 
 def advised(name: str) -> Recipe:
@@ -180,6 +184,17 @@ def test_a_magnitude_mask_follows_the_masters() -> None:
     sparsifier.refresh(19)
     expected = {x.name: slow_mask(x.weight, x.pattern) for x in sparsifier.layers}
     assert_same(masks(sparsifier), expected)
+
+
+@pytest.mark.parametrize("step", [5, 10, 15])
+def test_a_stage_of_idp_starts_with_a_part_of_what_the_stage_before_it_kept(step: int) -> None:
+    sparsifier = sparsified(RECIPES["idp"](), "1:16(FF)", total=21)
+    move_masters(sparsifier, step)
+    sparsifier.refresh(step - 1)
+    before = masks(sparsifier)
+    sparsifier.refresh(step)
+    for name, mask in masks(sparsifier).items():
+        assert not (mask & ~before[name]).any() and 2 * mask.sum() == before[name].sum()
 
 
 @sparse_recipe

@@ -42,7 +42,7 @@ def test_a_difference_to_the_paper_only_for_the_same_setup():
         table="2", model="vit_base", metric="top1_percent", same_setup=True
     )
     finals = {"sr_ste": [75.0, 76.0], "mdgf_linear": [77.0, 78.0]}
-    same = small(finals, published={"toy": published})
+    same = small(finals, published={"toy": (published,)})
     # 75.5 - 75.637 = -0.137 and 77.5 - 76.594 = 0.906
     assert cell_texts(build_table("accuracy", same), "difference")[1:] == ["-0.1", "+0.9"]
     assert "difference" not in to_markdown(build_table("accuracy", small(finals)))

@@ -10,8 +10,9 @@ import pytest
 
 from pgf.errors import UserError
 from pgf.patterns import NMPattern
-from pgf.recipes import RECIPES, GradientRule, Phase, Recipe
-from pgf.recipes.baselines import OneShot, SrSte, Ste
+from pgf.recipes import RECIPES, GradientRule, MaskSource, Phase, Recipe
+from pgf.recipes.baselines import OneShot, Snip, SrSte, Ste
+from pgf.recipes.idp import Idp
 from pgf.recipes.mdgf import MaskDecay, MdgfExponential, MdgfLinear
 from pgf.recipes.sdgf import SdgfGeometric, SdgfStepwise
 
@@ -41,6 +42,9 @@ def decays(recipe: Recipe) -> dict[int, float]:
         (SdgfStepwise, "2:8", {"7:8": 10, "4:8": 9, "2:8": 9}),
         (SdgfGeometric, "1:8", {"16:128": 6, "8:64": 6, "4:32": 5, "2:16": 6, "1:8": 5}),
         (SdgfGeometric, "2:8", {"32:128": 6, "16:64": 6, "8:32": 5, "4:16": 6, "2:8": 5}),
+        (Idp, "1:8", {"4:8": 10, "2:8": 9, "1:8": 9}),
+        (Idp, "2:8", {"4:8": 14, "2:8": 14}),
+        (Snip, "2:8", {"2:8": 28}),
         (Ste, "2:8", {"2:8": 28}),
         (SrSte, "2:8", {"2:8": 28}),
         (MdgfLinear, "1:8", {"1:8": 28}),
@@ -141,6 +145,30 @@ def test_stepwise_reaches_every_target(text: str, expected: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("3:8", ["4:8", "3:8"]),
+        ("1:6", ["3:6", "1:6"]),
+        ("2:10", ["5:10", "2:10"]),
+        ("7:8", ["7:8"]),
+        ("1:2", ["1:2"]),
+        ("8:8", ["8:8"]),
+        ("1:32", ["16:32", "8:32", "4:32", "2:32", "1:32"]),
+    ],
+)
+def test_idp_reaches_every_target(text: str, expected: list[str]) -> None:
+    assert list(map(str, Idp().stages(NMPattern.parse(text), None))) == expected
+
+
+def test_snip_prunes_at_the_first_step_in_either_preset() -> None:
+    for preset in ("published", "advised"):
+        found = phases(Snip(**Snip.preset(preset, None)), "1:8")
+        assert {(p.pattern, p.mask_source) for p in found} == {
+            (NMPattern(1, 8), MaskSource.SALIENCY)
+        }
+
+
+@pytest.mark.parametrize(
     ("width", "first"), [(None, "16:128"), (256, "16:128"), (192, "8:64"), (96, "4:32"), (8, "1:8")]
 )
 def test_geometric_starts_at_the_largest_group_that_the_rows_hold(
@@ -189,8 +217,9 @@ def test_every_pruning_phase_takes_the_gradient_rule_asked_for(
     assert {p.gradient_rule for p in found if p.pattern} == {rule}
 
 
-def test_sr_ste_has_its_term_in_all_pruning_phases() -> None:
-    found = phases(SrSte(**SHARES, lambda_w=0.3), "1:8")
+@pytest.mark.parametrize("recipe", [SrSte, Idp])
+def test_the_term_of_sr_ste_stands_in_all_pruning_phases(recipe: type[SrSte]) -> None:
+    found = phases(recipe(**SHARES, lambda_w=0.3), "1:8")
     assert {p.name: p.srste_lambda for p in found} == {"dense": 0, "sparse": 0.3, "fine_tune": 0.3}
 
 
@@ -201,6 +230,7 @@ def test_sr_ste_has_its_term_in_all_pruning_phases() -> None:
         (MdgfLinear, {"beta": 0.0}, "beta must be positive"),
         (MdgfExponential, {"dense": 0.4, "zero_at": 0.3}, "between dense 0.4 and 1"),
         (SrSte, {"lambda_w": -2e-4}, "must not be negative"),
+        (Idp, {"lambda_w": -2e-4}, "must not be negative"),
         (SdgfGeometric, {"k": 12}, "power of two"),
         (SdgfGeometric, {"k": 0}, "power of two"),
     ],

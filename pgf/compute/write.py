@@ -28,7 +28,7 @@ TITLES = (
 def compute_tables(
     specs: Sequence[RunSpec],
     published: pd.DataFrame,
-    settings: Mapping[str, PublishedSettings],
+    settings: Mapping[str, Sequence[PublishedSettings]],
     *,
     remarks: Mapping[str, Sequence[str]],
     progress: Callable[[str], None],
@@ -50,8 +50,8 @@ def compute_tables(
         own = [spec for spec in specs if spec.task.name == name]
         task = make_task(own[0].task)
         chosen = [Target.parse(t) for t in dict.fromkeys(s.target for s in own) if t != "dense"]
-        same = name in settings and settings[name].same_setup
-        numbers = numbers_of(published, settings[name].model if same else None)
+        same = (entry.model for entry in settings.get(name, ()) if entry.same_setup)
+        numbers = numbers_of(published, next(same, None))
         parts = (
             layer_types(name, task, numbers),
             targets(name, task, chosen, numbers, remarks.get("18", ())),

@@ -1,14 +1,13 @@
 """Labelled images through `datasets`: the hub, parquet files or class folders."""
 
 import hashlib
-import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from pgf.data.sources import library, load_from_hub, load_parquet, local_folder
 from pgf.errors import UserError, nearest
 
 if TYPE_CHECKING:
@@ -16,24 +15,6 @@ if TYPE_CHECKING:
 
 
 HASHED_IMAGES = 1000
-ROOT_VARIABLE = "PGF_DATA"
-"""Environment variable: the folder that holds local data sets."""
-
-
-def resolve(path: str) -> Path:
-    """Return a data path: as given, else below the folder `PGF_DATA` names.
-
-    Raises:
-        UserError: there is no such folder.
-    """
-    root = os.environ.get(ROOT_VARIABLE)
-    candidates = [Path(path).expanduser(), *([Path(root) / path] if root else [])]
-    for candidate in candidates:
-        if candidate.is_dir():
-            return candidate.resolve()
-    tried = " nor ".join(str(candidate) for candidate in candidates)
-    hint = "" if root else f"; {ROOT_VARIABLE} can name the folder above it"
-    raise UserError(f"no data folder at {tried}{hint}")
 
 
 def open_images(*, path: str | None, hub: str | None, local_name: str | None) -> "DatasetDict":
@@ -47,51 +28,12 @@ def open_images(*, path: str | None, hub: str | None, local_name: str | None) ->
     Raises:
         UserError: it is neither there nor can be had.
     """
-    if path is not None:
-        return load_folder(resolve(path))
-    root = os.environ.get(ROOT_VARIABLE)
-    local = Path(root) / local_name if root and local_name else None
-    if local is not None and local.is_dir():
-        return load_folder(local.resolve())
+    folder = local_folder(path=path, local_name=local_name)
+    if folder is not None:
+        return load_folder(folder)
     if hub is None:
         raise UserError("no data: give path, a folder of images, or hub, a data set's id there")
     return load_from_hub(hub, local_name=local_name)
-
-
-def _datasets() -> Any:
-    try:
-        import datasets  # takes seconds, and is absent from some training machines
-    except ImportError as error:
-        raise UserError(
-            "images are read by the library `datasets`, which is not installed here"
-        ) from error
-    datasets.disable_progress_bars()
-    return datasets
-
-
-def load_from_hub(hub: str, *, local_name: str | None) -> "DatasetDict":
-    """Return the splits of a data set on the hub, or of its copy in the cache.
-
-    Raises:
-        UserError: there is none of that id, it is closed to this user, or no network.
-    """
-    datasets = _datasets()
-    # Retries are announced as warnings, several for a machine that simply has no network.
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
-    remedy = f"set {ROOT_VARIABLE} to a folder that holds '{local_name}', or " if local_name else ""
-    try:
-        return datasets.load_dataset(hub)
-    except datasets.exceptions.DatasetNotFoundError as error:
-        reason = " ".join(str(error).split())
-        raise UserError(
-            f"hub data set '{hub}': {reason}; {remedy}log in with `hf auth login`"
-        ) from error
-    except (OSError, pa.ArrowException, datasets.exceptions.DatasetsError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(
-            f"hub data set '{hub}' cannot be had and is not in the cache "
-            f"{datasets.config.HF_DATASETS_CACHE} ({reason}); {remedy}connect to the network once"
-        ) from error
 
 
 def load_folder(folder: Path) -> "DatasetDict":
@@ -103,38 +45,17 @@ def load_folder(folder: Path) -> "DatasetDict":
     Raises:
         UserError: the folder holds neither, or images that lie in no class's folder.
     """
-    datasets = _datasets()
-    files = _parquet_files(folder)
+    datasets = library()
+    found = load_parquet(folder)
+    if found is not None:
+        return found
+    if not any(child.is_dir() for child in folder.iterdir()):
+        raise UserError(f"{folder} holds neither parquet files nor one folder per class")
     try:
-        if files:
-            # Split by split: together, all would be read with the class names of the first.
-            parts = {
-                split: datasets.load_dataset("parquet", data_files={split: found})[split]
-                for split, found in files.items()
-            }
-            return datasets.DatasetDict(parts)
-        if not any(child.is_dir() for child in folder.iterdir()):
-            raise UserError(f"{folder} holds neither parquet files nor one folder per class")
         return datasets.load_dataset("imagefolder", data_dir=str(folder), drop_labels=False)
     except (pa.ArrowException, datasets.exceptions.DatasetsError, ValueError) as error:
-        if isinstance(error, UserError):
-            raise
         cause = " ".join(str(error.__cause__ or error).split())
         raise UserError(f"cannot read the images in {folder}: {cause}") from error
-
-
-def _parquet_files(folder: Path) -> dict[str, list[str]]:
-    """Return the files of each split; those that name no split are the training split."""
-    for place in (folder, *sorted(child for child in folder.iterdir() if child.is_dir())):
-        own = sorted(place.glob("*.parquet"))
-        files = {
-            split: [str(file) for file in own if file.name.startswith(split)]
-            for split in ("train", "validation", "test")
-        }
-        named = {split: found for split, found in files.items() if found}
-        if own:
-            return named or {"train": [str(file) for file in own]}
-    return {}
 
 
 def check_columns(data: "Dataset", *, image: str, label: str, where: str) -> None:

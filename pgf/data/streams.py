@@ -2,10 +2,10 @@
 
 import os
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -155,7 +155,18 @@ class MappedData:
             raise UserError(text.removeprefix("pgf.errors.UserError: ")) from error
 
 
-TrainingData = TensorData | MappedData
+class TrainingData(Protocol):
+    """What can be trained and evaluated on."""
+
+    def __len__(self) -> int: ...
+
+    def stream(self, *, batch_size: int, seed: int, first_step: int = 0) -> Iterator[Batch]:
+        """Yield training batches for ever."""
+        ...
+
+    def in_order(self, batch_size: int) -> Iterator[Batch]:
+        """Yield every sample once."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -169,4 +180,6 @@ class Splits:
     test_name: str = "test"
     """Which split it is that is evaluated, as the data names it."""
     left_out: int = 0
-    """Samples that could not be read and were left out, as asked."""
+    """Samples that could not be used and were left out, as asked."""
+    sections: Mapping[str, int] = field(default_factory=dict)
+    """Samples of each part of `test`, in its order, where it has parts."""

@@ -80,7 +80,7 @@ def draw_panels(
         columns,
         height=height,
         legend_rows=3 + len(shown) // across,
-        share_x=not below,
+        share_x=not below and len(tasks) < 2,
         width=width,
     )
     styles = looks([name for name, _ in context.recipes])
@@ -93,6 +93,8 @@ def draw_panels(
                 draw_band(place, values, look=styles[recipe], label=context.label(recipe))
             head = f"{task}, {target_label(target)}\n" if len(tasks) > 1 and j == 0 else ""
             dress(place, f"{head}({ascii_lowercase[j]}) {panel.title}", log=panel.log)
+        if len(tasks) > 1:
+            _share_steps(axes[i * rows : (i + 1) * rows])
         for place in axes[(i + 1) * rows - 1]:
             place.set_xlabel("step")
     for place, paint in zip(axes[-1], below, strict=False):
@@ -100,8 +102,23 @@ def draw_panels(
     if tasks:
         texts = [*_where(context, tasks), text, not_drawn(context)]
         shown_text = remark(context, texts, characters=31 * across)
-        add_legend(figure, axes[0][0], shown_text, columns=across)
+        add_legend(
+            figure,
+            (line[0] for line in axes[: rows * len(tasks) : rows]),
+            shown_text,
+            columns=across,
+        )
     return figure
+
+
+def _share_steps(rows: "Sequence[Sequence[Axes]]") -> None:
+    """Let the panels of one task share their x axis: tasks train for different numbers of steps."""
+    for line in rows[1:]:
+        for place, first in zip(line, rows[0], strict=True):
+            place.sharex(first)
+    for line in rows[:-1]:
+        for place in line:
+            place.tick_params(labelbottom=False)
 
 
 def _where(context: Context, tasks: Sequence[str]) -> list[str]:

@@ -1,7 +1,7 @@
 """How figures look: one color, line and marker per recipe, sizes that half a page can show."""
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -130,10 +130,15 @@ def new_figure(
     return figure, axes.tolist()
 
 
-def add_legend(figure: "Figure", axes: "Axes", title: str, *, columns: int = 2) -> None:
-    """Put one legend for all panels below them."""
-    handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=columns, title=title)
+def add_legend(figure: "Figure", panels: "Iterable[Axes]", title: str, *, columns: int = 2) -> None:
+    """Put one legend below all panels, of what any of `panels` shows, each label once."""
+    found: dict[str, Any] = {}
+    for axes in panels:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    figure.legend(
+        list(found.values()), list(found), loc="outside lower center", ncols=columns, title=title
+    )
 
 
 def say_missing(axes: "Axes", text: str) -> None:

@@ -1,6 +1,6 @@
 """Training recipes as pure functions of progress, and their open registry."""
 
-from pgf.recipes import baselines, mdgf, sdgf
+from pgf.recipes import baselines, idp, mdgf, sdgf
 from pgf.recipes.base import Clock, GradientRule, MaskSource, Phase, Recipe
 from pgf.recipes.registry import ENTRY_POINT_GROUP, RECIPES, find_recipe, register
 
@@ -14,6 +14,7 @@ __all__ = [
     "Recipe",
     "baselines",
     "find_recipe",
+    "idp",
     "mdgf",
     "register",
     "sdgf",

@@ -27,6 +27,8 @@ class MaskSource(StrEnum):
     """Largest master weights at the first step of the phase, then fixed."""
     RANDOM = "random"
     """Uniformly drawn once a run, then fixed."""
+    SALIENCY = "saliency"
+    """Largest |W dL/dW| of the dense model on the batch of the phase's first step, then fixed."""
 
 
 def _rule(text: str) -> GradientRule:

@@ -87,6 +87,26 @@ class RandomMask(FixedMask):
     mask_source: ClassVar[MaskSource] = MaskSource.RANDOM
 
 
+@register("snip")
+@dataclass(frozen=True, kw_only=True)
+class Snip(FixedMask):
+    """SNIP (arXiv 1810.02340): prune once before training, by what a batch's loss says.
+
+    Connection sensitivity is |dL(c (.) W)/dc| at c = 1, which is |W dL/dW| at the dense weights.
+    The first training batch, as prepared for training, decides. SNIP ranks the weights of all
+    layers together and divides by their sum; under N:M each group of M is ranked by itself and the
+    divisor drops out. The paper of the recipes (arXiv 2402.04744, table 7) does not say how it
+    adapted SNIP.
+
+    Without a dense share that is at initialisation. With one, the mask is taken at the first step
+    after it, from the weights trained by then: no longer SNIP, but one-shot pruning by sensitivity.
+    """
+
+    label: ClassVar[str] = "SNIP"
+    mask_source: ClassVar[MaskSource] = MaskSource.SALIENCY
+    advised: ClassVar[dict[str, float]] = {**Recipe.advised, "dense": 0.0}
+
+
 @register("one_shot")
 @dataclass(frozen=True, kw_only=True)
 class OneShot(FixedMask):

@@ -6,7 +6,7 @@ of which is the target.
 """
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from pgf.errors import UserError
@@ -27,7 +27,7 @@ class StructureDecay(Recipe):
         stages = self.stages(pattern, width)
         # Whole numbers: floor(progress * count) misses a boundary by rounding.
         index = clock.elapsed * len(stages) // (clock.end - clock.start)
-        return Phase(name="sparse", pattern=stages[index], gradient_rule=self.gradient)
+        return replace(self.at_target(stages[index]), name="sparse")
 
 
 @register("sdgf_stepwise")

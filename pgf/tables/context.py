@@ -1,35 +1,17 @@
 """What every table and figure is made from: the runs, and what they are compared with."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pandas as pd
 
 from pgf.errors import UserError, nearest
 from pgf.patterns import Target
-from pgf.settings import AnalysisSettings, PublishedSettings
+from pgf.settings import AnalysisSettings
 from pgf.tables.hypotheses import Claim
 
 DENSE = "dense"
 COMPLETE = "complete"
-BASELINE_OF_PAPER = "SR-STE"
-"""The published recipe that the paper compares its own with."""
-
-PAPER_NAMES = {
-    "vit_base": "ViT-Base",
-    "vit_large": "ViT-Large",
-    "swinv2_base": "SwinV2-Base",
-    "t5_base": "T5X-Base",
-    "encdec_wmt": "Encoder-Decoder",
-    "resnet50": "ResNet-50",
-    "imagenet1k": "ImageNet-1K",
-    "cifar10": "CIFAR-10",
-    "glue": "GLUE",
-    "wmt17_en_de": "WMT-17 en-de",
-}
-"""Names of models and data sets as the paper prints them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,12 +26,12 @@ class Context:
     targets: tuple[str, ...]
     """Targets in their text form, in the order of the rows; without `dense`."""
     published: pd.DataFrame
-    """The paper's numbers, from `load_published`; may be empty."""
+    """The paper's numbers, from `published.load_published`; may be empty."""
     claims: tuple[Claim, ...] = ()
     remarks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Number of a published table, or name of a figure -> what to know of it where it is shown."""
     published_curves: pd.DataFrame = field(default_factory=lambda: _no_curves())
-    """The paper's Figure 3 as digitised, from `load_curves`; may be empty."""
+    """The paper's Figure 3 as digitised, from `published.load_curves`; may be empty."""
     planned: Mapping[str, int] = field(default_factory=dict)
     """Task -> runs that the experiment has of it; a task that is not there is taken as whole."""
 
@@ -95,8 +77,7 @@ class Context:
 
     def has_same_setup(self, task: str) -> bool:
         """Whether the task is the paper's own."""
-        settings = self.analysis.published.get(task)
-        return settings is not None and settings.same_setup
+        return any(entry.same_setup for entry in self.analysis.published.get(task, ()))
 
 
 def make_context(
@@ -145,106 +126,9 @@ def make_context(
     )
 
 
-def load_published(path: Path) -> pd.DataFrame:
-    """Read the paper's numbers: one value a row, `printed` as the paper prints it.
-
-    Raises:
-        UserError: the file is not there.
-    """
-    if not path.exists():
-        raise UserError(f"{path} with the paper's numbers is not there")
-    frame = pd.read_csv(path, dtype="str", keep_default_na=False)
-    frame = frame.rename(columns={"value": "printed"})
-    frame["value"] = frame["printed"].map(_number)
-    return frame
-
-
-def load_curves(path: Path) -> pd.DataFrame:
-    """Read curves of the paper: panel, recipe, steps_1e3 (thousands, as its axis counts), value.
-
-    Raises:
-        UserError: the file is not there.
-    """
-    if not path.exists():
-        raise UserError(f"{path} with the paper's curves is not there")
-    return pd.read_csv(path)
-
-
-def published_rows(context: Context, task: str) -> pd.DataFrame:
-    """Return the paper's numbers for a task, with targets in this project's text form."""
-    settings = context.analysis.published.get(task)
-    if settings is None or context.published.empty:
-        return _no_numbers()
-    return select_published(context.published, settings, task=task)
-
-
-def select_published(
-    frame: pd.DataFrame, settings: PublishedSettings, *, task: str
-) -> pd.DataFrame:
-    """Return the paper's numbers that an experiment asks for.
-
-    Raises:
-        UserError: there are none.
-    """
-    chosen = frame[
-        (frame["table"] == settings.table)
-        & (frame["model"] == settings.model)
-        & (frame["metric"] == settings.metric)
-    ]
-    if chosen.empty:
-        raise UserError(
-            f"the paper's numbers have no table {settings.table} with model '{settings.model}' "
-            f"and metric '{settings.metric}', which task '{task}' asks for"
-        )
-    return chosen.assign(target=chosen["target"].map(_canonical))
-
-
-def published_names(context: Context, task: str) -> dict[str, str]:
-    """Return which of this project's recipes stands for which published one.
-
-    A published recipe belongs to the column of the same label, else to the first whose label
-    differs only by a remark in brackets, such as `SR-STE (from step 0)`.
-    """
-    columns = context.columns_of(task)
-    names = {}
-    for published in published_rows(context, task)["recipe"].unique():
-        exact = [c for c in columns if context.label(c) == published]
-        close = [c for c in columns if base_label(context.label(c)) == published]
-        if exact or close:
-            names[(exact or close)[0]] = str(published)
-    return names
-
-
-def base_label(label: str) -> str:
-    """Return a label without a remark in brackets at its end."""
-    return re.sub(r"\s*\([^()]*\)$", "", label)
-
-
-def paper_source(context: Context, settings: PublishedSettings) -> str:
-    """Return what the published numbers are of: `ViT-Base, ImageNet-1K (Table 2)`."""
-    rows = context.published[context.published["table"] == settings.table]
-    data = rows.loc[rows["model"] == settings.model, "dataset"].iloc[0]
-    model = PAPER_NAMES.get(settings.model, settings.model)
-    return f"{model}, {PAPER_NAMES.get(data, data)} (Table {settings.table})"
-
-
 def target_label(target: str) -> str:
     """Return the form of a target for readers: `1:16 (FF)`."""
     return Target.parse(target).label
-
-
-def _canonical(target: str) -> str:
-    try:
-        return str(Target.parse(target))
-    except UserError:
-        return target
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return float("nan")
 
 
 def _no_numbers() -> pd.DataFrame:

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from pgf.statistics import Interval, mean_interval
 from pgf.tables.comparisons import LAST, Cells, cells_of, compare_family, paired_values
-from pgf.tables.context import Context, published_names, published_rows
+from pgf.tables.context import DENSE, Context
 from pgf.tables.model import NO_RUN
+from pgf.tables.published import Printed, printed_cells
 from pgf.tables.wording import with_half_width
 
 
@@ -16,8 +17,8 @@ class Entry:
     interval: Interval
     diverged: int
     best: bool
-    published: str
-    """The paper's number as printed; empty where it has none."""
+    published: Printed | None
+    """The paper's number; None where it has none."""
 
 
 Grid = dict[tuple[str, str], Entry]
@@ -27,7 +28,7 @@ Grid = dict[tuple[str, str], Entry]
 def make_grid(context: Context, task: str, view: str) -> Grid:
     """Return the cells of a task by one column of its runs, `LAST` or `BEST`."""
     cells = cells_of(context, task, view)
-    published = _published(context, task)
+    published = printed_cells(context, task)
     grid = {}
     for target in context.targets_of(task):
         # A best epoch is a maximum over evaluations, more of them for some recipes: not tested.
@@ -40,21 +41,9 @@ def make_grid(context: Context, task: str, view: str) -> Grid:
                     interval=mean_interval(values, confidence=context.analysis.confidence),
                     diverged=diverged,
                     best=recipe == best,
-                    published=published.get((target, recipe), ""),
+                    published=published.get((target, recipe)) or published.get((DENSE, recipe)),
                 )
     return grid
-
-
-def _published(context: Context, task: str) -> dict[tuple[str, str], str]:
-    ours = {paper: recipe for recipe, paper in published_names(context, task).items()}
-    lines = published_rows(context, task)
-    return {
-        (target, ours[recipe]): printed
-        for target, recipe, printed in zip(
-            lines["target"], lines["recipe"], lines["printed"], strict=True
-        )
-        if recipe in ours
-    }
 
 
 def _supported_best(context: Context, task: str, cells: Cells, target: str) -> str | None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pgf.tables.comparisons import LAST
 from pgf.tables.context import Context, target_label
 from pgf.tables.grid import make_grid, value_text
+from pgf.tables.measurements import metric_name
 from pgf.tables.model import Block, row
 from pgf.tables.render import to_text
 from pgf.tables.wording import decimals_for, percent, usual_count
@@ -32,7 +33,7 @@ def _blocks(context: Context, task: str, width: int) -> list[Block]:
         for t in context.targets_of(task)
     ]
     title = (
-        f"{task}: {context.metric(task)[0]} after the last step, mean ± half-width of the "
+        f"{task}: {metric_name(context, task)} after the last step, mean ± half-width of the "
         f"{percent(context.analysis)} interval, n = {usual}"
     )
     blocks = []

@@ -51,6 +51,26 @@ class Task(ABC):
         """Return the task whose model has only what the paper's FLOPs formula has."""
         return self
 
+    def check(self, settings: TrainingSettings) -> None:
+        """Check that the task can be trained so.
+
+        Raises:
+            UserError: a setting that it cannot follow.
+        """
+        del settings
+
+    def weight(self, batch: Batch) -> float:
+        """Return what a batch's loss is the mean over: micro-batches count by it."""
+        return float(len(batch[0]))
+
+    def files(self) -> Mapping[str, str]:
+        """Return texts to keep beside the record, by file name, such as a tokenizer."""
+        return {}
+
+    def about(self) -> Mapping[str, str]:
+        """Return further entries of the record, once the task has been evaluated."""
+        return {}
+
     def prepare(self, batch: Batch, settings: TrainingSettings, *, seed: int, step: int) -> Batch:
         """Return the batch as the loss wants it; mixing of samples goes here."""
         del settings, seed, step

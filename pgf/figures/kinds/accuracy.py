@@ -10,6 +10,7 @@ from pgf.figures.style import add_legend, looks, new_figure, slant
 from pgf.statistics import mean_interval
 from pgf.tables.comparisons import Cells, cells_of
 from pgf.tables.context import Context, target_label
+from pgf.tables.measurements import metric_name
 from pgf.tables.wording import percent
 
 if TYPE_CHECKING:
@@ -43,13 +44,10 @@ def accuracy(context: Context) -> "Figure":
         legend_rows=3 + len(context.recipes) // 2,
         share_x=False,
     )
-    widest = 0
     for i, task in enumerate(context.tasks):
         _draw(axes[i][0], context, task)
-        if len(context.columns_of(task)) > len(context.columns_of(context.tasks[widest])):
-            widest = i
     text = f"Mean and {percent(context.analysis)} t interval over seeds."
-    add_legend(figure, axes[widest][0], remark(context, [text]))
+    add_legend(figure, (line[0] for line in axes), remark(context, [text]))
     return figure
 
 
@@ -85,7 +83,7 @@ def _draw(axes: "Axes", context: Context, task: str) -> None:
     axes.grid(visible=False, axis="x")
     for boundary in range(1, len(targets)):
         axes.axvline(boundary - 0.5, color="#dddddd", linewidth=0.4)
-    axes.set_ylabel(f"{context.metric(task)[0]} after the last step")
+    axes.set_ylabel(f"{metric_name(context, task)} after the last step")
     axes.set_title(task, loc="left")
 
 

@@ -24,6 +24,7 @@ from pgf.statistics import mean_interval
 from pgf.tables.comparisons import cells_of
 from pgf.tables.context import Context, target_label
 from pgf.tables.costs import INFERENCE, INFERENCE_DENSE, of_target, of_task
+from pgf.tables.measurements import metric_name
 from pgf.tables.wording import percent
 
 if TYPE_CHECKING:
@@ -82,11 +83,11 @@ def figure4(context: Context) -> "Figure":
         _draw_share(right, context, task, target)
         right.set_title(f"(c) at equal epochs, {where}", loc="left")
         for place in (above, left, right):
-            place.set_ylabel(context.metric(task)[0])
+            place.set_ylabel(metric_name(context, task))
     head = [f"{tasks[0]}."] if len(tasks) == 1 else []
     intervals = f"(a): mean and {percent(context.analysis)} t interval. (b), (c): {BAND}"
     text = [*head, intervals, HOLLOW, not_drawn(context)]
-    add_legend(figure, axes[2][0], remark(context, text))
+    add_legend(figure, (line[0] for line in axes[2::3]), remark(context, text))
     return figure
 
 

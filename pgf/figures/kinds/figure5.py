@@ -13,6 +13,7 @@ from pgf.statistics import Interval, mean_interval
 from pgf.tables.comparisons import cells_of
 from pgf.tables.context import DENSE, Context, target_label
 from pgf.tables.costs import INFERENCE, of_target
+from pgf.tables.measurements import metric_name
 from pgf.tables.wording import percent
 
 if TYPE_CHECKING:
@@ -61,16 +62,14 @@ def figure5(context: Context) -> "Figure":
         share_x=False,
         width=FULL,
     )
-    widest = 0
     for i, task in enumerate(context.tasks):
         _draw(axes[i][0], context, task)
-        if len(context.columns_of(task)) > len(context.columns_of(context.tasks[widest])):
-            widest = i
     text = (
         f"Mean and {percent(context.analysis)} t interval over seeds, recipes of one target moved "
         "sideways. Gray line: Pareto front of the means."
     )
-    add_legend(figure, axes[widest][0], remark(context, [text], characters=125), columns=4)
+    shown = remark(context, [text], characters=125)
+    add_legend(figure, (line[0] for line in axes), shown, columns=4)
     return figure
 
 
@@ -133,9 +132,9 @@ def _draw(axes: "Axes", context: Context, task: str) -> None:
     if not points:
         say_missing(axes, "The runs record no inference FLOPs.")
         return
-    metric, higher = context.metric(task)
+    _, higher = context.metric(task)
     _draw_front(axes, points, higher_is_better=higher)
-    axes.set_ylabel(f"{metric} after the last step")
+    axes.set_ylabel(f"{metric_name(context, task)} after the last step")
     _dress_costs(axes, points)
 
 

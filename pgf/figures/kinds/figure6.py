@@ -17,6 +17,7 @@ from pgf.figures.series import BAND, all_shown, not_drawn, remark, shown_recipes
 from pgf.figures.style import FULL, WIDTH, add_legend, looks, new_figure
 from pgf.figures.timeline import draw_strip, how_to_read, timeline
 from pgf.tables.context import Context, target_label
+from pgf.tables.measurements import metric_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,11 +73,11 @@ def figure6(context: Context) -> "Figure":
             name = f"{task}, " if len(tasks) > 1 and j == 0 else ""
             where = target_label(targets[j]) if targets[j] else "dense"
             above.set_title(f"({ascii_lowercase[j]}) {name}{where}", loc="left")
-        axes[2 * i][0].set_ylabel(context.metric(task)[0])
+        axes[2 * i][0].set_ylabel(metric_name(context, task))
     head = [f"{tasks[0]}."] if len(tasks) == 1 else []
     text = [*head, BAND, HOLLOW, how_to_read(context), not_drawn(context), _other_targets(context)]
     shown = remark(context, text, characters=125 if wide else 62)
-    add_legend(figure, axes[0][0], shown, columns=4 if wide else 2)
+    add_legend(figure, (line[0] for line in axes[::2]), shown, columns=4 if wide else 2)
     return figure
 
 

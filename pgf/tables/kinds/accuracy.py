@@ -4,14 +4,11 @@ import numpy as np
 import pandas as pd
 
 from pgf.tables.comparisons import BEST, LAST
-from pgf.tables.context import (
-    DENSE,
-    Context,
-    paper_source,
-    target_label,
-)
+from pgf.tables.context import DENSE, Context, target_label
 from pgf.tables.grid import Entry, Grid, make_grid, value_text
+from pgf.tables.measurements import VIEWS, metric_name
 from pgf.tables.model import EMPTY, Block, Cell, Row, Section, Table, panels
+from pgf.tables.published import paper_notes
 from pgf.tables.registry import table
 from pgf.tables.wording import (
     common_notes,
@@ -23,7 +20,6 @@ from pgf.tables.wording import (
     usual_count,
 )
 
-VIEWS = {LAST: "After the last step", BEST: "Best evaluation at the strict target"}
 PANEL = 5
 """Sparse recipes beside each other; more go into a further panel, with Dense repeated."""
 
@@ -59,14 +55,14 @@ def _long(key: tuple[str, str], grid: Grid) -> list[tuple[object, ...]]:
         (
             *(task, {LAST: "last", BEST: "best"}[view], target, recipe),
             *(entry.interval.estimate, entry.interval.low, entry.interval.high, entry.interval.n),
-            *(entry.diverged, entry.best, float(entry.published) if entry.published else np.nan),
+            *(entry.diverged, entry.best, entry.published.value if entry.published else np.nan),
         )
         for (target, recipe), entry in grid.items()
     ]
 
 
 def _section(context: Context, task: str, views: dict[str, Grid]) -> Section:
-    metric, higher = context.metric(task)
+    metric, (_, higher) = metric_name(context, task), context.metric(task)
     entries = [entry for grid in views.values() for entry in grid.values()]
     counts = [entry.interval.n for entry in entries]
     decimals = decimals_for([entry.interval for entry in entries])
@@ -109,14 +105,14 @@ def _block(
 
 
 def _paper_rows(context: Context, task: str, line: list[Entry | None], decimals: int) -> list[Row]:
-    printed = [entry.published if entry else "" for entry in line]
+    printed = [e.published.text if e and e.published else "" for e in line]
     rows = [(Cell("paper", italic=True), *(Cell(text, italic=True) for text in printed))]
     if context.has_same_setup(task):
         rows.append(
             (
                 Cell("difference", italic=True),
                 *(
-                    Cell(f"{e.interval.estimate - float(e.published):+z.{decimals}f}", italic=True)
+                    Cell(f"{e.interval.estimate - e.published.value:+z.{decimals}f}", italic=True)
                     if e and e.published and e.interval.n
                     else EMPTY
                     for e in line
@@ -142,13 +138,8 @@ def _notes(context: Context, task: str, views: dict[str, Grid]) -> tuple[str, ..
             f"With {pairs} seeds and {others} other recipes the smallest attainable corrected p "
             f"is {min(1.0, others * 2.0 ** (1 - pairs)):.2g}, so no cell of a full row can be bold."
         )
-    if any(entry.published for grid in views.values() for entry in grid.values()):
-        source = paper_source(context, analysis.published[task])
-        notes.append(
-            f"paper: {source}, as published: one run per cell, partly the best and partly the "
-            "last epoch."
-        )
-        notes += context.remarks.get(analysis.published[task].table, ())
+    shown = [e.published for grid in views.values() for e in grid.values() if e.published]
+    notes += paper_notes(context, [number.source for number in shown])
     if DENSE in set(context.task_runs(task)["target"]):
         notes.append("Dense runs prune nothing; they are the same in every row.")
     return (*notes, *recipe_notes(context, task), *common_notes(context, task))

@@ -24,6 +24,7 @@ from pgf.tables.costs import (
     within,
 )
 from pgf.tables.curves import with_curves
+from pgf.tables.measurements import metric_name
 from pgf.tables.model import NO_RUN, Block, Cell, Row, Section, Table, panels, row
 from pgf.tables.registry import table
 from pgf.tables.wording import (
@@ -136,7 +137,7 @@ def _long(context: Context, line: Line) -> tuple[object, ...]:
 
 def _section(context: Context, task: str, lines: list[Line]) -> Section:
     counts = [line.epochs.n for line in lines]
-    metric, higher = context.metric(task)
+    metric, (_, higher) = metric_name(context, task), context.metric(task)
     caption = (
         "FLOPs are 2 per multiply-accumulate. Training: forward pass and gradient of the input at "
         "N/M while D = 0, as dense while D > 0; gradient of the weight as dense, but at N/M under "
@@ -252,7 +253,7 @@ def _metric_blocks(context: Context, task: str, lines: list[Line]) -> list[Block
         shown += f" (n={interval.n})" if interval.n not in (0, usual) else ""
         return shown + (f" †{diverged}" if diverged else "")
 
-    metric = context.metric(task)[0]
+    metric = metric_name(context, task)
     epochs: dict[str, Text] = {"": lambda line: text(line.epochs, line.diverged)}
     title = f"{metric[:1].upper()}{metric[1:]} at equal"
     blocks = _grid(context, task, lines, f"{title} epochs", epochs)

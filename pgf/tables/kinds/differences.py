@@ -12,15 +12,10 @@ from pgf.tables.comparisons import (
     compare_family,
     paired_values,
 )
-from pgf.tables.context import (
-    BASELINE_OF_PAPER,
-    Context,
-    base_label,
-    published_names,
-    published_rows,
-    target_label,
-)
+from pgf.tables.context import Context, target_label
+from pgf.tables.measurements import metric_name
 from pgf.tables.model import Block, Cell, Row, Section, Table
+from pgf.tables.published import BASELINE_OF_PAPER, base_label, printed_differences
 from pgf.tables.registry import table
 from pgf.tables.wording import (
     common_notes,
@@ -104,19 +99,8 @@ def _published_differences(
 ) -> dict[tuple[str, str], float]:
     if base_label(context.label(baseline)) != BASELINE_OF_PAPER:
         return {}
-    lines = published_rows(context, task)
-    values = {(t, r): v for t, r, v in zip(*(lines[c] for c in COLUMNS), strict=True)}
-    return {
-        (target, recipe): values[target, paper] - values[target, BASELINE_OF_PAPER]
-        for recipe, paper in published_names(context, task).items()
-        for target in dict.fromkeys(lines["target"])
-        if (target, paper) in values
-        and (target, BASELINE_OF_PAPER) in values
-        and paper != BASELINE_OF_PAPER
-    }
+    return printed_differences(context, task)
 
-
-COLUMNS = ("target", "recipe", "value")
 
 LONG = (
     *("task", "baseline", "target", "recipe", "difference", "low", "high", "n", "diverged"),
@@ -134,7 +118,7 @@ def _long(line: Line) -> tuple[object, ...]:
 
 
 def _section(context: Context, task: str, families: dict[str, list[Line]]) -> Section:
-    metric, higher = context.metric(task)
+    metric, (_, higher) = metric_name(context, task), context.metric(task)
     caption = (
         f"{metric[:1].upper()}{metric[1:]} after the last step ({'higher' if higher else 'lower'} "
         f"is better), recipe minus baseline: mean over pairs of seeds with its "

@@ -1,0 +1,231 @@
+"""Models of text to text: T5, and the Transformer that translates."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+import torch
+from torch import nn
+
+from pgf.data.pretrained import check_shapes, checkpoint_folder, read_config, weights_hash
+from pgf.data.texts import PADDING, Texts
+from pgf.data.tokens import SPECIAL, Codec, load_codec
+from pgf.errors import UserError, nearest
+from pgf.tasks.sequences import SequenceTask
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from transformers import PreTrainedConfig
+
+END = SPECIAL.index("</s>")
+RESERVED = {
+    "vocab_size": "the option vocabulary",
+    "d_model": "the option width",
+    "num_layers": "the option depth",
+    "encoder_layers": "the option depth",
+    "decoder_layers": "the option depth",
+    "num_heads": "the option heads",
+    "d_ff": "the option feed_forward",
+    "tie_word_embeddings": "the tables, which count them as tied",
+    **dict.fromkeys(
+        ("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id"), "the tokenizer"
+    ),
+}
+"""Arguments of a model's configuration that something else stands for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sized(SequenceTask):
+    """A model made by its sizes; encoder and decoder have as many layers each."""
+
+    width: int = 512
+    depth: int = 6
+    heads: int = 8
+    feed_forward: int = 2048
+    dropout: float = 0.1
+    model_options: dict[str, Any] = field(default_factory=dict)
+    """Further arguments of the model's configuration in transformers."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("width", "depth", "heads", "feed_forward"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} must be at least 1: {getattr(self, name)}")
+        if self.width % self.heads:
+            raise UserError(f"width {self.width} is not a multiple of heads {self.heads}")
+        if not 0 <= self.dropout < 1:
+            raise UserError(f"dropout is a share, in [0, 1): {self.dropout}")
+        for key in RESERVED:
+            if key in self.model_options:
+                raise UserError(f"model_options: {key} is not for the model alone: {RESERVED[key]}")
+
+    @property
+    def attention(self) -> str:
+        """Name of the attention's implementation in transformers."""
+        return "sdpa" if self.fused_attention else "eager"
+
+
+@dataclass(frozen=True, kw_only=True)
+class T5(Sized):
+    """T5 (arXiv 1910.10683), from a checkpoint or from scratch.
+
+    With `checkpoint` sizes, vocabulary and tokenizer are the checkpoint's.
+    """
+
+    checkpoint: str | None = None
+    """A folder, or a model's id on the hub, such as `google/t5-v1_1-base`."""
+    gated: bool = False
+    """Whether the feed-forward layers of a model from scratch are gated GELUs, as in T5 v1.1."""
+
+    @cached_property
+    def folder(self) -> Path:
+        """The checkpoint's folder."""
+        return checkpoint_folder(str(self.checkpoint))
+
+    @cached_property
+    def codec(self) -> Codec:
+        if self.checkpoint is None:
+            return super().codec
+        codec = load_codec(self.folder, name=self.checkpoint)
+        size = self.configuration().vocab_size
+        if len(codec) > size:
+            raise UserError(
+                f"checkpoint {self.checkpoint}: its tokenizer has {len(codec)} tokens, "
+                f"its model knows {size}"
+            )
+        return codec
+
+    def configuration(self) -> Any:
+        """Return the model's configuration in transformers."""
+        from transformers import T5Config  # takes seconds
+
+        if self.checkpoint is not None:
+            values = read_config(self.folder, name=self.checkpoint, model_type="t5")
+            own = {**values, "dropout_rate": self.dropout}
+            where = f"checkpoint {self.checkpoint}: config.json or model_options"
+            return _configuration(T5Config, own, self.model_options, where=where)
+        own = {
+            "vocab_size": self.vocabulary,
+            "d_model": self.width,
+            "d_kv": self.width // self.heads,
+            "d_ff": self.feed_forward,
+            "num_layers": self.depth,
+            "num_heads": self.heads,
+            "feed_forward_proj": "gated-gelu" if self.gated else "relu",
+            "pad_token_id": PADDING,
+            "eos_token_id": END,
+            "dropout_rate": self.dropout,
+        }
+        return _configuration(T5Config, own, self.model_options)
+
+    def model(self) -> nn.Module:
+        from transformers import T5ForConditionalGeneration  # takes seconds
+
+        config = self.configuration()
+        config._attn_implementation = self.attention
+        if self.checkpoint is None:
+            return _built(T5ForConditionalGeneration, config)
+        with torch.device("meta"):
+            shapes = _built(T5ForConditionalGeneration, config)
+        own = {name: parameter.shape for name, parameter in shapes.named_parameters()}
+        check_shapes(self.folder, own, name=self.checkpoint)
+        if torch.get_default_device().type == "meta":
+            return shapes  # who asks for shapes alone gets no checkpoint's values
+        try:
+            with _quiet():
+                model, found = T5ForConditionalGeneration.from_pretrained(
+                    self.folder,
+                    config=config,
+                    dtype=torch.float32,
+                    local_files_only=True,
+                    output_loading_info=True,
+                )
+        except Exception as error:  # whatever reading and unpickling raise
+            reason = " ".join(str(error).split())
+            raise UserError(f"checkpoint {self.checkpoint} cannot be read: {reason}") from error
+        # Else transformers draws them at random and says so in its log alone.
+        for name in sorted(found["missing_keys"]):
+            raise UserError(f"checkpoint {self.checkpoint}: {self.folder} holds no weight {name}")
+        return cast(nn.Module, model)
+
+    def fingerprint(self, texts: Sequence[Texts]) -> str:
+        own = super().fingerprint(texts)
+        if self.checkpoint is None:
+            return own
+        return f"{own}.{weights_hash(self.folder, name=self.checkpoint)}"
+
+
+def _configuration(
+    kind: "type[PreTrainedConfig]",
+    own: Mapping[str, Any],
+    options: Mapping[str, Any],
+    *,
+    where: str = "model_options",
+) -> Any:
+    """Return a configuration of transformers, which takes unknown names in silence."""
+    from huggingface_hub.errors import StrictDataclassError
+
+    known = kind().to_dict()
+    for key in options:
+        if key not in known:
+            raise UserError(f"model_options: {key}: unknown key; {nearest(key, known)}")
+    try:
+        return kind.from_dict({**own, **options})
+    except (StrictDataclassError, ValueError, TypeError) as error:
+        raise UserError(f"{where}: {' '.join(str(error).split())}") from error
+
+
+def _built(kind: type[nn.Module], config: Any) -> nn.Module:
+    try:
+        return kind(config)
+    except (RuntimeError, ValueError, KeyError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"model_options: no model can be made so: {reason}") from error
+
+
+@contextmanager
+def _quiet() -> "Iterator[None]":
+    """Keep transformers from drawing progress bars of its own."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderDecoder(Sized):
+    """The Transformer (arXiv 1706.03762), norms first, one embedding for all, positions by sines.
+
+    It is M2M100 of transformers (arXiv 2010.11125), which has this shape, without its layer drop.
+    """
+
+    start: ClassVar[int] = END
+
+    def model(self) -> nn.Module:
+        from transformers import M2M100Config, M2M100ForConditionalGeneration  # takes seconds
+
+        own = {
+            "vocab_size": self.vocabulary,
+            "d_model": self.width,
+            **dict.fromkeys(("encoder_layers", "decoder_layers"), self.depth),
+            **dict.fromkeys(("encoder_attention_heads", "decoder_attention_heads"), self.heads),
+            **dict.fromkeys(("encoder_ffn_dim", "decoder_ffn_dim"), self.feed_forward),
+            **dict.fromkeys(("dropout", "attention_dropout", "activation_dropout"), self.dropout),
+            **dict.fromkeys(("encoder_layerdrop", "decoder_layerdrop"), 0.0),
+            **dict.fromkeys(("bos_token_id", "eos_token_id", "decoder_start_token_id"), END),
+            "pad_token_id": PADDING,
+            "max_position_embeddings": self.max_length,
+            "scale_embedding": True,
+            # Embeddings of size 1 once scaled, as large as the positions; 0.02 learns late.
+            "init_std": self.width**-0.5,
+        }
+        config = _configuration(M2M100Config, own, self.model_options)
+        config._attn_implementation = self.attention
+        return _built(M2M100ForConditionalGeneration, config)

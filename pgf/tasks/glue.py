@@ -1,0 +1,225 @@
+"""GLUE as text to text (arXiv 1910.10683): one T5 on one of its tasks, or on all together."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, Literal, cast
+
+from torch import nn
+
+from pgf.data.glue import GLUE, HUB, GlueTask, check_split, find_glue_task, overall
+from pgf.data.number_glue import BELOW, number_glue
+from pgf.data.streams import Splits
+from pgf.data.texts import TextData, as_texts
+from pgf.data.translations import open_texts
+from pgf.errors import UserError, nearest
+from pgf.tasks.base import register
+from pgf.tasks.encoder_decoders import T5
+from pgf.tasks.sequences import Pairs
+
+SPLIT_SEED = 20240204
+TRAIN = "train"
+HOLDOUT = "holdout"
+
+Columns = dict[str, list[Any]]
+Sample = tuple[GlueTask, dict[str, Any]]
+
+
+@register("glue_t5")
+@dataclass(frozen=True, kw_only=True)
+class Glue(T5):
+    """Trained on the tasks together, each as often as it has samples; evaluated one by one.
+
+    The answer is generated, and what is none of the task's labels is wrong. Evaluated is GLUE's
+    validation split: the labels of its test split are hidden.
+    """
+
+    metric: ClassVar[str] = "overall"
+
+    parts: tuple[str, ...] = tuple(GLUE)
+    """Tasks of GLUE by the hub's names."""
+    path: str | None = None
+    """A local folder, with one of parquet files for each task."""
+    hub: str | None = HUB
+    evaluate_on_holdout: bool = False
+    """Evaluate on training samples set apart by a fixed draw: settings are chosen there."""
+    holdout: float = 0.1
+    evaluation_batch: int = 256
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.parts:
+            raise UserError("parts: name at least one task of GLUE")
+        for name in self.parts:
+            find_glue_task(name)
+            if self.parts.count(name) > 1:
+                raise UserError(f"parts: {name} stands twice")
+        if not 0 < self.holdout < 1:
+            raise UserError(f"holdout is a share of the training samples: {self.holdout}")
+
+    @cached_property
+    def tables(self) -> dict[tuple[str, str], Columns]:
+        """Columns by task and split: what is trained on under `train`."""
+        tables = {}
+        for name in self.parts:
+            for split, columns in self._tables_of(GLUE[name]).items():
+                tables[name, split] = columns
+        return tables
+
+    def _tables_of(self, task: GlueTask) -> dict[str, Columns]:
+        path = None if self.path is None else f"{self.path}/{task.name}"
+        local_name = f"glue/{task.name}"
+        splits = open_texts(path=path, hub=self.hub, subset=task.name, local_name=local_name)
+        where = path or (local_name if self.hub is None else f"{self.hub}, {task.name}")
+        names = [TRAIN] if self.evaluate_on_holdout else [TRAIN, *task.splits]
+        for split in names:
+            if split not in splits:
+                raise UserError(f"{where} has no split '{split}': {nearest(split, list(splits))}")
+            check_split(task, splits[split][:], f"{where} ({split})")
+        if not self.evaluate_on_holdout:
+            return {split: splits[split][:] for split in names}
+        size = len(splits[TRAIN])
+        if math.ceil(self.holdout * size) >= size:
+            raise UserError(f"holdout {self.holdout} leaves nothing of {where}'s {size} samples")
+        drawn = splits[TRAIN].train_test_split(test_size=self.holdout, seed=SPLIT_SEED)
+        return {TRAIN: drawn["train"][:], HOLDOUT: drawn["test"][:]}
+
+    def pairs(self) -> Mapping[str, Pairs]:
+        samples: dict[str, list[Sample]] = {TRAIN: []}
+        for (name, split), columns in self.tables.items():
+            place = TRAIN if split == TRAIN else f"{name} {split}"
+            samples.setdefault(place, []).extend((GLUE[name], row) for row in _rows(columns))
+        return {place: _as_pairs(own) for place, own in samples.items()}
+
+    def evaluate(self, model: nn.Module, splits: Splits) -> dict[str, float]:
+        data = cast(TextData, splits.test)
+        answers = self.generate(model, data)
+        scores = self.scores(answers)
+        loss = self.teacher_forced(model, data)["evaluation_loss"]
+        if self.metric == "overall":
+            scores = {"overall": overall(scores), **scores}
+        return {**scores, "evaluation_loss": loss}
+
+    def scores(self, answers: list[str]) -> dict[str, float]:
+        """Return the measures of answers to all that is evaluated on, in its order, in percent."""
+        scores: dict[str, float] = {}
+        first = 0
+        for (name, split), columns in self.tables.items():
+            if split == TRAIN:
+                continue
+            task, rows = GLUE[name], _rows(columns)
+            own = [task.value(answer) for answer in answers[first : first + len(rows)]]
+            scores |= task.scores(own, [task.reference(row) for row in rows], split=split)
+            first += len(rows)
+        return scores
+
+
+def _rows(columns: Columns) -> list[dict[str, Any]]:
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _columns(rows: list[dict[str, Any]]) -> Columns:
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def _as_pairs(samples: list[Sample]) -> Pairs:
+    return (
+        as_texts([task.source(row) for task, row in samples]),
+        as_texts([task.target(row) for task, row in samples]),
+    )
+
+
+@register("glue_t5_base")
+@dataclass(frozen=True, kw_only=True)
+class GlueT5Base(Glue):
+    """T5-Base, pre-trained on C4 alone, on all of GLUE: Tables 4, 7, 12 and 15, Figure 7.
+
+    The original `google-t5/t5-base` has seen GLUE in its pre-training; v1.1 has not.
+    """
+
+    checkpoint: str | None = "google/t5-v1_1-base"
+    vocabulary: int = 32_128
+    max_length: int = 512
+    longer: Literal["refuse", "truncate", "leave_out"] = "truncate"
+    typical_length: tuple[int, int] = (64, 4)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmallT5(Glue):
+    """A small T5 v1.1 from scratch."""
+
+    vocabulary: int = 4000
+    width: int = 128
+    depth: int = 2
+    heads: int = 4
+    feed_forward: int = 512
+    max_length: int = 128
+    typical_length: tuple[int, int] = (20, 2)
+
+
+@register("sst2_t5_small")
+@dataclass(frozen=True, kw_only=True)
+class Sst2T5Small(SmallT5):
+    """SST-2: is a phrase of a film review positive?"""
+
+    metric: ClassVar[str] = "sst2_accuracy"
+
+    parts: tuple[str, ...] = ("sst2",)
+
+
+@register("cola_t5_small")
+@dataclass(frozen=True, kw_only=True)
+class ColaT5Small(SmallT5):
+    """CoLA: is a sentence acceptable English? Matthews correlation."""
+
+    metric: ClassVar[str] = "cola_matthews"
+
+    parts: tuple[str, ...] = ("cola",)
+
+
+@register("number_glue_t5")
+@dataclass(frozen=True, kw_only=True)
+class NumberGlueT5(Glue):
+    """Four tasks of GLUE asked of numbers, made from a seed: Tables 4 and 12 in miniature.
+
+    Acceptability, paraphrase, entailment by comparison, similarity; `hub`, `path` and `holdout`
+    have no meaning here.
+    """
+
+    parts: tuple[str, ...] = tuple(BELOW)
+    evaluate_on: Literal["test", "validation"] = "test"
+    train_rows: int = 1500
+    """Rows of each task; the rows of the splits are drawn once, whatever the run's seed."""
+    validation_rows: int = 200
+    test_rows: int = 200
+    vocabulary: int = 233
+    width: int = 64
+    depth: int = 2
+    heads: int = 4
+    feed_forward: int = 256
+    dropout: float = 0.0
+    max_length: int = 64
+    typical_length: tuple[int, int] = (20, 2)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in self.parts:
+            if name not in BELOW:
+                raise UserError(f"parts: {name} is not made of numbers; {nearest(name, BELOW)}")
+        for name in ("train_rows", "validation_rows", "test_rows"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} must be at least 1: {getattr(self, name)}")
+        if self.evaluate_on_holdout:
+            raise UserError("evaluate_on_holdout: set evaluate_on to validation here")
+
+    def _tables_of(self, task: GlueTask) -> dict[str, Columns]:
+        rows = number_glue(
+            task.name,
+            below=BELOW[task.name],
+            train=self.train_rows,
+            validation=self.validation_rows,
+            test=self.test_rows,
+            seed=SPLIT_SEED,
+        )
+        return {split: _columns(rows[split]) for split in (TRAIN, self.evaluate_on)}
