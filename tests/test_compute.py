@@ -16,8 +16,8 @@ from pgf.compute.write import compute_tables, write_compute
 from pgf.config import load_experiment
 from pgf.patterns import Target
 from pgf.results import load_remarks
-from pgf.tables.published import load_published
 from pgf.tables.model import Table
+from pgf.tables.published import load_published
 from pgf.tasks import TASKS
 
 TOKENS, WIDTH, DEPTH, RATIO = 196, 768, 12, 4

@@ -1,5 +1,7 @@
 """Verdicts on the paper's claims."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -175,3 +177,13 @@ def test_a_wrong_claim_is_a_user_error(tmp_path, change, said):
     path.write_text(yaml.safe_dump([entry]))
     with pytest.raises(UserError, match=said):
         load_claims(path)
+
+
+def test_a_claim_about_other_metrics_is_not_asked() -> None:
+    made = small({"sr_ste": SIX, "mdgf_linear": SIX})
+    metric, _ = made.metric("toy")
+    asked = [
+        replace(made, claims=(Claim(**{**HIGHER.__dict__, "metrics": metrics}),))
+        for metrics in ((), (metric,), ("bleu",))
+    ]
+    assert [len(build_table("claims", one).data) for one in asked] == [1, 1, 0]

@@ -29,9 +29,9 @@ def test_texts_of_known_characters_come_back(texts: list[str]) -> None:
     assert all(PADDING < token < len(CODEC) for row in rows for token in row)
 
 
-@given(st.text("ab…½ﬁ²Ａ", max_size=9))
+@given(st.text("ab…½ﬁ²", max_size=9))
 def test_other_forms_of_a_character_come_back_as_its_plain_one(text: str) -> None:
-    codec = train_codec([unicodedata.normalize("NFKC", "a b … ½ ﬁ ² Ａ")], vocabulary=60)
+    codec = train_codec([unicodedata.normalize("NFKC", "a b … ½ ﬁ ²")], vocabulary=60)
     plain = unicodedata.normalize("NFKC", text)
     assert codec.decode(codec.encode([text])) == [plain.strip()]
 

@@ -3,7 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from pgf.data.tokens import train_codec
+from pgf.errors import UserError
+from pgf.preflight import check_runs
 from pgf.runs import RunSpec
 from pgf.settings import RecipeSettings, StatisticsSettings, TaskSettings, TrainingSettings
 from pgf.tasks import TASKS
@@ -146,3 +150,13 @@ def write_checkpoint(folder: Path, *, vocabulary: int = 120, **config: Any) -> P
     marks = {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, **marks).save_pretrained(folder)
     return folder
+
+
+def refusal(kind: str, options: dict[str, Any], root: Path, **training: Any) -> str:
+    """Return what is said of a run before it is trained."""
+    spec = text_spec(kind, {**small_options(kind, root), **options}, **training)
+    with pytest.raises(UserError) as caught:
+        check_runs([spec])
+    message = str(caught.value)
+    assert "\n" not in message and message.startswith("task texts: ")
+    return message

@@ -1,11 +1,13 @@
 """Sentence pairs through `datasets`: the hub, or parquet files."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
-from pgf.data.sources import load_from_hub, load_parquet, local_folder
+from pgf.data.sources import load_from_hub, load_parquet, local_folder, parquet_files
 from pgf.data.texts import Texts
 from pgf.errors import UserError
 
@@ -32,6 +34,7 @@ def open_texts(
     """
     folder = local_folder(path=path, local_name=local_name)
     if folder is not None:
+        _check_rows(folder)
         found = load_parquet(folder)
         if found is None:
             raise UserError(f"{folder} holds no parquet files")
@@ -39,6 +42,17 @@ def open_texts(
     if hub is None:
         raise UserError("no data: give path, a folder of parquet files, or hub, an id there")
     return load_from_hub(hub, subset=subset, local_name=local_name)
+
+
+def _check_rows(folder: Path) -> None:
+    # An empty file is none that `datasets` can read.
+    for split, files in parquet_files(folder).items():
+        try:
+            rows = sum(pq.read_metadata(file).num_rows for file in files)
+        except (OSError, pa.ArrowException):
+            return  # for `load_parquet` to say
+        if not rows:
+            raise UserError(f"{folder} ({split}): a split without a row")
 
 
 def sentence_pairs(

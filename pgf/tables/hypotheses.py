@@ -10,6 +10,7 @@ import yaml
 from pgf.errors import UserError, nearest
 
 REQUIRED = ("id", "text", "source", "kind", "recipes")
+ALWAYS_OPTIONAL = ("metrics",)
 OPTIONAL: dict[str, tuple[str, ...]] = {
     "higher_metric": ("controls", "min_sparsity", "max_sparsity"),
     "lower_statistic": ("controls", "min_sparsity", "max_sparsity", "statistic", "phase"),
@@ -32,6 +33,8 @@ class Claim:
     """Columns that the claim is about; each gets its own verdict."""
     controls: tuple[str, ...] = ("",)
     """Columns that they are compared with; empty for a claim about a recipe alone."""
+    metrics: tuple[str, ...] = ()
+    """Metrics of the tasks that the claim is about; empty for all tasks."""
     statistic: str = ""
     phase: str = "whole"
     min_sparsity: float = 0.0
@@ -71,8 +74,9 @@ def _claim(entry: Mapping[str, Any], path: Path) -> Claim:
     if kind not in OPTIONAL:
         raise UserError(f"{path}: claim '{name}' has the kind '{kind}': {nearest(kind, OPTIONAL)}")
     for key in entry:
-        if key not in (*REQUIRED, *OPTIONAL[kind]):
-            known = (*REQUIRED, *OPTIONAL[kind])
+        known = (*REQUIRED, *ALWAYS_OPTIONAL, *OPTIONAL[kind])
+        if key not in known:
             raise UserError(f"{path}: claim '{name}' has the key '{key}': {nearest(key, known)}")
-    lists = {key: tuple(entry[key]) for key in ("recipes", "controls") if key in entry}
-    return Claim(**{**entry, "text": " ".join(str(entry["text"]).split()), **lists})
+    lists = {key: tuple(entry[key]) for key in ("recipes", "controls", "metrics") if key in entry}
+    texts = {key: " ".join(str(entry[key]).split()) for key in ("text", "source")}
+    return Claim(**{**entry, **texts, **lists})

@@ -90,8 +90,8 @@ class T5(Sized):
     def codec(self) -> Codec:
         if self.checkpoint is None:
             return super().codec
-        codec = load_codec(self.folder, name=self.checkpoint)
         size = self.configuration().vocab_size
+        codec = load_codec(self.folder, name=self.checkpoint)
         if len(codec) > size:
             raise UserError(
                 f"checkpoint {self.checkpoint}: its tokenizer has {len(codec)} tokens, "
@@ -137,7 +137,7 @@ class T5(Sized):
             return shapes  # who asks for shapes alone gets no checkpoint's values
         try:
             with _quiet():
-                model, found = T5ForConditionalGeneration.from_pretrained(
+                loaded: Any = T5ForConditionalGeneration.from_pretrained(
                     self.folder,
                     config=config,
                     dtype=torch.float32,
@@ -147,6 +147,7 @@ class T5(Sized):
         except Exception as error:  # whatever reading and unpickling raise
             reason = " ".join(str(error).split())
             raise UserError(f"checkpoint {self.checkpoint} cannot be read: {reason}") from error
+        model, found = loaded
         # Else transformers draws them at random and says so in its log alone.
         for name in sorted(found["missing_keys"]):
             raise UserError(f"checkpoint {self.checkpoint}: {self.folder} holds no weight {name}")

@@ -117,7 +117,9 @@ class SequenceTask(Task, ABC):
                 self._refuse(np.flatnonzero(~fits), parts[where], where)
         if self.longer == "leave_out":
             if not fitting["train"].any():
-                raise UserError(f"no pair of train is within max_length {self.max_length}; raise it")
+                raise UserError(
+                    f"no pair of train is within max_length {self.max_length}; raise it"
+                )
             kept = pa.array(fitting["train"])
             train = (train[0].filter(kept), train[1].filter(kept))
         return Splits(

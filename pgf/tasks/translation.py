@@ -161,18 +161,18 @@ class NumberWords(Translation):
 
     metric: ClassVar[str] = "exact_match"
 
-    below: int = 10**6
+    below: int = 10**9
     train_pairs: int = 20_000
     validation_pairs: int = 500
     test_pairs: int = 500
-    vocabulary: int = 120
+    vocabulary: int = 240
     width: int = 64
     depth: int = 2
     heads: int = 4
     feed_forward: int = 256
     dropout: float = 0.0
     max_length: int = 64
-    typical_length: tuple[int, int] = (10, 16)
+    typical_length: tuple[int, int] = (14, 10)
     evaluation_batch: int = 500
 
     def __post_init__(self) -> None:

@@ -27,6 +27,7 @@ def claims(context: Context) -> Table:
         find(context, means, Question(claim, task, recipe, control))
         for task in context.tasks
         for claim in context.claims
+        if not claim.metrics or context.metric(task)[0] in claim.metrics
         for recipe in claim.recipes
         for control in claim.controls
     ]
