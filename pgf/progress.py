@@ -3,13 +3,16 @@
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from pgf.records import RECORD
+from pgf.errors import UserError
+from pgf.records import RECORD, read_record
 from pgf.runs import RunSpec
 
 if TYPE_CHECKING:
@@ -23,6 +26,23 @@ SECONDS_BETWEEN_LINES = 30.0
 def count_done(specs: Sequence[RunSpec], results: Path) -> int:
     """Return how many runs have a record."""
     return sum((spec.directory(results) / RECORD).exists() for spec in specs)
+
+
+def seconds_left(specs: Sequence[RunSpec], results: Path) -> float:
+    """Return how long the runs without a record will train, one after another.
+
+    By the mean of the finished runs of the same task; of all, for a task that has none yet.
+    """
+    spent: dict[str, list[float]] = {}
+    missing: Counter[str] = Counter()
+    for spec in specs:
+        try:
+            record = read_record(spec.directory(results) / RECORD)
+            spent.setdefault(spec.task.name, []).append(record["train_seconds"])
+        except (OSError, UserError):
+            missing[spec.task.name] += 1
+    every = [seconds for own in spent.values() for seconds in own]
+    return sum(count * fmean(spent.get(task, every)) for task, count in missing.items() if every)
 
 
 def duration(seconds: float) -> str:
@@ -43,13 +63,10 @@ class Reporter:
     every: Sequence[RunSpec]
     """All runs of the experiment, also those of other jobs."""
     results: Path
-    began: float = field(default_factory=time.monotonic)
     last_line: float = field(default_factory=time.monotonic)
-    finished_here: int = 0
 
     def finished(self, spec: RunSpec, record: dict[str, Any], following: RunSpec | None) -> None:
         """Report a run whose record is written, and the one that is training now."""
-        self.finished_here += 1
         done, total = count_done(self.every, self.results), len(self.every)
         if record["status"] == "diverged":
             outcome = f"diverged at step {record['diverged_at']}"
@@ -73,9 +90,8 @@ class Reporter:
     def _left(self, done: int, total: int) -> str:
         if done == total:
             return ""
-        a_run = (time.monotonic() - self.began) / self.finished_here
         jobs = int(os.environ.get(SIDE_BY_SIDE, "1"))
-        return f"; about {duration(a_run * (total - done) / jobs)} left"
+        return f"; about {duration(seconds_left(self.every, self.results) / jobs)} left"
 
     def _print(self, line: str) -> None:
         self.last_line = time.monotonic()

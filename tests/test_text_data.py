@@ -1,6 +1,7 @@
 """Text data sets as the hub has them, in folders: splits, languages, lengths, GLUE's parts."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,6 @@ import numpy as np
 import pytest
 from texts import (
     SMALL,
-    classified,
     glue,
     languages,
     mnli,
@@ -130,6 +130,8 @@ def test_a_holdout_is_a_part_of_the_training_split(tmp_path: Path) -> None:
     whole = texts_of(task_of("cola_t5_small", path=str(tmp_path)).load().train)
     assert sorted(train + held) == sorted(whole) and held != whole[:8]
     assert texts_of(again.test) == held and again.fingerprint == one.fingerprint
+    (tmp_path / "cola" / "validation-00000-of-00001.parquet").unlink()  # is not looked at
+    assert task_of("cola_t5_small", **options).load().fingerprint == one.fingerprint
 
 
 LONG = "door " * 30
@@ -226,17 +228,26 @@ def test_scores_are_those_of_each_part_by_its_name(tmp_path: Path) -> None:
 
 
 def test_other_texts_are_other_data(tmp_path: Path) -> None:
-    parts = [classified(12), classified(12)]
-    parts[1]["sentence"][3] += "x"
-    parts.append({**classified(12), "label": [1] * 12})
-    shifted = classified(12)
-    shifted["sentence"][0:2] = [f"{shifted['sentence'][0]} cola", shifted["sentence"][1][4:]]
+    columns = [["ab", "c", "x"], ["a", "bc", "x"], ["ab", "x", "c"], ["ab", "c", "y"]]
     prints = set()
-    for i, train in enumerate([*parts, shifted]):
-        folder = tmp_path / str(i)
-        write_parquet(folder / "cola", {"train": train, "validation": classified(3, 50)})
-        prints.add(task_of("cola_t5_small", path=str(folder)).load().fingerprint)
-    assert len(prints) == 4
+    for i, column in enumerate([*columns, columns[0]]):
+        parts = {"train": {"en": column, "de": ["abcxy"] * 3}, "test": {"en": ["a"], "de": ["b"]}}
+        path = write_parquet(tmp_path / str(i), parts)
+        prints.add(task_of("translation", path=str(path)).load().fingerprint)
+    assert len(prints) == len(columns)
+
+
+@pytest.mark.parametrize("spare", [2, 1, 0, -1])
+def test_what_is_all_unknown_has_a_token_for_every_character(spare: int, tmp_path: Path) -> None:
+    parts = translations()
+    parts["train"]["translation"][39]["en"] = "\u03a9" * (60 - spare)  # the first ones are known
+    task = task_of("translation", path=str(write_parquet(tmp_path, parts)), max_length=60)
+    task = replace(task, tokenizer_pairs=2)
+    if spare == 2:  # for a first space and the end mark
+        assert lengths(task.load())[0] == 60
+    else:
+        with pytest.raises(UserError, match=r"1 of 40 pairs of train are longer.*number 39"):
+            task.load()
 
 
 def test_a_tokenizer_is_trained_on_as_many_pairs_as_it_says(tmp_path: Path) -> None:

@@ -1,0 +1,44 @@
+"""How long the rest will take: by the task's own runs."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from helpers import tiny_spec
+
+from pgf.progress import seconds_left
+from pgf.records import RECORD, REQUIRED, SCHEMA, write_record
+from pgf.runs import RunSpec
+
+
+def runs(task: str, count: int) -> list[RunSpec]:
+    spec = tiny_spec()
+    return [replace(spec, task=replace(spec.task, name=task), seed=seed) for seed in range(count)]
+
+
+def record(spec: RunSpec, results: Path, seconds: float) -> None:
+    folder = spec.directory(results)
+    folder.mkdir(parents=True)
+    write_record(folder, {**dict.fromkeys(REQUIRED), "schema": SCHEMA, "train_seconds": seconds})
+
+
+def test_a_task_is_estimated_by_its_own_runs(tmp_path: Path) -> None:
+    quick, slow = runs("quick", 5), runs("slow", 3)
+    for spec, seconds in ((quick[0], 2.0), (quick[1], 4.0), (slow[0], 100.0)):
+        record(spec, tmp_path, seconds)
+    assert seconds_left([*quick, *slow], tmp_path) == pytest.approx(3 * 3.0 + 2 * 100.0)
+
+
+def test_a_task_without_a_run_is_taken_for_one_like_the_others(tmp_path: Path) -> None:
+    first, other = runs("first", 2), runs("other", 2)
+    assert seconds_left([*first, *other], tmp_path) == 0
+    record(first[0], tmp_path, 5.0)
+    assert seconds_left([*first, *other], tmp_path) == pytest.approx(15.0)
+
+
+def test_a_broken_record_is_a_run_to_come(tmp_path: Path) -> None:
+    some = runs("some", 3)
+    record(some[0], tmp_path, 5.0)
+    some[1].directory(tmp_path).mkdir(parents=True)
+    (some[1].directory(tmp_path) / RECORD).write_text("{")
+    assert seconds_left(some, tmp_path) == pytest.approx(10.0)
