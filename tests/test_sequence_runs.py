@@ -9,6 +9,8 @@ from test_jobs import work
 from texts import TEXT_TASKS, small_options, text_spec, write_checkpoint, write_every_family
 from tokenizers import Tokenizer
 
+from pgf.evaluation import Evaluation
+from pgf.jobs import _measures
 from pgf.records import RECORD, read_record
 from pgf.runs import RunSpec
 from pgf.train import Run, train
@@ -74,14 +76,21 @@ def test_the_record_has_every_measure_and_the_tokenizer_lies_beside_it(
     assert Tokenizer.from_file(str(spec.directory(tmp_path) / "tokenizer.json"))
 
 
+def test_every_measure_has_its_own_best_at_the_target() -> None:
+    values = [{"a": 9.0, "b": 9.0}, {"a": 2.0, "b": 1.0}, {"a": 1.0, "b": 3.0}]
+    evaluations = [Evaluation(i, value, i > 0) for i, value in enumerate(values)]
+    assert _measures(evaluations) == {"final.a": 1, "final.b": 3, "best.a": 2, "best.b": 3}
+
+
 def test_a_checkpoint_is_fine_tuned_with_its_own_tokenizer_and_sizes(
     root: Path, tmp_path: Path
 ) -> None:
     folder = write_checkpoint(tmp_path / "t5", feed_forward_proj="gated-gelu")
     options = {**small_options("cola_t5_small", root), "checkpoint": str(folder), "width": 999}
-    options |= {"heads": 1, "vocabulary": 999}
+    options |= {"heads": 1, "vocabulary": 999, "dropout": 0.25}
     spec = text_spec("cola_t5_small", options, checkpoint_every=1)
     whole = train(Run.make(spec))
+    assert whole.model.config.dropout_rate == 0.25
     assert whole.model.config.d_model == 32 and whole.model.config.vocab_size == 120
     assert_same_run(resumed(spec, tmp_path / "c.pt", at=2, splits=whole.splits), whole)
     work([spec], tmp_path / "results")

@@ -138,18 +138,29 @@ def test_every_measure_of_several_beams_is_a_percentage(kind: str, root: Path) -
     assert all(0 <= value <= 100 for name, value in measured.items() if "matthews" not in name)
 
 
-def test_beams_find_what_is_likelier_on_the_whole(root: Path) -> None:
-    task, model, data = trained("wmt17_encdec", root)
-    (batch,) = data.in_order(len(data))
-    means = []
-    for beams in (1, 4):
-        texts = task.codec.encode(replace(task, beams=beams).generate(model, data))
-        logs = [
-            log_probabilities(task, model, row, text)[range(len(text)), text].mean()
-            for (row, _), text in zip(unpadded(*batch), texts, strict=True)
-        ]
-        means.append(float(sum(logs)))
-    assert means[1] > means[0]
+@torch.no_grad()
+def likeliest_two(task: SequenceTask, model: nn.Module, row: list[int]) -> str:
+    """Return the text of at most two tokens that is the likeliest by the mean over its tokens."""
+    words = [t for t in range(model.config.vocab_size) if t != END]
+    first = log_probabilities(task, model, row, [END])[0]
+    best = {t: log_probabilities(task, model, row, [t, END])[1] + first[t] for t in words}
+    start = max(words, key=lambda t: float(best[t].max()))
+    tokens = [start, int(best[start].argmax())]
+    if first[END] > best[start].max() / 2:
+        return ""
+    return task.codec.tokenizer.decode([t for t in tokens if t > 2]).strip()
+
+
+def test_as_many_beams_as_tokens_find_the_likeliest_text_of_all(root: Path) -> None:
+    greedy_is_worse = False
+    for kind in ("wmt17_encdec", "number_words_encdec", "cola_t5_small"):
+        task, model, data = trained(kind, root)
+        (batch,) = data.in_order(len(data))
+        slow = [likeliest_two(task, model, row) for row, _ in unpadded(*batch)]
+        wide = replace(task, beams=model.config.vocab_size, new_tokens=2)
+        assert wide.generate(model, data) == slow
+        greedy_is_worse |= replace(wide, beams=1).generate(model, data) != slow
+    assert greedy_is_worse
 
 
 def run_splits(data: TextData) -> Any:

@@ -112,3 +112,30 @@ def test_a_tokenizer_that_pads_otherwise_than_t5_is_refused(
     path.write_text(json.dumps({**config, key: value}))
     with pytest.raises(UserError, match="must pad with token 0 and have an end mark, as T5's do"):
         load_codec(path.parent, name="t5")
+
+
+def test_the_sentence_pieces_of_a_t5_checkpoint_are_read_as_they_are(tmp_path: Path) -> None:
+    import sentencepiece
+
+    text = tmp_path / "texts.txt"
+    text.write_text("\n".join(sentences(200)), encoding="utf-8")
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(text),
+        model_prefix=str(tmp_path / "spiece"),
+        vocab_size=60,
+        hard_vocab_limit=False,
+        minloglevel=2,
+        pad_id=0,
+        eos_id=1,
+        unk_id=2,
+        bos_id=-1,
+    )
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "t5"}))
+    marks = {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>", "extra_ids": 0}
+    settings = {"tokenizer_class": "T5Tokenizer", **marks}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings))
+    codec = load_codec(tmp_path, name="t5")
+    pieces = sentencepiece.SentencePieceProcessor(model_file=str(tmp_path / "spiece.model"))
+    some = sentences(30)
+    assert codec.encode(some) == [[*pieces.encode(one), END] for one in some]
+    assert codec.decode(codec.encode(some)) == some

@@ -19,7 +19,12 @@ SMALL: dict[str, Any] = {
     **{"max_length": 80, "new_tokens": 6, "evaluation_batch": 9},
 }
 NUMBERS = {
-    "number_words_encdec": {"train_pairs": 96, "test_pairs": 12, "validation_pairs": 12},
+    "number_words_encdec": {
+        "below": 1000,
+        "train_pairs": 96,
+        "test_pairs": 12,
+        "validation_pairs": 12,
+    },
     "number_glue_t5": {"train_rows": 60, "test_rows": 8, "validation_rows": 8},
 }
 TARGET = "1:4(FF)+2:8(QK)"
