@@ -199,7 +199,8 @@ def test_every_task_has_an_example_its_model_takes(name: str) -> None:
         options = {"model_name": name, "image_size": ODD_MODELS[name], "classes": 10}
         task = make_task(TaskSettings(name="odd", kind="images", options=options))
     else:
-        task = TASKS[name]()
+        # From scratch: a checkpoint would have to be there.
+        task = TASKS[name](**({"checkpoint": None} if name == "glue_t5_base" else {}))
     with torch.device("meta"):
         model = task.model()
     flops = count_flops(task, model)

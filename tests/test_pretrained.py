@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from texts import refusal, small_options, write_checkpoint, write_every_family
+from texts import (
+    refusal,
+    small_options,
+    with_checkpoint,
+    write_checkpoint,
+    write_every_family,
+)
 
 from pgf.errors import UserError
 from pgf.tasks import TASKS
@@ -127,7 +133,7 @@ def as_older_files(folder: Path, values: dict[str, Any]) -> None:
 def test_a_head_of_its_own_is_taken_as_it_is_in_t5_1_1(
     root: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
-    options = {**small_options("cola_t5_small", root), "checkpoint": str(tmp_path / "t5")}
+    options = with_checkpoint(small_options("cola_t5_small", root), tmp_path / "t5")
     for older in (False, True):
         shutil.copytree(checkpoint, tmp_path / "t5", dirs_exist_ok=True)
         # As in the hub's: transformers has written another key for the same since.
@@ -153,7 +159,7 @@ def test_weights_of_the_older_kind_are_refused_where_they_are_read(
     as_older_files(tmp_path / "t5", values)
     if broken:
         (tmp_path / "t5" / "pytorch_model.bin").write_bytes(b"junk")
-    options = {**small_options("cola_t5_small", root), "checkpoint": str(tmp_path / "t5")}
+    options = with_checkpoint(small_options("cola_t5_small", root), tmp_path / "t5")
     words = "cannot be read" if broken else "holds no weight encoder.final_layer_norm.weight"
     with pytest.raises(UserError, match=words) as caught:
         TASKS["cola_t5_small"](**options).model()
@@ -165,11 +171,36 @@ def test_other_weights_are_other_data(root: Path, checkpoint: Path, tmp_path: Pa
     options = small_options("cola_t5_small", root)
     prints = set()
     for folder in (checkpoint, tmp_path / "t5"):
-        prints.add(
-            TASKS["cola_t5_small"](**{**options, "checkpoint": str(folder)}).load().fingerprint
-        )
+        prints.add(TASKS["cola_t5_small"](**with_checkpoint(options, folder)).load().fingerprint)
     assert len(prints) == 1
     path = tmp_path / "t5" / "model.safetensors"
     save_file({n: v + 1 for n, v in load_file(path).items()}, path, metadata={"format": "pt"})
-    task = TASKS["cola_t5_small"](**{**options, "checkpoint": str(tmp_path / "t5")})
+    task = TASKS["cola_t5_small"](**with_checkpoint(options, tmp_path / "t5"))
     assert task.load().fingerprint not in prints
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("vocabulary", 77), ("width", 512), ("depth", 9), ("heads", 1), ("gated", True)],
+)
+def test_sizes_beside_a_checkpoint_are_refused(
+    name: str, value: int, root: Path, checkpoint: Path
+) -> None:
+    message = refusal("cola_t5_small", {"checkpoint": str(checkpoint), name: value}, root)
+    assert f"{name} is for a model from scratch" in message
+
+
+def test_generation_follows_no_settings_that_came_with_a_checkpoint(
+    root: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "t5"
+    shutil.copytree(checkpoint, folder)
+    settings = {"min_length": 7, "repetition_penalty": 3.0, "length_penalty": 2.0}
+    (folder / "generation_config.json").write_text(json.dumps(settings))
+    texts = []
+    for each in (checkpoint, folder):
+        options = with_checkpoint(small_options("cola_t5_small", root), each)
+        task = TASKS["cola_t5_small"](**{**options, "beams": 2, "new_tokens": 12})
+        torch.manual_seed(0)
+        texts.append(task.generate(task.model(), task.load().test))
+    assert texts[0] == texts[1]

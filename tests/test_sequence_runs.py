@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 from helpers import assert_same_run, resumed
 from test_jobs import work
-from texts import TEXT_TASKS, small_options, text_spec, write_checkpoint, write_every_family
+from texts import (
+    TEXT_TASKS,
+    small_options,
+    text_spec,
+    with_checkpoint,
+    write_checkpoint,
+    write_every_family,
+)
 from tokenizers import Tokenizer
 
 from pgf.evaluation import Evaluation
@@ -86,8 +93,8 @@ def test_a_checkpoint_is_fine_tuned_with_its_own_tokenizer_and_sizes(
     root: Path, tmp_path: Path
 ) -> None:
     folder = write_checkpoint(tmp_path / "t5", feed_forward_proj="gated-gelu")
-    options = {**small_options("cola_t5_small", root), "checkpoint": str(folder), "width": 999}
-    options |= {"heads": 1, "vocabulary": 999, "dropout": 0.25}
+    options = with_checkpoint(small_options("cola_t5_small", root), folder)
+    options |= {"dropout": 0.25}
     spec = text_spec("cola_t5_small", options, checkpoint_every=1)
     whole = train(Run.make(spec))
     assert whole.model.config.dropout_rate == 0.25

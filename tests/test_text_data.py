@@ -219,12 +219,13 @@ def test_a_mixture_is_trained_together_and_evaluated_by_part(tmp_path: Path) -> 
 
 def test_scores_are_those_of_each_part_by_its_name(tmp_path: Path) -> None:
     task = two_tasks(tmp_path)
-    right = [target for _, target in texts_of(task.load().test)]
+    splits = task.load()
+    right = [target for _, target in texts_of(splits.test)]
     names = ["cola_matthews", "mnli_m_accuracy", "mnli_mm_accuracy"]
-    assert task.scores(right) == dict.fromkeys(names, 100.0)
+    assert task.scores(right, splits.sections) == dict.fromkeys(names, 100.0)
     for name, places in zip(names[1:], (range(9, 14), range(14, 20)), strict=True):
         wrong = ["contradiction" if i in places else text for i, text in enumerate(right)]
-        assert task.scores(wrong) == {**dict.fromkeys(names, 100.0), name: 0.0}
+        assert task.scores(wrong, splits.sections) == {**dict.fromkeys(names, 100.0), name: 0.0}
 
 
 def test_other_texts_are_other_data(tmp_path: Path) -> None:
@@ -281,3 +282,14 @@ def test_the_real_files_are_read(
     assert (len(splits.train), len(splits.test), splits.left_out) == (train, test, 0)
     batch = next(splits.train.stream(batch_size=32, seed=1))
     assert len(batch[0]) == len(batch[1]) == 32
+
+
+@pytest.mark.parametrize("blank", [None, "", " \t\u00a0"])
+def test_pairs_without_a_text_are_left_out_of_training_and_counted(
+    blank: str | None, tmp_path: Path
+) -> None:
+    rows = translated(sentences(20))
+    rows[3]["de"], rows[7]["en"], rows[7]["de"] = blank, blank, blank
+    parts = {**translations(), "train": {"translation": rows}}
+    splits = task_of("translation", path=str(write_parquet(tmp_path, parts))).load()
+    assert (len(splits.train), splits.left_out) == (18, 2)

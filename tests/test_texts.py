@@ -99,3 +99,10 @@ def test_padding_loses_nothing(rows: list[list[int]]) -> None:
 
 def test_columns_of_several_splits_become_one() -> None:
     assert joined([as_texts(["a", "b"]), as_texts(["c"])]).to_pylist() == ["a", "b", "c"]
+
+
+def test_halves_of_batches_are_of_one_length_on_average() -> None:
+    lengths = np.random.default_rng(1).integers(1, 100, 4000)
+    batches = np.stack(list(islice(like_lengths(lengths, batch_size=40, seed=0, pool=100), 100)))
+    first, second = lengths[batches[:, :20]].mean(axis=1), lengths[batches[:, 20:]].mean(axis=1)
+    assert 30 <= (first < second).sum() <= 70  # sorted rows would make it all 100

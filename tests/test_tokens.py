@@ -139,3 +139,15 @@ def test_the_sentence_pieces_of_a_t5_checkpoint_are_read_as_they_are(tmp_path: P
     some = sentences(30)
     assert codec.encode(some) == [[*pieces.encode(one), END] for one in some]
     assert codec.decode(codec.encode(some)) == some
+
+
+def test_a_tokenizer_that_was_saved_to_cut_and_pad_does_neither(tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path / "t5")
+    long = [" ".join(sentences(9)), "no"]
+    expected = load_codec(folder, name="t5").encode(long)
+    saved = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    saved.enable_truncation(8)
+    saved.enable_padding(length=16)
+    saved.save(str(folder / "tokenizer.json"))
+    assert load_codec(folder, name="t5").encode(long) == expected
+    assert len(expected[0]) > 17 > len(expected[1])

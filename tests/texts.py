@@ -126,6 +126,13 @@ def small_options(kind: str, root: Path) -> dict[str, Any]:
     return options
 
 
+def with_checkpoint(options: dict[str, Any], checkpoint: Path | str) -> dict[str, Any]:
+    """Return options with a checkpoint, which brings vocabulary and sizes with it."""
+    sizes = ("vocabulary", "width", "depth", "heads", "feed_forward", "gated")
+    others = {name: value for name, value in options.items() if name not in sizes}
+    return {**others, "checkpoint": str(checkpoint)}
+
+
 def text_spec(
     kind: str, options: dict[str, Any], *, recipe: str = "ste", **training: Any
 ) -> RunSpec:
@@ -159,7 +166,10 @@ def write_checkpoint(folder: Path, *, vocabulary: int = 120, **config: Any) -> P
 
 def refusal(kind: str, options: dict[str, Any], root: Path, **training: Any) -> str:
     """Return what is said of a run before it is trained."""
-    spec = text_spec(kind, {**small_options(kind, root), **options}, **training)
+    small = small_options(kind, root)
+    if options.get("checkpoint"):
+        small = with_checkpoint(small, options["checkpoint"])
+    spec = text_spec(kind, {**small, **options}, **training)
     with pytest.raises(UserError) as caught:
         check_runs([spec])
     message = str(caught.value)

@@ -86,7 +86,7 @@ def _new_row(
             seen.add(texts)
             return row
     raise UserError(
-        f"{name}: numbers below {below} make hardly more than {len(seen)} rows; ask for less rows"
+        f"{name}: numbers below {below} make hardly more than {len(seen)} rows; ask for fewer rows"
     )
 
 

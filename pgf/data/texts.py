@@ -128,5 +128,6 @@ def like_lengths(
         if pool > 1:
             order = order[np.lexsort((lengths[order], pools))]
         batches = order.reshape(per_epoch, batch_size)[generator.permutation(per_epoch)]
-        yield from batches[position:]
+        # Rows in random order: halves and micro-batches of a sorted batch would differ in length.
+        yield from generator.permuted(batches, axis=1)[position:]
         epoch, position = epoch + 1, 0

@@ -104,6 +104,9 @@ def load_codec(folder: "Path", *, name: str) -> Codec:
             f"as T5's do; it pads with {loaded.pad_token_id}, its end mark is "
             f"{loaded.eos_token_id}"
         )
+    # What a checkpoint was saved with would cut and pad in silence.
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
     return Codec(tokenizer, int(loaded.eos_token_id))
 
 

@@ -29,7 +29,13 @@ RESERVED = {
     "encoder_layers": "the option depth",
     "decoder_layers": "the option depth",
     "num_heads": "the option heads",
-    "d_ff": "the option feed_forward",
+    **dict.fromkeys(("d_ff", "encoder_ffn_dim", "decoder_ffn_dim"), "the option feed_forward"),
+    **dict.fromkeys(
+        ("d_kv", "encoder_attention_heads", "decoder_attention_heads"), "the option heads"
+    ),
+    **dict.fromkeys(("dropout_rate", "dropout"), "the option dropout"),
+    "feed_forward_proj": "the option gated",
+    "max_position_embeddings": "the option max_length",
     "tie_word_embeddings": "the tables, which count them as tied",
     **dict.fromkeys(
         ("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id"), "the tokenizer"
@@ -81,6 +87,16 @@ class T5(Sized):
     gated: bool = False
     """Whether the feed-forward layers of a model from scratch are gated GELUs, as in T5 v1.1."""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.checkpoint is None:
+            return
+        for name in ("vocabulary", "width", "depth", "heads", "feed_forward", "gated"):
+            if getattr(self, name) != self.__dataclass_fields__[name].default:
+                raise UserError(
+                    f"{name} is for a model from scratch; that of {self.checkpoint} comes with it"
+                )
+
     @cached_property
     def folder(self) -> Path:
         """The checkpoint's folder."""
@@ -123,7 +139,7 @@ class T5(Sized):
         return _configuration(T5Config, own, self.model_options)
 
     def model(self) -> nn.Module:
-        from transformers import T5ForConditionalGeneration  # takes seconds
+        from transformers import GenerationConfig, T5ForConditionalGeneration  # takes seconds
 
         config = self.configuration()
         config._attn_implementation = self.attention
@@ -148,6 +164,8 @@ class T5(Sized):
             reason = " ".join(str(error).split())
             raise UserError(f"checkpoint {self.checkpoint} cannot be read: {reason}") from error
         model, found = loaded
+        # Else its own lengths and penalties, meant for other tasks, would hold here.
+        model.generation_config = GenerationConfig()  # type: ignore[no-untyped-call]
         # Else transformers draws them at random and says so in its log alone.
         for name in sorted(found["missing_keys"]):
             raise UserError(f"checkpoint {self.checkpoint}: {self.folder} holds no weight {name}")
@@ -224,7 +242,7 @@ class EncoderDecoder(Sized):
             "pad_token_id": PADDING,
             "max_position_embeddings": self.max_length,
             "scale_embedding": True,
-            # Embeddings of size 1 once scaled, as large as the positions; 0.02 learns late.
+            # Linear layers as by Xavier, embeddings of size 1 once scaled; 0.02 learns late.
             "init_std": self.width**-0.5,
         }
         config = _configuration(M2M100Config, own, self.model_options)

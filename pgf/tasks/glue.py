@@ -1,7 +1,7 @@
 """GLUE as text to text (arXiv 1910.10683): one T5 on one of its tasks, or on all together."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Literal, cast
@@ -11,7 +11,7 @@ from torch import nn
 from pgf.data.glue import GLUE, HUB, GlueTask, check_split, find_glue_task, overall
 from pgf.data.number_glue import BELOW, number_glue
 from pgf.data.streams import Splits
-from pgf.data.texts import TextData, as_texts
+from pgf.data.texts import TextData, columns_of
 from pgf.data.translations import open_texts
 from pgf.errors import UserError, nearest
 from pgf.tasks.base import register
@@ -23,7 +23,6 @@ TRAIN = "train"
 HOLDOUT = "holdout"
 
 Columns = dict[str, list[Any]]
-Sample = tuple[GlueTask, dict[str, Any]]
 
 
 @register("glue_t5")
@@ -58,15 +57,6 @@ class Glue(T5):
         if not 0 < self.holdout < 1:
             raise UserError(f"holdout is a share of the training samples: {self.holdout}")
 
-    @cached_property
-    def tables(self) -> dict[tuple[str, str], Columns]:
-        """Columns by task and split: what is trained on under `train`."""
-        tables = {}
-        for name in self.parts:
-            for split, columns in self._tables_of(GLUE[name]).items():
-                tables[name, split] = columns
-        return tables
-
     def _tables_of(self, task: GlueTask) -> dict[str, Columns]:
         path = None if self.path is None else f"{self.path}/{task.name}"
         local_name = f"glue/{task.name}"
@@ -85,49 +75,57 @@ class Glue(T5):
         drawn = splits[TRAIN].train_test_split(test_size=self.holdout, seed=SPLIT_SEED)
         return {TRAIN: drawn["train"][:], HOLDOUT: drawn["test"][:]}
 
+    @cached_property
+    def _built(self) -> tuple[Mapping[str, Pairs], Mapping[str, list[float]]]:
+        """Pairs by place, and the values that answers should have; the rows are not kept."""
+        pairs: dict[str, list[tuple[str, str]]] = {TRAIN: []}
+        references: dict[str, list[float]] = {}
+        for task in map(find_glue_task, self.parts):
+            for split, columns in self._tables_of(task).items():
+                place = TRAIN if split == TRAIN else f"{task.name} {split}"
+                own = pairs.setdefault(place, [])
+                for row in _rows(columns):
+                    own.append((task.source(row), task.target(row)))
+                    if place != TRAIN:
+                        references.setdefault(place, []).append(task.reference(row))
+        return {place: columns_of(own) for place, own in pairs.items()}, references
+
     def pairs(self) -> Mapping[str, Pairs]:
-        samples: dict[str, list[Sample]] = {TRAIN: []}
-        for (name, split), columns in self.tables.items():
-            place = TRAIN if split == TRAIN else f"{name} {split}"
-            samples.setdefault(place, []).extend((GLUE[name], row) for row in _rows(columns))
-        return {place: _as_pairs(own) for place, own in samples.items()}
+        return self._built[0]
 
     def evaluate(self, model: nn.Module, splits: Splits) -> dict[str, float]:
         data = cast(TextData, splits.test)
         answers = self.generate(model, data)
-        scores = self.scores(answers)
+        scores = self.scores(answers, splits.sections)
         loss = self.teacher_forced(model, data)["evaluation_loss"]
         if self.metric == "overall":
             scores = {"overall": overall(scores), **scores}
         return {**scores, "evaluation_loss": loss}
 
-    def scores(self, answers: list[str]) -> dict[str, float]:
-        """Return the measures of answers to all that is evaluated on, in its order, in percent."""
+    def scores(self, answers: list[str], sections: Mapping[str, int]) -> dict[str, float]:
+        """Return the measures of answers, in percent.
+
+        Args:
+            answers: texts to all that is evaluated on, in its order.
+            sections: samples of each part of it, as `Splits` has them.
+        """
         scores: dict[str, float] = {}
         first = 0
-        for (name, split), columns in self.tables.items():
-            if split == TRAIN:
-                continue
-            task, rows = GLUE[name], _rows(columns)
-            own = [task.value(answer) for answer in answers[first : first + len(rows)]]
-            scores |= task.scores(own, [task.reference(row) for row in rows], split=split)
-            first += len(rows)
+        for place, size in sections.items():
+            name, split = place.split(" ")
+            own = [GLUE[name].value(answer) for answer in answers[first : first + size]]
+            scores |= GLUE[name].scores(own, self._built[1][place], split=split)
+            first += size
         return scores
 
 
-def _rows(columns: Columns) -> list[dict[str, Any]]:
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+def _rows(columns: Columns) -> Iterator[dict[str, Any]]:
+    for row in zip(*columns.values(), strict=True):
+        yield dict(zip(columns, row, strict=True))
 
 
 def _columns(rows: list[dict[str, Any]]) -> Columns:
     return {name: [row[name] for row in rows] for name in rows[0]}
-
-
-def _as_pairs(samples: list[Sample]) -> Pairs:
-    return (
-        as_texts([task.source(row) for task, row in samples]),
-        as_texts([task.target(row) for task, row in samples]),
-    )
 
 
 @register("glue_t5_base")
@@ -140,6 +138,11 @@ class GlueT5Base(Glue):
 
     checkpoint: str | None = "google/t5-v1_1-base"
     vocabulary: int = 32_128
+    width: int = 768
+    depth: int = 12
+    heads: int = 12
+    feed_forward: int = 2048
+    gated: bool = True
     max_length: int = 512
     longer: Literal["refuse", "truncate", "leave_out"] = "truncate"
     typical_length: tuple[int, int] = (64, 4)
@@ -147,7 +150,7 @@ class GlueT5Base(Glue):
 
 @dataclass(frozen=True, kw_only=True)
 class SmallT5(Glue):
-    """A small T5 v1.1 from scratch."""
+    """A small T5 from scratch, of the original shape."""
 
     vocabulary: int = 4000
     width: int = 128

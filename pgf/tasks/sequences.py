@@ -2,7 +2,7 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar, Literal
@@ -22,6 +22,7 @@ from pgf.errors import UserError
 from pgf.settings import TrainingSettings
 from pgf.tasks.base import Task
 
+SLICE = 10_000
 Pairs = tuple[Texts, Texts]
 """Sources and targets."""
 
@@ -84,9 +85,27 @@ class SequenceTask(Task, ABC):
         """
 
     @cached_property
-    def splits_of_pairs(self) -> Mapping[str, Pairs]:
-        """The pairs, read once."""
+    def _read(self) -> Mapping[str, Pairs]:
         return self.pairs()
+
+    @cached_property
+    def splits_of_pairs(self) -> Mapping[str, Pairs]:
+        """The pairs, read once; those to train on without the ones that lack a text."""
+        pairs = dict(self._read)
+        for name, pair in self._read.items():
+            blank = pc.or_(*(_is_blank(texts) for texts in pair))
+            if name == "train":
+                kept = pc.invert(blank)
+                pairs[name] = (pair[0].filter(kept), pair[1].filter(kept))
+            elif pc.any(blank).as_py():
+                raise UserError(f"{name}: pair {pc.index(blank, True).as_py()} lacks a text")
+        if not len(pairs["train"][0]):
+            raise UserError("train: no pair has both texts")
+        return pairs
+
+    @property
+    def _blank(self) -> int:
+        return len(self._read["train"][0]) - len(self.splits_of_pairs["train"][0])
 
     @cached_property
     def codec(self) -> Codec:
@@ -111,7 +130,11 @@ class SequenceTask(Task, ABC):
         (_, train), *evaluated = self.splits_of_pairs.items()
         tests: Pairs = (joined([p[0] for _, p in evaluated]), joined([p[1] for _, p in evaluated]))
         parts = {"train": train, "what is evaluated on": tests}
-        fitting = {where: self._fitting(part) for where, part in parts.items()}
+        cut = self.longer == "truncate"
+        fitting = {
+            where: np.ones(len(part[0]), dtype=bool) if cut else self._fitting(part)
+            for where, part in parts.items()
+        }
         if self.longer == "refuse":
             for where, fits in fitting.items():
                 self._refuse(np.flatnonzero(~fits), parts[where], where)
@@ -127,7 +150,7 @@ class SequenceTask(Task, ABC):
             test=self._data(tests),
             fingerprint=self.fingerprint([*train, *tests]),
             test_name=", ".join(name for name, _ in evaluated),
-            left_out=len(fitting["train"]) - len(train[0]),
+            left_out=len(fitting["train"]) - len(train[0]) + self._blank,
             sections={name: len(pair[0]) for name, pair in evaluated},
         )
 
@@ -144,8 +167,12 @@ class SequenceTask(Task, ABC):
             # are the end mark and a first space.
             lengths = pc.utf8_length(pc.utf8_normalize(texts, form="NFKC"))
             doubtful = np.flatnonzero(lengths.to_numpy() > self.max_length - 2)
-            tokens = self.codec.encode(texts.take(pa.array(doubtful)).to_pylist())
-            fits[doubtful] &= np.array([len(row) <= self.max_length for row in tokens], dtype=bool)
+            counts = [
+                len(row)
+                for part in _slices(texts.take(pa.array(doubtful)))
+                for row in self.codec.encode(part.to_pylist())
+            ]
+            fits[doubtful] &= np.array(counts, dtype=int) <= self.max_length
         return fits
 
     def _refuse(self, longer: npt.NDArray[np.int64], pair: Pairs, where: str) -> None:
@@ -162,8 +189,8 @@ class SequenceTask(Task, ABC):
         """Return a hash of the texts and of the tokenizer."""
         digest = hashlib.sha256(self.codec.to_json().encode())
         for column in texts:
-            for text in column.to_pylist():
-                digest.update(text.encode() + b"\0")
+            for part in _slices(column):
+                digest.update("".join(f"{text}\0" for text in part.to_pylist()).encode())
         return digest.hexdigest()[:16]
 
     def files(self) -> Mapping[str, str]:
@@ -218,6 +245,8 @@ class SequenceTask(Task, ABC):
         settings = GenerationConfig(  # type: ignore[no-untyped-call]
             max_new_tokens=self.new_tokens or self._longest_target(data) * 3 // 2,
             num_beams=self.beams,
+            length_penalty=1.0,
+            early_stopping=False,
             do_sample=False,
             pad_token_id=PADDING,
             eos_token_id=self.codec.end,
@@ -238,3 +267,13 @@ class SequenceTask(Task, ABC):
 
     def _longest_target(self, data: TextData) -> int:
         return max(map(len, data.encode(data.targets.to_pylist())))
+
+
+def _is_blank(texts: Texts) -> Any:
+    return pc.fill_null(pc.equal(pc.utf8_trim_whitespace(texts), ""), True)
+
+
+def _slices(texts: Texts) -> Iterator[Texts]:
+    """Yield texts some thousands at a time: millions of Python's own take gigabytes."""
+    for start in range(0, len(texts), SLICE):
+        yield texts.slice(start, SLICE)
