@@ -57,9 +57,12 @@ def measures_of(context: Context, task: str) -> tuple[str, ...]:
 
 
 def metric_name(context: Context, task: str) -> str:
-    """Return the name of a task's own metric for readers: `token accuracy`."""
+    """Return the name of a task's own metric for readers: `token accuracy`, `SST-2 accuracy`."""
     metric, _ = context.metric(task)
-    return HEADINGS.get(metric) or _words(metric)
+    data_set, kind = HEADINGS.get(prefix_of(metric)), metric.rpartition("_")[2]
+    return HEADINGS.get(metric) or (
+        f"{data_set} {KINDS.get(kind, kind)}" if data_set else _words(metric)
+    )
 
 
 def prefix_of(measure: str) -> str:
