@@ -1,6 +1,7 @@
 # make reproduce    the whole experiment, from nothing to its tables
 # make test         the test suite
 # Variables: EXPERIMENT=<file in configs/>  JOBS=<side by side>  PROFILE=<folder in workflow/profiles/>
+#            GPUS=<number of this machine's; all>  PARTIAL=1 (tables of what is there if runs fail)
 EXPERIMENT ?= laptop
 PROFILE ?= default
 JOBS ?= $(shell getconf _NPROCESSORS_ONLN)
@@ -13,13 +14,17 @@ INSTALLED := $(VENV)/.installed
 RUN := PATH="$$PWD/$(VENV)/bin:$$PATH" $(PY)
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce plan compute test lint format lock bench clean
+.PHONY: help reproduce doctor plan compute test test-slurm lint format lock bench clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
 
 reproduce: $(INSTALLED) ## train what is missing of EXPERIMENT, write and print its tables
-	@$(RUN) -m pgf reproduce $(EXPERIMENT) --jobs $(JOBS) --profile $(PROFILE)
+	@$(RUN) -m pgf reproduce $(EXPERIMENT) --jobs $(JOBS) --profile $(PROFILE) \
+		$(if $(GPUS),--gpus $(GPUS)) $(if $(PARTIAL),--partial)
+
+doctor: $(INSTALLED) ## what stands between the SLURM profile and a running grid, each with its remedy
+	@$(RUN) -m pgf doctor $(EXPERIMENT) --profile slurm
 
 plan: $(INSTALLED) ## runs, DAG size, layers and estimated cost of EXPERIMENT, without training
 	@$(RUN) -m pgf plan $(EXPERIMENT) --jobs $(JOBS)
@@ -27,8 +32,11 @@ plan: $(INSTALLED) ## runs, DAG size, layers and estimated cost of EXPERIMENT, w
 compute: $(INSTALLED) ## what the models and recipes of EXPERIMENT cost, without runs and without data
 	@$(RUN) -m pgf compute $(EXPERIMENT)
 
-test: $(INSTALLED) ## the whole test suite
+test: $(INSTALLED) ## the whole test suite, but for what needs a SLURM of its own
 	@$(RUN) -m pytest
+
+test-slurm: $(INSTALLED) ## the SLURM profile on a real SLURM: root, and Debian's slurm-wlm and munge
+	@$(RUN) -m pytest tests/slurm
 
 lint: $(INSTALLED) ## formatting, style, types and the workflow's own checks
 	@$(RUN) -m ruff check .

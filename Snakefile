@@ -27,3 +27,10 @@ rule all:
         figures=figure_paths(),
         compute=compute_paths(),
     localrule: True
+
+
+# While jobs that an earlier workflow left in SLURM's queue go on: all but theirs.
+rule unadopted:
+    input:
+        unadopted_manifests(),
+    localrule: True

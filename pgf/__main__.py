@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pgf import commands
+from pgf.commands import COMMANDS
 from pgf.errors import UserError
 
 EXIT_BAD_INPUT = 2
@@ -21,13 +21,13 @@ def parser() -> argparse.ArgumentParser:
         "configs/ or the path of one.",
     )
     actions = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, function in (commands.COMMANDS | commands.WITHOUT_EXPERIMENT).items():
-        summary = (function.__doc__ or "").partition("\n")[0]
-        action = actions.add_parser(name, help=summary, description=function.__doc__)
-        if name in commands.COMMANDS:
+    for name, command in COMMANDS.items():
+        text = command.run.__doc__ or ""
+        action = actions.add_parser(name, help=text.partition("\n")[0], description=text)
+        if command.takes_experiment:
             action.add_argument("experiment", metavar="EXPERIMENT")
-        action.set_defaults(function=function)
-        commands.add_options(name, action)
+        action.set_defaults(function=command.run)
+        command.add_arguments(action)
     return top
 
 

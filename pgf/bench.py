@@ -8,9 +8,10 @@ from time import perf_counter
 from pgf.data.streams import Batch
 from pgf.errors import UserError
 from pgf.preflight import HARDLY_EVER
+from pgf.running import Run
 from pgf.runs import RunSpec
 from pgf.settings import StatisticsSettings
-from pgf.train import Run, training_step
+from pgf.steps import training_step
 
 ROUNDS = 8
 STEPS = 25

@@ -29,9 +29,12 @@ NAMED_CELLS = 5
 TEXT_COLUMNS = (
     *("fingerprint", "code", "commit", "experiment", "task", "recipe", "recipe_label", "target"),
     *("status", "metric", "device", "torch", "timm", "python", "numpy", "notes"),
-    *("transformers", "machine", "data"),
+    *("transformers", "machine", "data", "node", "slurm_job", "gpu", "gpu_driver", "cuda"),
 )
 """Columns that `read` must not take for numbers: a hash may look like one, a version does."""
+
+ALIKE = ("code", "torch", "device", "gpu", "precision")
+"""What the runs of one experiment have in common, whatever the machines they were trained on."""
 
 Record = dict[str, Any]
 Found = list[tuple[RunSpec, Record]]
@@ -141,7 +144,7 @@ def _oddities(found: Found) -> dict[str, list[bool]]:
             record["fingerprint"] != spec.fingerprint() for spec, record in found
         ]
     }
-    for key in ("code", "torch", "device", "precision"):
+    for key in ALIKE:
         values = [record.get(key) for _, record in found]
         odd[f"other {key} than the rest"] = _unlike_most(values, [""] * len(values))
     data = [record.get("data") for _, record in found]
@@ -160,15 +163,35 @@ def _unlike_most(values: Sequence[Any], groups: Sequence[str]) -> list[bool]:
 
 
 def _mixture_text(found: Found, odd: dict[str, list[bool]]) -> str:
-    reasons = [
-        f"{reason}: {_name(spec for (spec, _), flag in zip(found, flags, strict=True) if flag)}"
-        for reason, flags in odd.items()
-        if any(flags)
-    ]
+    reasons = []
+    for reason, flags in odd.items():
+        own = [pair for pair, flag in zip(found, flags, strict=True) if flag]
+        if own:
+            named = _name(spec for spec, _ in own)
+            reasons.append(f"{reason}: {named}{_in_what(own[0], reason)}")
     return (
         f"runs that do not belong together ({'; '.join(reasons)}); train them again, or allow a "
         "mixture, which the tables then state"
     )
+
+
+def _in_what(odd: tuple[RunSpec, Record], reason: str) -> str:
+    """Return what the first odd run has, and what is asked for now where that is known."""
+    spec, record = odd
+    key = reason.removeprefix("other ").partition(" ")[0]
+    if key in ALIKE:
+        return f" ({record.get(key)})"
+    wanted = {
+        f"{part}.{name}": value
+        for part in ("task", "recipe", "training", "statistics")
+        for name, value in spec.settings()[part].get("options", spec.settings()[part]).items()
+    }
+    differ = [
+        f"{name} {record[name]}, now {json.loads(json.dumps(value))}"
+        for name, value in wanted.items()
+        if name in record and record[name] != json.loads(json.dumps(value))
+    ]
+    return f" ({'; '.join(differ)})" if key == "settings" and differ else ""
 
 
 def _row(record: Record) -> Record:

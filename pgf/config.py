@@ -80,12 +80,29 @@ class Experiment(Strict):
 
     @cached_property
     def _runs(self) -> tuple[RunSpec, ...]:
-        return tuple(
-            self._run(task, recipe, target, seed)
-            for task in self.tasks
-            for seed in self.grid(task).seeds
-            for recipe, target in self._cells(self.grid(task))
-        )
+        return tuple(run for task in self.tasks for run in self._runs_of(task))
+
+    def _runs_of(self, task: str) -> Iterator[RunSpec]:
+        grid, entry, training = self.grid(task), self.tasks[task], self._training(task)
+        settings = TaskSettings(name=task, kind=entry.task or task, options=entry.options)
+        cells = [
+            (self._recipe_settings(recipe, parsed), parsed)
+            for recipe, target in self._cells(grid)
+            for parsed in [Target.parse(target)]
+        ]
+        every = tuple(str(Target.parse(target)) for target in grid.targets)
+        for seed in grid.seeds:
+            for recipe, target in cells:
+                yield RunSpec(
+                    experiment=self.name,
+                    task=settings,
+                    recipe=recipe,
+                    target=str(target),
+                    references=every if target.is_dense else (str(target),),
+                    seed=seed,
+                    training=training,
+                    statistics=self.statistics,
+                )
 
     def _cells(self, grid: Grid) -> Iterator[tuple[str, str]]:
         dense = [name for name in grid.recipes if self._recipe_class(name).is_dense]
@@ -107,21 +124,6 @@ class Experiment(Strict):
         used = {str(Target.parse(t)) for task in self.tasks for t in self.grid(task).targets}
         listed = [*self.targets, *(t for task in self.tasks for t in self.grid(task).targets)]
         return [t for t in dict.fromkeys(str(Target.parse(t)) for t in listed) if t in used]
-
-    def _run(self, task: str, recipe: str, target: str, seed: int) -> RunSpec:
-        entry = self.tasks[task]
-        parsed = Target.parse(target)
-        references = self.grid(task).targets if parsed.is_dense else (target,)
-        return RunSpec(
-            experiment=self.name,
-            task=TaskSettings(name=task, kind=entry.task or task, options=entry.options),
-            recipe=self._recipe_settings(recipe, parsed),
-            target=str(parsed),
-            references=tuple(str(Target.parse(reference)) for reference in references),
-            seed=seed,
-            training=self._training(task),
-            statistics=self.statistics,
-        )
 
     def _training(self, task: str) -> TrainingSettings:
         values = {**self.training, **self.tasks[task].training}

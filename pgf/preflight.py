@@ -14,10 +14,11 @@ from pgf.flops import count_flops
 from pgf.layers import select_layers
 from pgf.optimization import check_optimization, choose_device
 from pgf.patterns import Target
+from pgf.running import Run
 from pgf.runs import RunSpec
 from pgf.settings import StatisticsSettings
+from pgf.steps import training_step
 from pgf.tasks import Task, make_task
-from pgf.train import Run, training_step
 
 WARM_UP_STEPS = 2
 TIMED_STEPS = 5
@@ -70,24 +71,25 @@ def seconds_per_step(spec: RunSpec) -> float:
     for any number.
     """
     task = make_task(spec.task)
-    most = spec.training.batch_size // spec.training.accumulation
+    most = spec.training.batch_size // (spec.training.accumulation * spec.training.processes)
     if choose_device(spec.training).type == "cpu":
         with torch.device("meta"):
             cost = count_flops(task, task.model()).training
         most = min(most, max(4, round(TIMED_FLOPS / cost) // 4 * 4))
     splits = task.load()
     long = _seconds(spec, task, splits, samples=most)
+    share = spec.training.batch_size // spec.training.processes
     few = most // 4 * 2
     if not few:
-        return long * spec.training.batch_size / most
+        return long * share / most
     short = _seconds(spec, task, splits, samples=few)
     # Noise may make fewer samples look the slower ones.
     slope = max((long - short) / (most - few), long / most / 2)
-    return long + slope * (spec.training.batch_size - most)
+    return long + slope * (share - most)
 
 
 def _seconds(spec: RunSpec, task: Task, splits: Splits, *, samples: int) -> float:
-    training = replace(spec.training, batch_size=samples, accumulation=1)
+    training = replace(spec.training, batch_size=samples, accumulation=1, processes=1)
     spec = replace(spec, training=training, statistics=HARDLY_EVER)
     run = Run.make(spec, task=task, splits=splits)
     stream = splits.train.stream(batch_size=samples, seed=spec.seed)

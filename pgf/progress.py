@@ -1,5 +1,6 @@
 """What a person sees while runs train: done and total, what is training, time left."""
 
+import math
 import os
 import sys
 import time
@@ -16,33 +17,42 @@ from pgf.records import RECORD, read_record
 from pgf.runs import RunSpec
 
 if TYPE_CHECKING:
-    from pgf.train import Run
+    from pgf.running import Run
 
 SIDE_BY_SIDE = "PGF_JOBS"
 """Environment variable: how many jobs train at the same time."""
 SECONDS_BETWEEN_LINES = 30.0
+FEW_RUNS = 200
+SECONDS_BETWEEN_LOOKS = 120.0
 
 
-def count_done(specs: Sequence[RunSpec], results: Path) -> int:
-    """Return how many runs have a record."""
-    return sum((spec.directory(results) / RECORD).exists() for spec in specs)
+Spent = dict[str, float]
+"""Seconds of the finished runs, by slug."""
 
 
-def seconds_left(specs: Sequence[RunSpec], results: Path) -> float:
+def look(specs: Sequence[RunSpec], results: Path, spent: Spent) -> None:
+    """Add the runs that have a record by now and had none before."""
+    for spec in specs:
+        if spec.slug not in spent:
+            with suppress(OSError, UserError):
+                record = read_record(spec.directory(results) / RECORD)
+                spent[spec.slug] = record["train_seconds"]
+
+
+def seconds_left(specs: Sequence[RunSpec], spent: Spent) -> float:
     """Return how long the runs without a record will train, one after another.
 
     By the mean of the finished runs of the same task; of all, for a task that has none yet.
     """
-    spent: dict[str, list[float]] = {}
+    own: dict[str, list[float]] = {}
     missing: Counter[str] = Counter()
     for spec in specs:
-        try:
-            record = read_record(spec.directory(results) / RECORD)
-            spent.setdefault(spec.task.name, []).append(record["train_seconds"])
-        except (OSError, UserError):
+        if spec.slug in spent:
+            own.setdefault(spec.task.name, []).append(spent[spec.slug])
+        else:
             missing[spec.task.name] += 1
-    every = [seconds for own in spent.values() for seconds in own]
-    return sum(count * fmean(spent.get(task, every)) for task, count in missing.items() if every)
+    every = [seconds for values in own.values() for seconds in values]
+    return sum(count * fmean(own.get(task, every)) for task, count in missing.items() if every)
 
 
 def duration(seconds: float) -> str:
@@ -64,10 +74,17 @@ class Reporter:
     """All runs of the experiment, also those of other jobs."""
     results: Path
     last_line: float = field(default_factory=time.monotonic)
+    _spent: Spent = field(default_factory=dict, init=False)
+    _looked: float = field(default=-math.inf, init=False)
 
     def finished(self, spec: RunSpec, record: dict[str, Any], following: RunSpec | None) -> None:
         """Report a run whose record is written, and the one that is training now."""
-        done, total = count_done(self.every, self.results), len(self.every)
+        self._spent[spec.slug] = record["train_seconds"]
+        # A look asks for a file per run: on a shared disk, from many jobs, that is dear.
+        if len(self.every) <= FEW_RUNS or time.monotonic() - self._looked > SECONDS_BETWEEN_LOOKS:
+            look(self.every, self.results, self._spent)
+            self._looked = time.monotonic()
+        done, total = len(self._spent), len(self.every)
         if record["status"] == "diverged":
             outcome = f"diverged at step {record['diverged_at']}"
         else:
@@ -91,7 +108,7 @@ class Reporter:
         if done == total:
             return ""
         jobs = int(os.environ.get(SIDE_BY_SIDE, "1"))
-        return f"; about {duration(seconds_left(self.every, self.results) / jobs)} left"
+        return f"; about {duration(seconds_left(self.every, self._spent) / jobs)} left"
 
     def _print(self, line: str) -> None:
         self.last_line = time.monotonic()

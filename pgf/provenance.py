@@ -1,18 +1,41 @@
 """Where a record comes from: commit, versions, machine."""
 
 import platform
+import re
 import subprocess
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from pgf import slurm
+
 PACKAGES = ("torch", "timm", "transformers", "numpy")
 
 
 def provenance(device: str) -> dict[str, Any]:
     """Return commit, versions and machine as flat values."""
-    return {**_commit(), **_versions(), "device": device, "machine": platform.machine()}
+    return {
+        **_commit(),
+        **_versions(),
+        "device": device,
+        "machine": platform.machine(),
+        "node": platform.node(),
+        "slurm_job": slurm.job_id(),
+        **(_gpu() if device.startswith("cuda") else {"gpu": None, "gpu_driver": None}),
+    }
+
+
+def _gpu() -> dict[str, Any]:
+    import torch
+
+    driver = Path("/proc/driver/nvidia/version")
+    found = re.search(r"\b\d+\.\d+(\.\d+)?\b", driver.read_text()) if driver.exists() else None
+    return {
+        "gpu": torch.cuda.get_device_name(),
+        "gpu_driver": found.group() if found else None,
+        "cuda": torch.version.cuda,
+    }
 
 
 @cache

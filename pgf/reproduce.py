@@ -10,25 +10,31 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 from filelock import FileLock, Timeout
 
+from pgf import slurm
 from pgf.config import Experiment
 from pgf.errors import BusyError
+from pgf.gpus import GPUS
 from pgf.progress import SIDE_BY_SIDE
 from pgf.records import RECORD, problem_with, set_run_aside
+from pgf.sites import PROFILES, site_path
 
-PROFILES = Path("workflow/profiles")
 BAD_INPUT = 2
 PR_SET_PDEATHSIG = 1
+SECONDS_TO_WRITE = 3600.0
 CHATTER = re.compile(
     r"\s*$|Using workflow specific profile|Assuming unrestricted|Building DAG|Using shell"
     r"|Provided cores|Rules claiming|Conda environments|Select jobs|Execute \d+ jobs|Complete log"
-    r"|Elapsed time|Nothing to be done"
+    r"|Elapsed time|Nothing to be done|No SLURM account given|Unable to guess SLURM account"
+    r"|No account was given|SLURM run ID|Cleaning up SLURM log"
 )
 """Lines of Snakemake that tell a person nothing."""
 
@@ -70,7 +76,9 @@ def set_broken_aside(experiment: Experiment, results: Path) -> list[str]:
         The runs still to be trained, by title.
     """
     for left_over in (results / experiment.name).rglob(".*.tmp"):
-        left_over.unlink(missing_ok=True)
+        # A job on another machine may be writing a younger one.
+        if time.time() - left_over.stat().st_mtime > SECONDS_TO_WRITE:
+            left_over.unlink(missing_ok=True)
     pending: list[str] = []
     for job, specs in experiment.jobs().items():
         problems = [problem_with(spec, results) for spec in specs]
@@ -87,25 +95,50 @@ def set_broken_aside(experiment: Experiment, results: Path) -> list[str]:
     return pending
 
 
+@dataclass(frozen=True, kw_only=True)
+class Machines:
+    """Where jobs run."""
+
+    jobs: int
+    profile: str = "default"
+    gpus: str = ""
+    """GPUs of this machine to share out, as in CUDA_VISIBLE_DEVICES."""
+
+    @property
+    def site(self) -> Path | None:
+        """The SLURM site's file, if the profile has one."""
+        return site_path(self.profile)
+
+
 def run_snakemake(
-    experiment: Experiment, config: Path, results: Path, *, jobs: int, profile: str
+    experiment: Experiment,
+    config: Path,
+    results: Path,
+    machines: Machines,
+    *,
+    adopted: Sequence[str] = (),
 ) -> int:
     """Run the workflow and return Snakemake's exit code, or 2 if all that failed was bad input.
 
     What it and its jobs say goes to `logs/snakemake.log`, and to the screen without the lines that
-    tell a person nothing.
+    tell a person nothing. With `adopted` jobs it trains all that is not theirs, and no more.
     """
     command = [
-        *snakemake_command(config, profile),
-        "--cores",
-        str(jobs),
+        *snakemake_command(config, machines, adopted),
+        *("--cores", str(machines.jobs)),
         "--nolock",  # `only_one` holds the experiment, and lets go when it is killed
     ]
+    if machines.site:
+        command += ["--slurm-jobname-prefix", slurm.prefix(experiment.name)]
+    if machines.gpus:
+        command += ["--resources", f"gpu={len(machines.gpus.split(','))}"]
+    if adopted:
+        command += ["--", "unadopted"]
     log = results / experiment.name / "logs" / "snakemake.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     process = subprocess.Popen(
         command,
-        env={**os.environ, SIDE_BY_SIDE: str(jobs)},
+        env={**os.environ, SIDE_BY_SIDE: str(machines.jobs), GPUS: machines.gpus},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -145,26 +178,28 @@ def _exit_code(code: int, log: Path) -> int:
     return BAD_INPUT if code and set(failures) == {str(BAD_INPUT)} else code
 
 
-def snakemake_command(config: Path, profile: str) -> list[str]:
+def snakemake_command(config: Path, machines: Machines, adopted: Sequence[str] = ()) -> list[str]:
     """Return the command every call of Snakemake begins with."""
+    values = {
+        "experiment": str(config),
+        "site": str(machines.site or ""),
+        "gpus": machines.gpus,
+        "adopted": " ".join(adopted),
+    }
     return [
-        sys.executable,
-        "-m",
-        "snakemake",
-        "--workflow-profile",
-        str(PROFILES / profile),
-        "--config",
-        f"experiment={config}",
+        *(sys.executable, "-m", "snakemake"),
+        *("--workflow-profile", str(PROFILES / machines.profile)),
+        *("--config", *(f"{name}={value}" for name, value in values.items() if value)),
     ]
 
 
-def make_report(config: Path, profile: str, path: Path) -> int:
+def make_report(config: Path, path: Path) -> int:
     """Write Snakemake's HTML report, which opens without a network."""
-    command = [*snakemake_command(config, profile), "--nolock", "--report", str(path)]
+    command = [*snakemake_command(config, Machines(jobs=1)), "--nolock", "--report", str(path)]
     return subprocess.run([*command, "--quiet", "all"], capture_output=True).returncode
 
 
-def finish(experiment: Experiment, config: Path, results: Path, *, profile: str) -> None:
+def finish(experiment: Experiment, config: Path, results: Path) -> None:
     """Write the report if anything is newer than it, then print the main table and all paths."""
     from pgf.results import context_of
     from pgf.tables.terminal import terminal_view
@@ -174,7 +209,7 @@ def finish(experiment: Experiment, config: Path, results: Path, *, profile: str)
     written = [*sorted(folder.glob("tables/*.md")), *sorted(folder.glob("figures/*.png"))]
     newest = max(path.stat().st_mtime for path in written)
     outdated = not report.exists() or report.stat().st_mtime < newest
-    if outdated and make_report(config, profile, report) != 0:
+    if outdated and make_report(config, report) != 0:
         print(f"pgf: {report} could not be written; tables and figures are", file=sys.stderr)
     print(terminal_view(context_of(experiment, results)))
     for kind in ("tables", "figures"):

@@ -31,6 +31,9 @@ NUMERIC_MODULES = (
     "optimization.py",
     "evaluation.py",
     "saliency.py",
+    "parallel.py",
+    "running.py",
+    "steps.py",
     "train.py",
     "gradients",
     "observers.py",
@@ -82,7 +85,8 @@ class RunSpec:
         """Return all that determines the numbers; names, labels and checkpoints do not."""
         values = asdict(self)
         del values["experiment"], values["recipe"]["label"], values["recipe"]["name"]
-        del values["task"]["name"], values["training"]["checkpoint_every"]
+        del values["task"]["name"]
+        del values["training"]["checkpoint_every"], values["training"]["checkpoint_minutes"]
         return values
 
     def fingerprint(self) -> str:

@@ -54,6 +54,10 @@ class TrainingSettings:
     """Evaluations over the course of training, evenly spaced, the last after the last step."""
     checkpoint_every: int = 500
     """Steps between checkpoints; the last one is removed when the record is written."""
+    checkpoint_minutes: float = 10.0
+    """Minutes after which there is a checkpoint, however few steps were done."""
+    processes: int = 1
+    """Processes that share every batch, a GPU each; part of the run because it changes rounding."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int = 1
     """CPU threads of the numerical libraries; part of the run because it changes rounding."""
@@ -62,6 +66,11 @@ class TrainingSettings:
         for name in ("steps", "batch_size", "accumulation", "evaluations", "checkpoint_every"):
             _require(getattr(self, name) >= 1, f"{name} must be at least 1: {getattr(self, name)}")
         _require(self.threads >= 1, f"threads must be at least 1: {self.threads}")
+        _require(
+            self.checkpoint_minutes > 0,
+            f"checkpoint_minutes must be positive: {self.checkpoint_minutes}",
+        )
+        _require(self.processes >= 1, f"processes must be at least 1: {self.processes}")
         _require(self.learning_rate > 0, f"learning_rate must be positive: {self.learning_rate}")
         _require(0 <= self.warmup < 1, f"warmup is a share of training, in [0, 1): {self.warmup}")
         _require(
@@ -86,12 +95,15 @@ class TrainingSettings:
             f"label_smoothing is a share, in [0, 1): {self.label_smoothing}",
         )
         _require(
-            self.batch_size % self.accumulation == 0,
-            f"batch_size {self.batch_size} is not a multiple of accumulation {self.accumulation}",
+            self.batch_size % (self.accumulation * self.processes) == 0,
+            f"batch_size {self.batch_size} is not a multiple of accumulation {self.accumulation}"
+            + (f" x processes {self.processes}" if self.processes > 1 else ""),
         )
         _require(
-            not (self.mixup or self.cutmix) or self.batch_size % 2 == 0,
-            f"mixup and cutmix pair samples up: batch_size {self.batch_size} must be even",
+            not (self.mixup or self.cutmix)
+            or self.batch_size // (self.accumulation * self.processes) % 2 == 0,
+            f"mixup and cutmix pair samples up: batch_size {self.batch_size} "
+            "/ (accumulation x processes) must be even",
         )
         _require(
             self.ema_decay is None or 0 < self.ema_decay < 1,

@@ -11,10 +11,11 @@ from pgf import checkpoints
 from pgf.data.streams import Splits, TensorData
 from pgf.patterns import NMPattern
 from pgf.recipes import RECIPES
+from pgf.running import Run
 from pgf.runs import RunSpec
 from pgf.settings import RecipeSettings, StatisticsSettings, TaskSettings, TrainingSettings
 from pgf.tasks import find_task
-from pgf.train import Run, train
+from pgf.train import train
 
 torch.set_num_threads(1)
 

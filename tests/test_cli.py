@@ -12,6 +12,7 @@ from pgf.commands import COMMANDS
 from pgf.config import load_experiment
 
 ROOT = Path(__file__).parent.parent
+WITH_EXPERIMENT = [name for name, command in COMMANDS.items() if command.takes_experiment]
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -21,14 +22,14 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return lines[0]
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", WITH_EXPERIMENT)
 def test_every_command_names_the_nearest_experiment(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert "did you mean 'laptop'?" in refusal(capsys, command, "labtop")
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", WITH_EXPERIMENT)
 def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as leaving:
         main([command, "--help"])

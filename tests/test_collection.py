@@ -5,7 +5,7 @@ import pytest
 from synthetic import spec, write_run
 
 import pgf.runs
-from pgf.collection import collect, read, write
+from pgf.collection import ALIKE, collect, read, write
 from pgf.errors import UserError
 from pgf.records import CURVES, RECORD
 
@@ -98,18 +98,26 @@ def test_a_run_planned_twice_is_refused(results, specs):
     ("key", "said"),
     [
         ("fingerprint", "other settings or code than now"),
-        ("code", "other code than the rest"),
-        ("torch", "other torch than the rest"),
-        ("device", "other device than the rest"),
-        ("precision", "other precision than the rest"),
+        *((key, f"other {key} than the rest") for key in ALIKE),
         ("data", "other data than the rest of the task"),
     ],
 )
 def test_a_mixture_is_refused_or_marked(results, specs, key, said):
     write_run(specs[1], results, **{key: "9.9"})
-    with pytest.raises(UserError, match=rf"{said}: toy/sr_ste/1of16_FF/seed1\)"):
+    what = r" \(9\.9\)" if key in ALIKE else ""
+    with pytest.raises(UserError, match=rf"{said}: toy/sr_ste/1of16_FF/seed1{what}\)"):
         collect(specs, results)
     assert list(collect(specs, results, allow_mixed=True).runs["mixed"]) == [False, True, False]
+
+
+def test_a_refusal_says_in_what_settings_differ(results, specs):
+    odd = {"training.batch_size": 999, "training.learning_rate": 0.5}
+    write_run(specs[1], results, fingerprint="9.9", **odd)
+    training = specs[1].training
+    with pytest.raises(UserError) as error:
+        collect(specs, results)
+    assert f"training.batch_size 999, now {training.batch_size}" in str(error.value)
+    assert f"training.learning_rate 0.5, now {training.learning_rate}" in str(error.value)
 
 
 def test_a_diverged_run_stays_a_row(results, specs):

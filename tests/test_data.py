@@ -14,10 +14,11 @@ from images import class_folders, parquet_files, picture
 
 from pgf.data.streams import MappedData
 from pgf.errors import UserError
+from pgf.running import Run
 from pgf.runs import RunSpec
 from pgf.settings import RecipeSettings, StatisticsSettings, TaskSettings, TrainingSettings
 from pgf.tasks.images import Images
-from pgf.train import Run, train
+from pgf.train import train
 
 SIZE = 16
 SMALL_VIT = {"patch_size": 8, "embed_dim": 16, "depth": 1, "num_heads": 2}

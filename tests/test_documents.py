@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pgf.commands import COMMANDS, WITHOUT_EXPERIMENT
+from pgf.commands import COMMANDS
 from pgf.config import CONFIGS, load_experiment
 from pgf.errors import UserError
 from pgf.readme import documents, results_block, with_block
@@ -55,7 +55,7 @@ def test_the_readme_names_only_experiments_that_there_are(part: str) -> None:
 
 
 def test_the_readme_names_only_commands_that_there_are() -> None:
-    assert set(re.findall(r"python -m pgf (\w+)", README)) <= {*COMMANDS, *WITHOUT_EXPERIMENT}
+    assert set(re.findall(r"python -m pgf (\w+)", README)) <= set(COMMANDS)
 
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])

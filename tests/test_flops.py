@@ -19,8 +19,8 @@ from pgf.flops import (
     products,
     training_flops,
 )
-from pgf.jobs import costs, flop_rows
 from pgf.layers import select_layers
+from pgf.outcomes import costs, flop_rows
 from pgf.patterns import NMPattern, Target
 from pgf.recipes import RECIPES, GradientRule, Phase
 from pgf.settings import TaskSettings

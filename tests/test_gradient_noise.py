@@ -13,9 +13,10 @@ from pgf.observers import StepState
 from pgf.patterns import Target
 from pgf.recipes import RECIPES
 from pgf.records import OVERALL
+from pgf.running import Run
 from pgf.settings import StatisticsSettings
 from pgf.sparsifier import Sparsifier
-from pgf.train import Run, _half_losses
+from pgf.steps import _half_losses
 
 
 def noise_of(samples: Tensor, observer: GradientStatistics, model: nn.Module) -> dict[str, float]:

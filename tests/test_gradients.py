@@ -19,9 +19,10 @@ from pgf.observers import Row, StepState
 from pgf.patterns import Target
 from pgf.recipes import GradientRule, MaskSource
 from pgf.records import OVERALL
+from pgf.running import Run
 from pgf.runs import RunSpec
 from pgf.settings import StatisticsSettings
-from pgf.train import Run, train
+from pgf.train import train
 
 Arrays = dict[str, np.ndarray]
 SHARE = 6 / 24

@@ -12,11 +12,14 @@ ROOT = Path(__file__).parents[1]
 ROWS = (
     *("errors", "patterns", "recipes", "settings", "seeds", "runs", "records", "statistics"),
     *("collection", "selection", "tables", "figures", "entries", "validation", "config"),
-    *("results", "progress"),
+    *("results", "progress", "failures", "slurm", "adoption", "sites", "doctor", "gpus"),
+    *("interruption", "leases", "requeue"),
     *("masks", "layer_listing", "roles", "layers", "sparsifier", "observers", "gradients"),
-    *("data", "tasks", "optimization", "evaluation", "saliency", "checkpoints", "flops"),
-    *("compute", "provenance", "train", "jobs"),
-    *("preflight", "bench", "plan", "model_survey", "readme", "reproduce", "commands", "__main__"),
+    *("parallel", "data", "tasks", "optimization", "evaluation", "saliency", "checkpoints"),
+    *("flops", "estimate", "compute", "provenance", "running", "steps", "train", "outcomes"),
+    *("jobs", "launch", "preflight", "bench", "plan", "model_survey", "readme", "reproduce"),
+    *("hours",),
+    *("commands", "__main__"),
 )
 """A module imports from rows before its own. What needs no torch comes first."""
 

@@ -16,10 +16,11 @@ from test_records import write_complete
 
 from pgf.checkpoints import CHECKPOINT
 from pgf.errors import UserError
-from pgf.jobs import LOCK, run_job, write_manifest
+from pgf.jobs import run_job, write_manifest
+from pgf.leases import LEASE, LOCK
 from pgf.records import CURVE_COLUMNS, CURVES, RECORD, problem_with, read_record
+from pgf.running import Run
 from pgf.runs import RunSpec
-from pgf.train import Run
 
 
 def work(specs: Sequence[RunSpec], results: Path) -> list[str]:
@@ -135,7 +136,7 @@ def test_the_lock_of_a_run_is_free_after_it(tmp_path: Path) -> None:
     spec = tiny_spec()
     work([spec], tmp_path)
     with FileLock(spec.directory(tmp_path) / LOCK, timeout=0):
-        pass
+        assert not (spec.directory(tmp_path) / LEASE).exists()
 
 
 def test_a_manifest_names_the_runs_and_their_fingerprints(tmp_path: Path) -> None:

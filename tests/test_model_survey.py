@@ -11,8 +11,9 @@ import timm
 import torch
 from torch import nn
 
-from pgf import commands, model_survey
+from pgf import model_survey
 from pgf.__main__ import main
+from pgf.commands import models
 from pgf.errors import UserError
 from pgf.layers import ModelLayers, read_layers
 from pgf.model_survey import choose, look_at, page, survey, write
@@ -243,7 +244,7 @@ def test_a_row_says_counts_widths_and_refusals() -> None:
 def test_the_command_writes_a_table_and_a_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(commands, "RESULTS", tmp_path)
+    monkeypatch.setattr(models, "RESULTS", tmp_path)
     assert main(["models", "resnet18", "levit_128"]) == 0
     assert "| 1 | partly |" in capsys.readouterr().out
     with (tmp_path / "timm_models" / "models.csv").open() as file:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from helpers import tiny_spec
 
-from pgf.progress import seconds_left
+from pgf.progress import Spent, look, seconds_left
 from pgf.records import RECORD, REQUIRED, SCHEMA, write_record
 from pgf.runs import RunSpec
 
@@ -22,18 +22,24 @@ def record(spec: RunSpec, results: Path, seconds: float) -> None:
     write_record(folder, {**dict.fromkeys(REQUIRED), "schema": SCHEMA, "train_seconds": seconds})
 
 
+def left(specs: list[RunSpec], results: Path) -> float:
+    spent: Spent = {}
+    look(specs, results, spent)
+    return seconds_left(specs, spent)
+
+
 def test_a_task_is_estimated_by_its_own_runs(tmp_path: Path) -> None:
     quick, slow = runs("quick", 5), runs("slow", 3)
     for spec, seconds in ((quick[0], 2.0), (quick[1], 4.0), (slow[0], 100.0)):
         record(spec, tmp_path, seconds)
-    assert seconds_left([*quick, *slow], tmp_path) == pytest.approx(3 * 3.0 + 2 * 100.0)
+    assert left([*quick, *slow], tmp_path) == pytest.approx(3 * 3.0 + 2 * 100.0)
 
 
 def test_a_task_without_a_run_is_taken_for_one_like_the_others(tmp_path: Path) -> None:
     first, other = runs("first", 2), runs("other", 2)
-    assert seconds_left([*first, *other], tmp_path) == 0
+    assert left([*first, *other], tmp_path) == 0
     record(first[0], tmp_path, 5.0)
-    assert seconds_left([*first, *other], tmp_path) == pytest.approx(15.0)
+    assert left([*first, *other], tmp_path) == pytest.approx(15.0)
 
 
 def test_a_broken_record_is_a_run_to_come(tmp_path: Path) -> None:
@@ -41,4 +47,14 @@ def test_a_broken_record_is_a_run_to_come(tmp_path: Path) -> None:
     record(some[0], tmp_path, 5.0)
     some[1].directory(tmp_path).mkdir(parents=True)
     (some[1].directory(tmp_path) / RECORD).write_text("{")
-    assert seconds_left(some, tmp_path) == pytest.approx(10.0)
+    assert left(some, tmp_path) == pytest.approx(10.0)
+
+
+def test_a_record_is_read_once(tmp_path: Path) -> None:
+    (one,) = runs("some", 1)
+    record(one, tmp_path, 5.0)
+    spent: Spent = {}
+    look([one], tmp_path, spent)
+    (one.directory(tmp_path) / RECORD).write_text("{")
+    look([one], tmp_path, spent)
+    assert spent == {one.slug: 5.0}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pgf import checkpoints
 from pgf.data.streams import TensorData, index_batches
 from pgf.errors import UserError
-from pgf.train import Run
+from pgf.running import Run
 
 
 @pytest.mark.parametrize("recipe", EVERY_RECIPE)

@@ -38,7 +38,10 @@ OTHER_VALUES: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("name", set(asdict(tiny_spec().training)) - {"checkpoint_every"})
+CHECKPOINTS = {"checkpoint_every", "checkpoint_minutes"}
+
+
+@pytest.mark.parametrize("name", set(asdict(tiny_spec().training)) - CHECKPOINTS)
 def test_the_fingerprint_changes_with_every_training_setting(name: str) -> None:
     spec = tiny_spec()
     old = getattr(spec.training, name)
@@ -66,7 +69,7 @@ def test_the_fingerprint_changes_with_whatever_else_sets_the_numbers() -> None:
 def test_the_fingerprint_does_not_change_with_labels() -> None:
     spec = tiny_spec()
     recipe = replace(spec.recipe, label="another heading", name="another_name")
-    training = replace(spec.training, checkpoint_every=7)
+    training = replace(spec.training, checkpoint_every=7, checkpoint_minutes=7.0)
     other = replace(spec, experiment="x", recipe=recipe, training=training)
     assert other.fingerprint() == spec.fingerprint()
 

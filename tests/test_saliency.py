@@ -23,11 +23,12 @@ from pgf.data.streams import Batch, Splits
 from pgf.optimization import Precision
 from pgf.patterns import Target
 from pgf.recipes import RECIPES
+from pgf.running import Run
 from pgf.runs import RunSpec
 from pgf.saliency import fix_saliency_masks
 from pgf.sparsifier import Sparsifier
 from pgf.tasks import Task
-from pgf.train import Run, train
+from pgf.train import train
 
 
 def spec_of(*, dense: float = 0.0, **training: Any) -> RunSpec:
@@ -172,6 +173,7 @@ def choose(
         task,
         sparsifier,
         list(zip(inputs.split(sizes), labels.split(sizes), strict=True)),
+        [size / sum(sizes) for size in sizes],
         step=step,
         precision=Precision.make(tiny_spec().training, torch.device("cpu")),
     )

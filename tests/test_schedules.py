@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from pgf.errors import UserError
 from pgf.optimization import Schedule, check_optimization
+from pgf.running import Run
 from pgf.settings import TrainingSettings
-from pgf.train import Run
 
 LENGTHS = st.integers(1, 400)
 WARM_UPS = st.floats(0, 0.9)

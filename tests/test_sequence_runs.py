@@ -17,10 +17,11 @@ from texts import (
 from tokenizers import Tokenizer
 
 from pgf.evaluation import Evaluation
-from pgf.jobs import _measures
+from pgf.outcomes import _measures
 from pgf.records import RECORD, read_record
+from pgf.running import Run
 from pgf.runs import RunSpec
-from pgf.train import Run, train
+from pgf.train import train
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,12 @@ from torch import Tensor, nn
 
 from pgf.data.texts import IGNORED, PADDING, TextData
 from pgf.flops import count_flops
+from pgf.running import Run
+from pgf.steps import training_step
 from pgf.tasks import make_task
 from pgf.tasks.encoder_decoders import EncoderDecoder
 from pgf.tasks.sequences import SequenceTask
-from pgf.train import Run, train, training_step
+from pgf.train import train
 
 END = 1
 

@@ -19,11 +19,12 @@ from pgf.layers import select_layers
 from pgf.optimization import check_optimization
 from pgf.patterns import Target
 from pgf.results import check_published
+from pgf.running import Run
 from pgf.runs import RunSpec
 from pgf.settings import StatisticsSettings
 from pgf.tasks import find_task, make_task
 from pgf.tasks.encoder_decoders import T5
-from pgf.train import Run, train
+from pgf.train import train
 
 CONFIGS = sorted(path.stem for path in Path("configs").glob("*.yaml"))
 FULL_SHAPE = (

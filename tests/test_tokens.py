@@ -58,9 +58,9 @@ def test_marks_and_padding_are_left_out_of_texts() -> None:
 def test_training_is_a_function_of_the_texts() -> None:
     texts = sentences(60)
     one, again = (train_codec(list(texts), vocabulary=120) for _ in range(2))
-    assert one.to_json() == again.to_json() and one.fingerprint() == again.fingerprint()
+    assert one.to_json() == again.to_json()
     other = train_codec([*texts[:-1], "quite another text"], vocabulary=120)
-    assert other.fingerprint() != one.fingerprint()
+    assert other.to_json() != one.to_json()
 
 
 @pytest.mark.parametrize("vocabulary", [40, 64, 100, 200])
@@ -89,7 +89,7 @@ def test_a_limit_cuts_the_text_and_keeps_the_end_mark(text: str, limit: int) -> 
 def test_what_is_kept_gives_the_same_tokens(text: str) -> None:
     again = Codec(Tokenizer.from_str(CODEC.to_json()), END)
     assert again.encode([text]) == CODEC.encode([text])
-    assert again.fingerprint() == CODEC.fingerprint()
+    assert again.to_json() == CODEC.to_json()
 
 
 def test_a_checkpoint_has_its_own_tokenizer(tmp_path: Path) -> None:

@@ -21,9 +21,10 @@ from torch import Tensor, nn
 
 from pgf.data.streams import Batch, Splits, TensorData, index_batches
 from pgf.evaluation import Evaluation, best_at_target, evaluate, evaluation_steps
+from pgf.running import Run
 from pgf.settings import StatisticsSettings, TrainingSettings
 from pgf.tasks.digits import DigitsVit
-from pgf.train import Run, train
+from pgf.train import train
 
 every_recipe = pytest.mark.parametrize("recipe", EVERY_RECIPE)
 sparse_recipe = pytest.mark.parametrize("recipe", SPARSE_RECIPES)

@@ -18,6 +18,10 @@ from pgf.seeds import seed_for
 Batch = tuple[Tensor, Tensor]
 """Inputs and labels; the first axis runs over samples."""
 
+Part = tuple[int, int]
+"""Which share of every batch: the number of the process and how many processes there are."""
+ALL: Part = (0, 1)
+
 Key = tuple[int | None, int, int, int]
 """Run seed (None: no augmentation), epoch, sample index, and which of its repeats in the epoch."""
 
@@ -38,12 +42,19 @@ def isolated_rng(seed: int) -> Iterator[None]:
 
 
 def index_batches(
-    n: int, *, batch_size: int, seed: int, first_step: int = 0, repeats: int = 1
+    n: int,
+    *,
+    batch_size: int,
+    seed: int,
+    first_step: int = 0,
+    part: Part = ALL,
+    repeats: int = 1,
 ) -> Iterator[tuple[int, int, Tensor]]:
     """Yield (epoch, position in it, sample indices) for ever, a batch each, from `first_step` on.
 
     Every epoch is a permutation of its own; what is left over at its end is dropped. With
-    `repeats` each sample stands so often in a row, and an epoch holds a part of the samples.
+    `repeats` each sample stands so often in a row, and an epoch holds a part of the samples. With
+    `part` only that share of every batch comes, from its own position on.
 
     Raises:
         UserError: a batch holds more samples than there are.
@@ -56,8 +67,15 @@ def index_batches(
         order = _order(n, seed=seed_for(seed, "order", epoch), repeats=repeats)
         for i in range(position, per_epoch):
             start = i * batch_size
-            yield epoch, start, order[start : start + batch_size]
+            first, last = share_of(batch_size, part)
+            yield epoch, start + first, order[start + first : start + last]
         epoch, position = epoch + 1, 0
+
+
+def share_of(batch_size: int, part: Part) -> tuple[int, int]:
+    """Return the first position of a process's share of a batch, and the one after its last."""
+    number, count = part
+    return number * batch_size // count, (number + 1) * batch_size // count
 
 
 def _order(n: int, *, seed: int, repeats: int) -> Tensor:
@@ -80,9 +98,13 @@ class TensorData:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def stream(self, *, batch_size: int, seed: int, first_step: int = 0) -> Iterator[Batch]:
-        """Yield training batches for ever."""
-        batches = index_batches(len(self), batch_size=batch_size, seed=seed, first_step=first_step)
+    def stream(
+        self, *, batch_size: int, seed: int, first_step: int = 0, part: Part = ALL
+    ) -> Iterator[Batch]:
+        """Yield training batches for ever, or a process's share of them."""
+        batches = index_batches(
+            len(self), batch_size=batch_size, seed=seed, first_step=first_step, part=part
+        )
         for _, _, indices in batches:
             yield self.inputs[indices], self.labels[indices]
 
@@ -107,13 +129,16 @@ class MappedData:
     def __len__(self) -> int:
         return self.size
 
-    def stream(self, *, batch_size: int, seed: int, first_step: int = 0) -> Iterator[Batch]:
-        """Yield training batches for ever."""
+    def stream(
+        self, *, batch_size: int, seed: int, first_step: int = 0, part: Part = ALL
+    ) -> Iterator[Batch]:
+        """Yield training batches for ever, or a process's share of them."""
         batches = index_batches(
             len(self),
             batch_size=batch_size,
             seed=seed,
             first_step=first_step,
+            part=part,
             repeats=self.repeats,
         )
         keys: Iterator[list[Key]] = (
@@ -160,8 +185,10 @@ class TrainingData(Protocol):
 
     def __len__(self) -> int: ...
 
-    def stream(self, *, batch_size: int, seed: int, first_step: int = 0) -> Iterator[Batch]:
-        """Yield training batches for ever."""
+    def stream(
+        self, *, batch_size: int, seed: int, first_step: int = 0, part: Part = ALL
+    ) -> Iterator[Batch]:
+        """Yield training batches for ever, or a process's share of them."""
         ...
 
     def in_order(self, batch_size: int) -> Iterator[Batch]:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
-from pgf.data.streams import Batch
+from pgf.data.streams import ALL, Batch, Part, share_of
 from pgf.errors import UserError
 from pgf.seeds import seed_for
 
@@ -51,13 +51,16 @@ class TextData:
         total = pc.add(pc.utf8_length(self.sources), pc.utf8_length(self.targets))
         return np.asarray(total.to_numpy(), dtype=np.int64)
 
-    def stream(self, *, batch_size: int, seed: int, first_step: int = 0) -> Iterator[Batch]:
-        """Yield training batches for ever."""
+    def stream(
+        self, *, batch_size: int, seed: int, first_step: int = 0, part: Part = ALL
+    ) -> Iterator[Batch]:
+        """Yield training batches for ever, or a process's share of them."""
+        own = slice(*share_of(batch_size, part))
         batches = like_lengths(
             self.lengths, batch_size=batch_size, seed=seed, first_step=first_step, pool=self.pool
         )
         for indices in batches:
-            yield self.batch(indices)
+            yield self.batch(indices[own])
 
     def in_order(self, batch_size: int) -> Iterator[Batch]:
         """Yield every sample once."""

@@ -1,6 +1,5 @@
 """Tokenizers: trained on a task's own text, or of a checkpoint."""
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -46,10 +45,6 @@ class Codec:
     def decode(self, rows: Iterable[Sequence[int]]) -> list[str]:
         """Return the texts of tokens, without special ones."""
         return [text.strip() for text in self.tokenizer.decode_batch([list(row) for row in rows])]
-
-    def fingerprint(self) -> str:
-        """Return a hash of all that the tokenizer is."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
 
     def to_json(self) -> str:
         """Return the tokenizer as the text of a `tokenizer.json`."""

@@ -6,16 +6,24 @@ from pgf.config import experiment_path, load_experiment
 from pgf.errors import UserError
 from pgf.figures import figure_files
 from pgf.runs import job_fingerprint
+from pgf.sites import Site, load_site, memory, minutes, queue_options, read_estimate
 from pgf.tables import table_files
 
 try:
     EXPERIMENT_FILE = experiment_path(config.get("experiment", "laptop"))
     EXPERIMENT = load_experiment(str(EXPERIMENT_FILE))
+    # Without a site, GPUs are those of this machine: `--config gpus=0,1 --resources gpu=2`.
+    SITE = (
+        load_site(Path(config["site"]))
+        if "site" in config
+        else Site(gpus="gpus" in config, cpus=1)
+    )
 except UserError as error:
     raise WorkflowError(str(error))
 
 RESULTS = f"results/{EXPERIMENT.name}"
 JOBS = EXPERIMENT.jobs()
+COSTS = read_estimate(Path(RESULTS))
 PAPER = [
     f"configs/paper/{name}" for name in ("tables.csv", "claims.yaml", "remarks.yaml")
 ]
@@ -23,6 +31,11 @@ PAPER = [
 
 wildcard_constraints:
     job=r"[A-Za-z0-9_.-]+",
+
+
+def unadopted_manifests():
+    adopted = str(config.get("adopted", "")).split()
+    return [path for path in manifests() if Path(path).stem not in adopted]
 
 
 def manifests():
@@ -46,5 +59,22 @@ def fingerprint_of(wildcards):
     return f"fingerprint={job_fingerprint(JOBS[wildcards.job])}"
 
 
+def processes_of(wildcards):
+    return max(spec.training.processes for spec in JOBS[wildcards.job])
+
+
+def gpus_of(wildcards):
+    return processes_of(wildcards) if SITE.gpus else 0
+
+
 def threads_of(wildcards):
-    return max(spec.training.threads for spec in JOBS[wildcards.job])
+    threads = max(spec.training.threads for spec in JOBS[wildcards.job])
+    return max(SITE.cpus, threads) * processes_of(wildcards)
+
+
+def minutes_of(wildcards):
+    return minutes(JOBS[wildcards.job], COSTS, SITE)
+
+
+def memory_of(wildcards, attempt):
+    return memory(JOBS[wildcards.job], COSTS, SITE, attempt=attempt)

@@ -6,9 +6,16 @@ rule train:
     conda:
         "../../environment.yml"
     threads: threads_of
+    resources:
+        **queue_options(SITE),
+        gpu=gpus_of,
+        mem_mb=memory_of,
+        runtime=minutes_of,
+        hang_minutes=str(SITE.hang_minutes),  # no param: a change of it trains nothing again
     params:
         experiment=EXPERIMENT_FILE,
         fingerprint=fingerprint_of,
     shell:
-        "python -m pgf train {params.experiment:q} --job {wildcards.job:q}"
-        " --manifest {output:q} --log {log:q}"
+        # exec: a signal must reach the training, not a shell that dies of it.
+        "exec python -m pgf train {params.experiment:q} --job {wildcards.job:q}"
+        " --manifest {output:q} --log {log:q} --hang-minutes {resources.hang_minutes}"

@@ -1,0 +1,43 @@
+"""Jobs that a killed workflow has left in SLURM's queue: found, waited for, not submitted again."""
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from pgf import slurm
+from pgf.slurm import QueuedJob
+
+LOOK_SECONDS = 20.0
+
+
+def left_over(experiment: str) -> list[QueuedJob]:
+    """Return the training jobs of an experiment that are in the queue, and say so in one line."""
+    jobs = slurm.queued(experiment, Path.cwd())
+    if jobs:
+        states = Counter(job.state.lower() for job in jobs)
+        counts = ", ".join(f"{count} {state}" for state, count in states.items())
+        print(
+            f"{experiment}: of an earlier workflow {_jobs(len(jobs))} in SLURM's queue "
+            f"({counts}): adopted, not submitted again (to be rid of them: scancel "
+            f"{' '.join(job.id for job in jobs[:5])}{' ...' if len(jobs) > 5 else ''})",
+            file=sys.stderr,
+        )
+    return jobs
+
+
+def wait_for(
+    experiment: str, jobs: list[QueuedJob], *, sleep: Callable[[float], None] = time.sleep
+) -> None:
+    """Wait until jobs have left the queue; a line whenever their number changes."""
+    adopted, told = {job.id for job in jobs}, len(jobs)
+    while left := adopted & {job.id for job in slurm.queued(experiment, Path.cwd())}:
+        if len(left) < told:
+            print(f"{experiment}: {_jobs(len(left))} in SLURM's queue still", file=sys.stderr)
+            told = len(left)
+        sleep(LOOK_SECONDS)
+
+
+def _jobs(count: int) -> str:
+    return "1 job is" if count == 1 else f"{count} jobs are"

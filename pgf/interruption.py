@@ -1,0 +1,96 @@
+"""When a run must stop before its end: a signal, the end of a job's time, a hang.
+
+A run that is asked to stop writes a checkpoint and ends with exit code 75 (EX_TEMPFAIL of
+sysexits.h): nothing is wrong, and the same command goes on from there.
+"""
+
+import faulthandler
+import math
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+
+TO_BE_CONTINUED = 75
+SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU)
+"""What schedulers send before they kill."""
+HANG_SECONDS = 1800.0
+"""Without a sign of life for so long a process ends itself, with its stacks in the log."""
+
+
+class InterruptedRunError(Exception):
+    """A run was asked to stop; its checkpoint is written."""
+
+
+@dataclass
+class Watch:
+    """Whether it is time to stop, and a sign of life for who watches over hangs."""
+
+    deadline: float | None = None
+    """Time of day (`time.time()`) at which the job will be killed."""
+    reserve: float = 120.0
+    """Seconds before the deadline at which to stop, beside two of the slowest steps so far."""
+    hang_seconds: float = HANG_SECONDS
+    signalled: str = ""
+    has_worked: bool = False
+    """Whether a step or a run was finished: then another slice of time will not be in vain."""
+    _armed: float = field(default=0.0, init=False)
+    _last: float = field(default=math.inf, init=False)
+    _slowest: float = field(default=0.0, init=False)
+    _calls: list[Callable[[], None]] = field(default_factory=list, init=False)
+
+    def begin(self) -> None:
+        """Start to take the time from one sign of life to the next: steps follow each other."""
+        self._last = math.inf
+
+    def beat(self) -> None:
+        """Give a sign of life: after every step and every batch of an evaluation."""
+        now = time.monotonic()
+        self._slowest, self._last = max(self._slowest, now - self._last), now
+        for call in self._calls:
+            call()
+        # Each call starts a thread, in C: it ends a process even where Python itself hangs.
+        if now - self._armed > self.hang_seconds / 100:
+            faulthandler.dump_traceback_later(self.hang_seconds, exit=True)
+            self._armed = now
+
+    def reason(self) -> str:
+        """Return why to stop now, or nothing."""
+        if self.signalled:
+            return self.signalled
+        if self.deadline is not None and time.time() > self._last_call():
+            return "the job's time is nearly over"
+        return ""
+
+    def _last_call(self) -> float:
+        assert self.deadline is not None
+        return self.deadline - self.reserve - 2 * self._slowest
+
+    @contextmanager
+    def calling(self, call: Callable[[], None]) -> Iterator[None]:
+        """Have something called at every sign of life."""
+        self._calls.append(call)
+        try:
+            yield
+        finally:
+            self._calls.remove(call)
+
+    @contextmanager
+    def on_duty(self) -> Iterator["Watch"]:
+        """Note signals rather than die of them, and end the process if it hangs."""
+
+        def note(number: int, frame: FrameType | None) -> None:
+            del frame
+            self.signalled = signal.Signals(number).name
+
+        kept = {number: signal.signal(number, note) for number in SIGNALS}
+        self.beat()
+        try:
+            yield self
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+            self._armed = 0.0
+            for number, handler in kept.items():
+                signal.signal(number, handler)

@@ -1,0 +1,128 @@
+"""The living state of one run: what is built from its settings, and what a checkpoint holds."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from pgf import checkpoints, parallel
+from pgf.data.streams import Splits
+from pgf.evaluation import Evaluation
+from pgf.gradients import GradientStatistics
+from pgf.observers import Observer, Row
+from pgf.optimization import Average, Precision, Schedule, choose_device, make_optimizer
+from pgf.patterns import Target
+from pgf.runs import RunSpec
+from pgf.seeds import seed_for
+from pgf.sparsifier import Sparsifier
+from pgf.tasks import Task, make_task
+
+
+@dataclass
+class Run:
+    """The living state of one run."""
+
+    spec: RunSpec
+    task: Task
+    splits: Splits
+    device: torch.device
+    model: nn.Module
+    replica: nn.Module
+    """The model, or what averages its gradients over the processes of the run."""
+    sparsifier: Sparsifier
+    optimizer: torch.optim.Optimizer
+    schedule: Schedule
+    precision: Precision
+    average: Average | None
+    observers: list[Observer]
+    step: int = 0
+    """Optimiser steps done."""
+    evaluations: list[Evaluation] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    seconds: float = 0.0
+    diverged_at: int | None = None
+
+    @classmethod
+    def make(
+        cls, spec: RunSpec, *, task: Task | None = None, splits: Splits | None = None
+    ) -> "Run":
+        """Build a run from its settings; task and data spare making what is at hand.
+
+        Raises:
+            UserError: target and model do not go together, or the data is not there.
+        """
+        settings = spec.training
+        torch.set_num_threads(settings.threads)
+        task = task or make_task(spec.task)
+        task.check(settings)
+        device = choose_device(settings)
+        torch.manual_seed(seed_for(spec.seed, "init"))
+        model = task.model().to(device).train()
+        sparsifier = Sparsifier(
+            model,
+            target=Target.parse(spec.target),
+            recipe=spec.make_recipe(),
+            total_steps=settings.steps,
+            mask_seed=seed_for(spec.seed, "mask"),
+            groups=task.groups or None,
+        )
+        optimizer = make_optimizer(model, sparsifier, settings)
+        statistics = GradientStatistics.make(
+            spec.statistics,
+            sparsifier=sparsifier,
+            references=spec.references,
+            groups=task.groups or None,
+        )
+        own = [parallel.rank()] if parallel.rank() else []
+        torch.manual_seed(seed_for(spec.seed, "dropout", *own))
+        return cls(
+            spec=spec,
+            task=task,
+            splits=splits or task.load(),
+            device=device,
+            model=model,
+            replica=parallel.averaging(model, device),
+            sparsifier=sparsifier,
+            optimizer=optimizer,
+            schedule=Schedule.make(optimizer, settings),
+            precision=Precision.make(settings, device),
+            average=Average(optimizer, settings.ema_decay) if settings.ema_decay else None,
+            observers=[statistics],
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that a resumed run needs to go on bitwise as if never interrupted."""
+        return {
+            "fingerprint": self.spec.fingerprint(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "model": self.model.state_dict(),
+            "sparsifier": self.sparsifier.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.precision.scaler.state_dict(),
+            "average": self.average.ema.module.state_dict() if self.average else {},
+            "random": parallel.everyone(checkpoints.random_state()),
+            "evaluations": [e.as_dict() for e in self.evaluations],
+            "rows": [tuple(row) for row in self.rows],
+            "observers": [observer.state_dict() for observer in self.observers],
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Load what `state_dict` returned."""
+        self.step, self.seconds = state["step"], state["seconds"]
+        self.model.load_state_dict(state["model"])
+        self.sparsifier.load_state_dict(state["sparsifier"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.precision.scaler.load_state_dict(state["scaler"])
+        if self.average:
+            self.average.ema.module.load_state_dict(state["average"])
+        self.evaluations = [Evaluation(**e) for e in state["evaluations"]]
+        self.rows = [Row(*row) for row in state["rows"]]
+        for observer, kept in zip(self.observers, state["observers"], strict=True):
+            observer.load_state_dict(kept)
+        checkpoints.restore_random_state(state["random"][parallel.rank()])
+
+    def all_rows(self) -> list[Row]:
+        """Return the curves so far."""
+        return [*self.rows, *(row for observer in self.observers for row in observer.rows)]

@@ -1,0 +1,80 @@
+"""What a run asks of SLURM, through its own commands; nothing where there is no SLURM."""
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+ANSWER_SECONDS = 30.0
+TRAIN_COMMENT = "rule_train_wildcards_"
+"""How the executor's comment on a job of the rule `train` begins; the job's name follows."""
+LONGEST_PREFIX = 50
+
+
+@dataclass(frozen=True)
+class QueuedJob:
+    """A job of ours in SLURM's queue."""
+
+    id: str
+    name: str
+    """The job's name in the experiment."""
+    state: str
+
+
+def job_id() -> str | None:
+    """Return the SLURM job that this process is of, or None."""
+    return os.environ.get("SLURM_JOB_ID")
+
+
+def end_time(job: str) -> float | None:
+    """Return when a job's time is over, in seconds since the epoch; None if that is unknown."""
+    answer = ask("squeue", "--noheader", "--job", job, "--format", "%e")
+    return float(answer) if answer and answer.isdigit() else None
+
+
+def is_over(job: str) -> bool:
+    """Whether SLURM knows that a job is neither queued nor running; False where it cannot tell."""
+    states = ask("squeue", "--noheader", "--format", "%i", "--me")
+    return states is not None and job not in states.split()
+
+
+def requeue(job: str) -> bool:
+    """Put a running job back into the queue; return whether SLURM did."""
+    return ask("scontrol", "requeue", job) is not None
+
+
+def prefix(experiment: str) -> str:
+    """Return what the names of an experiment's jobs begin with."""
+    return "".join(c if c.isalnum() else "-" for c in f"pgf-{experiment}")[:LONGEST_PREFIX]
+
+
+def queued(experiment: str, folder: Path) -> list[QueuedJob]:
+    """Return the jobs that an earlier workflow of an experiment has left, queued or running.
+
+    Args:
+        experiment: its name.
+        folder: where the workflow was started; other clones are other experiments.
+    """
+    answer = ask("squeue", "--noheader", "--me", "--format", "%i|%T|%j|%k|%Z")
+    jobs = []
+    for line in (answer or "").splitlines():
+        job, state, name, comment, where = line.split("|", 4)
+        ours = name.startswith(f"{prefix(experiment)}_") and Path(where) == folder
+        if ours and comment.startswith(TRAIN_COMMENT):
+            jobs.append(QueuedJob(job, comment.removeprefix(TRAIN_COMMENT), state))
+    return jobs
+
+
+def ask(*command: str, seconds: float = ANSWER_SECONDS) -> str | None:
+    """Return what a command of SLURM prints, or None where it fails or is not there."""
+    if shutil.which(command[0]) is None:
+        return None
+    environment = {**os.environ, "SLURM_TIME_FORMAT": "%s"}
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=seconds, env=environment
+        )
+    except subprocess.TimeoutExpired:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -1,0 +1,119 @@
+"""One process at a time trains a run, on whatever machine."""
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pgf import leases, slurm
+from pgf.errors import BusyError
+from pgf.leases import LEASE, Holder, Lease, leased
+
+ELSEWHERE = Holder("node7", 4711, "12", "theirs", valid_seconds=1000.0)
+
+
+def leave(folder: Path, holder: Holder, *, age: float = 0.0) -> None:
+    """Leave a lease behind, renewed some seconds ago."""
+    path = folder / LEASE
+    path.write_text(json.dumps(vars(holder)))
+    renewed = path.stat().st_mtime - age
+    os.utime(path, (renewed, renewed))
+
+
+@pytest.fixture(autouse=True)
+def no_slurm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slurm, "ask", lambda *_, **__: None)
+
+
+def test_a_free_lease_is_taken_and_given_back(tmp_path: Path) -> None:
+    lease = Lease(tmp_path)
+    assert lease.taken() is None and lease.current() == lease.holder
+    lease.release()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_machines_lease_is_left_to_it(tmp_path: Path) -> None:
+    leave(tmp_path, ELSEWHERE, age=940)
+    assert Lease(tmp_path).taken() == ELSEWHERE
+    assert [path.name for path in tmp_path.iterdir()] == [LEASE]
+    with (
+        pytest.raises(BusyError, match=r"by process 4711 of SLURM job 12 on node7; it is left"),
+        leased(tmp_path, "the run", wait=False),
+    ):
+        pass
+
+
+def test_a_lease_that_nobody_renewed_is_anybodys(tmp_path: Path) -> None:
+    leave(tmp_path, ELSEWHERE, age=1060)
+    lease = Lease(tmp_path)
+    assert lease.taken() is None and lease.current() == lease.holder
+
+
+@pytest.mark.parametrize(("queue", "held"), [("12\n13", True), ("13", False), (None, True)])
+def test_the_lease_of_a_slurm_job_that_is_over_is_anybodys(
+    queue: str | None, held: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slurm, "ask", lambda *_, **__: queue)
+    leave(tmp_path, ELSEWHERE)
+    assert (Lease(tmp_path).taken() is not None) == held
+
+
+def test_a_dead_process_of_this_machine_holds_nothing(tmp_path: Path) -> None:
+    leave(tmp_path, replace(Holder.me(), process=1, token="dead"))
+    with leased(tmp_path, "the run", wait=False) as renew:
+        renew()
+    assert not (tmp_path / LEASE).exists()
+
+
+def test_a_living_process_of_this_machine_holds_it(tmp_path: Path) -> None:
+    with (
+        leased(tmp_path, "the run", wait=False),
+        pytest.raises(BusyError, match=f"process {os.getpid()} on"),
+        leased(tmp_path, "the run", wait=False),
+    ):
+        pass
+
+
+def test_who_has_lost_a_lease_stops_and_leaves_it_to_its_new_holder(tmp_path: Path) -> None:
+    with (
+        pytest.raises(BusyError, match=r"has gone to process 4711"),
+        leased(tmp_path, "the run", wait=False) as renew,
+    ):
+        leave(tmp_path, ELSEWHERE)
+        renew()
+    assert Lease(tmp_path).current() == ELSEWHERE
+
+
+def test_a_lease_outlives_what_its_holder_may_hang() -> None:
+    assert Holder.me(hang_seconds=500.0).valid_seconds > 500.0
+
+
+def test_a_lease_is_renewed_now_and_then(tmp_path: Path) -> None:
+    lease = Lease(tmp_path)
+    assert lease.taken() is None
+    os.utime(tmp_path / LEASE, (0, 0))
+    lease.renew()
+    assert (tmp_path / LEASE).stat().st_mtime > 0
+    os.utime(tmp_path / LEASE, (0, 0))
+    lease.renew()
+    assert (tmp_path / LEASE).stat().st_mtime == 0
+
+
+def test_of_two_that_find_a_void_lease_one_takes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave(tmp_path, ELSEWHERE, age=2000)
+    slow, quick = Lease(tmp_path), Lease(tmp_path, replace(Holder.me(), host="node8"))
+    judge = leases.Lease._is_void
+
+    def judged_late(self: Lease, holder: Holder) -> bool:
+        void = judge(self, holder)
+        if self is slow and holder == ELSEWHERE:
+            assert quick.taken() is None  # while the slow one makes up its mind
+        return void
+
+    monkeypatch.setattr(leases.Lease, "_is_void", judged_late)
+    assert slow.taken() == quick.holder
+    assert quick.current() == quick.holder

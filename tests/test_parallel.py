@@ -1,0 +1,133 @@
+"""Processes that share every batch train what one process does with micro-batches."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from checkouts import Checkout, wait_for
+from helpers import digits, tiny_spec
+from two_processes import PROCESSES, SPECS, state
+
+from pgf.data.streams import index_batches, share_of
+from pgf.errors import UserError
+from pgf.interruption import TO_BE_CONTINUED
+from pgf.running import Run
+from pgf.runs import RunSpec
+from pgf.train import train
+
+TOLERANCE = 2e-5
+"""Of weights of order 0.1 after 14 steps of AdamW: sums in another order, nothing else."""
+HALF_TOLERANCE = 2e-2
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("together")
+    script = Path(__file__).with_name("two_processes.py")
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
+            *("--nproc-per-node", str(PROCESSES), str(script), str(folder)),
+        ],
+        check=True,
+        cwd=script.parents[1],
+        env={**os.environ, "PYTHONPATH": f"{script.parent}:{script.parents[1]}"},
+    )
+    return folder
+
+
+def load(folder: Path, name: str, rank: int) -> Any:
+    return torch.load(folder / f"{name}.{rank}.pt", weights_only=True)
+
+
+def alone(spec: RunSpec) -> RunSpec:
+    """Return the same run in one process, its micro-batches those of all processes."""
+    training = spec.training
+    parts = training.accumulation * training.processes
+    return replace(spec, training=replace(training, processes=1, accumulation=parts))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SPECS)
+def test_every_process_has_bitwise_the_same_weights_and_masks(name: str, trained: Path) -> None:
+    first, *others = (load(trained, name, rank)["state"] for rank in range(PROCESSES))
+    for other in others:
+        assert first.keys() == other.keys()
+        assert all(torch.equal(first[key], other[key]) for key in first)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SPECS)
+def test_processes_train_what_one_does_with_micro_batches(name: str, trained: Path) -> None:
+    together = load(trained, name, 0)
+    run = train(Run.make(alone(SPECS[name]), splits=digits()))
+    tolerance = HALF_TOLERANCE if name == "half" else TOLERANCE
+    expected = state(run)
+    for key, value in together["state"].items():
+        if key.startswith("mask "):
+            assert (value != expected[key]).float().mean() <= (0.02 if name == "half" else 0), key
+        else:
+            assert torch.allclose(value, expected[key], rtol=0, atol=tolerance), key
+    losses = [row for row in together["rows"] if row[1] == "loss"]
+    wanted = [tuple(row) for row in run.all_rows() if row.name == "loss"]
+    assert [row[0] for row in losses] == [row[0] for row in wanted]
+    assert [row[4] for row in losses] == pytest.approx([row[4] for row in wanted], rel=1e-2)
+
+
+@pytest.mark.slow
+def test_the_first_process_alone_takes_statistics(trained: Path) -> None:
+    rows = [load(trained, "sr_ste", rank)["rows"] for rank in range(PROCESSES)]
+    names = [{row[1] for row in own} for own in rows]
+    assert "gradient_variance" in names[0] and "gradient_variance" not in names[1]
+
+
+@pytest.mark.slow
+def test_processes_that_are_stopped_go_on_bitwise(tmp_path: Path) -> None:
+    config = (
+        "name: two\ntasks: {digits_vit: {}}\n"
+        "training: {steps: 300, batch_size: 32, learning_rate: 0.002, evaluations: 2,"
+        " processes: 2, checkpoint_every: 10}\n"
+        'targets: ["1:4(FF)"]\nrecipes: {sr_ste: {options: {dense: 0.1}}}\nseeds: [0]\n'
+    )
+    found = []
+    for name in ("stopped", "undisturbed"):
+        folder = tmp_path / name
+        folder.mkdir()
+        checkout = Checkout(folder)
+        (checkout.root / "configs/two.yaml").write_text(config)
+        run = checkout.root / "results/two/runs/digits_vit/sr_ste/1of4_FF/seed0"
+        if name == "stopped":
+            with checkout.start("pgf", "train", "two") as process:
+                while not (run / "checkpoint.pt").exists():
+                    assert process.poll() is None
+                process.terminate()
+                wait_for("pgf: stopped (SIGTERM, at step", process)
+            assert process.returncode == TO_BE_CONTINUED
+            assert not (run / "record.json").exists()
+        code, output = checkout.run("pgf", "train", "two")
+        assert code == 0, output
+        found.append((run / "curves.parquet").read_bytes())
+    assert found[0] == found[1]
+
+
+def test_shares_of_a_batch_are_the_batch() -> None:
+    whole = next(index_batches(50, batch_size=24, seed=1))
+    parts = [next(index_batches(50, batch_size=24, seed=1, part=(i, 3))) for i in range(3)]
+    assert torch.equal(torch.cat([indices for _, _, indices in parts]), whole[2])
+    assert [start for _, start, _ in parts] == [0, 8, 16]
+    assert [share_of(24, (i, 3)) for i in range(3)] == [(0, 8), (8, 16), (16, 24)]
+
+
+def test_a_batch_that_cannot_be_shared_is_bad_input() -> None:
+    with pytest.raises(UserError, match="not a multiple of accumulation 2 x processes 5"):
+        tiny_spec("ste", accumulation=2, processes=5)
+
+
+def test_the_number_of_processes_is_part_of_a_run() -> None:
+    assert tiny_spec("ste", processes=2).fingerprint() != tiny_spec("ste").fingerprint()
+    assert tiny_spec("ste", checkpoint_minutes=3.0).fingerprint() == tiny_spec("ste").fingerprint()

@@ -1,0 +1,57 @@
+"""Trains a few runs in the processes of a group; `torchrun` starts it, see test_parallel.py.
+
+    torchrun --nproc-per-node 2 tests/two_processes.py FOLDER
+
+Each process leaves its own weights and masks, for every run, as FOLDER/<run>.<number>.pt.
+"""
+
+import sys
+from pathlib import Path
+
+import torch
+from helpers import digits, tiny_spec, weights
+
+from pgf import parallel
+from pgf.running import Run
+from pgf.runs import RunSpec
+from pgf.train import train
+
+PROCESSES = 2
+RECIPES = ("dense", "sr_ste", "mdgf_linear", "sdgf_stepwise", "snip", "random_mask")
+MORE = {
+    "accumulated": tiny_spec("mdgf_exponential", processes=PROCESSES, accumulation=3),
+    "mixed": tiny_spec("sr_ste", processes=PROCESSES, mixup=0.5, label_smoothing=0.1),
+    "averaged": tiny_spec("sr_ste", processes=PROCESSES, ema_decay=0.8),
+    "half": tiny_spec("mdgf_linear", processes=PROCESSES, precision="bfloat16"),
+}
+SPECS: dict[str, RunSpec] = {
+    **{recipe: tiny_spec(recipe, processes=PROCESSES) for recipe in RECIPES},
+    **MORE,
+}
+
+
+def state(run: Run) -> dict[str, torch.Tensor]:
+    """Return weights, masters and the last masks of a run."""
+    masks = {
+        f"mask {layer.name}": layer.block.view(
+            run.sparsifier.effective[f"{layer.block.module_name}.weight"]
+        )
+        != 0
+        for layer in run.sparsifier.layers
+    }
+    return {**weights(run), **masks}
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    with parallel.group():
+        for name, spec in SPECS.items():
+            run = train(Run.make(spec, splits=digits()))
+            torch.save(
+                {
+                    "state": state(run),
+                    "values": [e.values for e in run.evaluations],
+                    "rows": [tuple(row) for row in run.all_rows()],
+                },
+                Path(sys.argv[1]) / f"{name}.{parallel.rank()}.pt",
+            )
