@@ -36,14 +36,25 @@ class Watch:
     signalled: str = ""
     has_worked: bool = False
     """Whether a step or a run was finished: then another slice of time will not be in vain."""
-    _armed: float = field(default=0.0, init=False)
+    _armed: float = field(default=-math.inf, init=False)
     _last: float = field(default=math.inf, init=False)
     _slowest: float = field(default=0.0, init=False)
     _calls: list[Callable[[], None]] = field(default_factory=list, init=False)
 
-    def begin(self) -> None:
-        """Start to take the time from one sign of life to the next: steps follow each other."""
+    @contextmanager
+    def over_steps(self) -> Iterator[None]:
+        """Watch over hangs and slow steps inside: from here on signs of life follow each other."""
         self._last = math.inf
+        self.beat()
+        try:
+            yield
+        finally:
+            self.rest()
+
+    def rest(self) -> None:
+        """Do not watch over hangs until the next sign of life."""
+        faulthandler.cancel_dump_traceback_later()
+        self._armed = -math.inf
 
     def beat(self) -> None:
         """Give a sign of life: after every step and every batch of an evaluation."""
@@ -79,18 +90,15 @@ class Watch:
 
     @contextmanager
     def on_duty(self) -> Iterator["Watch"]:
-        """Note signals rather than die of them, and end the process if it hangs."""
+        """Note signals rather than die of them."""
 
         def note(number: int, frame: FrameType | None) -> None:
             del frame
             self.signalled = signal.Signals(number).name
 
         kept = {number: signal.signal(number, note) for number in SIGNALS}
-        self.beat()
         try:
             yield self
         finally:
-            faulthandler.cancel_dump_traceback_later()
-            self._armed = 0.0
             for number, handler in kept.items():
                 signal.signal(number, handler)

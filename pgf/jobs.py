@@ -75,10 +75,15 @@ def run_job(
 
 @contextmanager
 def _held(directory: Path, spec: RunSpec, watch: Watch) -> Iterator[None]:
-    """Hold a run's folder, with its log; what waits in a queue does not wait for another."""
-    wait = slurm.job_id() is None
+    """Hold a run's folder, with its log; a job that holds a GPU does not wait for another."""
+
+    def patience() -> None:
+        if watch.reason():
+            raise InterruptedRunError(f"{watch.reason()}, before {spec.title}")
+
+    patient = patience if slurm.job_id() is None else None
     with (
-        leased(directory, spec.title, wait=wait, hang_seconds=watch.hang_seconds) as renew,
+        leased(directory, spec.title, patience=patient, hang_seconds=watch.hang_seconds) as renew,
         watch.calling(renew),
         _log_file(directory),
     ):

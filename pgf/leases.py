@@ -114,6 +114,8 @@ class Lease:
     def _is_void(self, holder: Holder) -> bool:
         if holder.host == socket.gethostname():
             return True  # this machine's lock is ours, so whoever left this is dead
+        if holder.slurm_job and holder.slurm_job == self.holder.slurm_job:
+            return True  # this job, before SLURM started it again on another node
         if holder.slurm_job and slurm.is_over(holder.slurm_job):
             return True
         # By the disk's clock: machines' own differ.
@@ -137,28 +139,33 @@ def _read(path: Path) -> Holder | None:
 
 @contextmanager
 def leased(
-    folder: Path, title: str, *, wait: bool, hang_seconds: float = HANG_SECONDS
+    folder: Path,
+    title: str,
+    *,
+    patience: Callable[[], None] | None,
+    hang_seconds: float = HANG_SECONDS,
 ) -> Iterator[Callable[[], None]]:
     """Hold a folder; give what renews the lease.
 
     Args:
         folder: a run's.
         title: its name, for people.
-        wait: whether to wait for another that holds it, rather than refuse.
+        patience: called now and then while another holds it; None to refuse at once.
         hang_seconds: after which this process ends itself if it gives no sign of life.
 
     Raises:
-        BusyError: another holds it, and we do not wait.
+        BusyError: another holds it, and there is no patience.
     """
     lock = FileLock(folder / LOCK)
     lease = Lease(folder, Holder.me(hang_seconds=hang_seconds))
     told = False
     while holder := _try(lock, lease):
-        if not wait:
+        if patience is None:
             raise BusyError(f"{title} is being trained by {holder}; it is left to that")
         if not told:
             log.warning("%s is being trained by %s; waiting for it", title, holder)
             told = True
+        patience()
         time.sleep(LOOK_SECONDS)
     try:
         yield lease.renew

@@ -10,6 +10,8 @@ ANSWER_SECONDS = 30.0
 TRAIN_COMMENT = "rule_train_wildcards_"
 """How the executor's comment on a job of the rule `train` begins; the job's name follows."""
 LONGEST_PREFIX = 50
+UUID_LENGTH = 36
+ALIVE = ("PENDING", "CONFIGURING", "RUNNING", "SUSPENDED", "STOPPED", "COMPLETING", "REQUEUED")
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,11 @@ def end_time(job: str) -> float | None:
 
 def is_over(job: str) -> bool:
     """Whether SLURM knows that a job is neither queued nor running; False where it cannot tell."""
-    states = ask("squeue", "--noheader", "--format", "%i", "--me")
-    return states is not None and job not in states.split()
+    state = ask("squeue", "--noheader", "--states", "all", "--job", job, "--format", "%T")
+    if state:
+        return state not in ALIVE
+    # SLURM forgets ended jobs, and then has no answer; nor has it any while it is down.
+    return ask("squeue", "--noheader", "--me") is not None
 
 
 def requeue(job: str) -> bool:
@@ -60,8 +65,9 @@ def queued(experiment: str, folder: Path) -> list[QueuedJob]:
     jobs = []
     for line in (answer or "").splitlines():
         job, state, name, comment, where = line.split("|", 4)
-        ours = name.startswith(f"{prefix(experiment)}_") and Path(where) == folder
-        if ours and comment.startswith(TRAIN_COMMENT):
+        start = f"{prefix(experiment)}_"
+        ours = name.startswith(start) and len(name) == len(start) + UUID_LENGTH
+        if ours and Path(where) == folder and comment.startswith(TRAIN_COMMENT):
             jobs.append(QueuedJob(job, comment.removeprefix(TRAIN_COMMENT), state))
     return jobs
 

@@ -1,13 +1,14 @@
 """The training loop: from a run's settings to its evaluations, checkpoints and curves."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import perf_counter
 
 from torch import nn
 
 from pgf import checkpoints, parallel
+from pgf.data.streams import Batch
 from pgf.evaluation import Evaluation, evaluate, evaluation_steps, is_at_target
 from pgf.interruption import InterruptedRunError, Watch
 from pgf.observers import Row
@@ -45,6 +46,19 @@ def train(
     )
     keeper = _Keeper(run, checkpoint, watch)
     began = perf_counter() - run.seconds
+    with watch.over_steps():
+        _go_through(run, stream, keeper, progress, began)
+    return run
+
+
+def _go_through(
+    run: Run,
+    stream: Iterator[Batch],
+    keeper: "_Keeper",
+    progress: Callable[[Run], None] | None,
+    began: float,
+) -> None:
+    settings = run.spec.training
     while run.step < settings.steps or _owes_evaluation(run):
         if _owes_evaluation(run):
             values = keeper.evaluate()
@@ -53,13 +67,12 @@ def train(
         run.seconds = perf_counter() - began
         if not all(map(math.isfinite, values.values())):
             run.diverged_at = run.step
-            return run
+            return
         run.step += "loss" in values
         if not _owes_evaluation(run):
             keeper.after_step()
             if progress:
                 progress(run)
-    return run
 
 
 def _owes_evaluation(run: Run) -> bool:
@@ -74,7 +87,6 @@ class _Keeper:
     def __init__(self, run: Run, path: Path | None, watch: Watch) -> None:
         self.run, self.path, self.watch = run, path, watch
         self.kept_at = perf_counter()
-        watch.begin()
 
     def after_step(self) -> None:
         """Write a checkpoint if it is time to; stop if it is time to and there is more to do."""
@@ -109,6 +121,8 @@ class _Keeper:
                 pass
             finally:
                 hook.remove()
+        else:
+            self.watch.rest()  # the first process may take long, and is watched over itself
         values = parallel.from_first(values)
         if values is None:
             self.after_step()

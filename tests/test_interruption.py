@@ -121,7 +121,7 @@ def test_a_signal_is_noted_and_handlers_are_restored(number: signal.Signals) -> 
 def test_a_process_without_a_sign_of_life_ends_with_its_stack() -> None:
     program = (
         "from pgf.interruption import Watch\n"
-        "with Watch(hang_seconds=0.2).on_duty():\n"
+        "with Watch(hang_seconds=0.2).over_steps():\n"
         "    while True: pass\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
@@ -131,13 +131,15 @@ def test_a_process_without_a_sign_of_life_ends_with_its_stack() -> None:
 
 def test_signs_of_life_put_the_end_off() -> None:
     assert HANG_SECONDS >= 600
-    with Watch(hang_seconds=1000.0).on_duty() as watch:
+    watch = Watch(hang_seconds=1000.0)
+    with watch.over_steps():
         armed = watch._armed
         watch.beat()
         assert watch._armed == armed  # not every step starts a thread
         watch._armed -= 11.0
         watch.beat()
         assert watch._armed >= armed
+    assert watch._armed < 0, "nobody watches over what comes between runs"
 
 
 @pytest.mark.slow

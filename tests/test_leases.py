@@ -40,7 +40,7 @@ def test_another_machines_lease_is_left_to_it(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [LEASE]
     with (
         pytest.raises(BusyError, match=r"by process 4711 of SLURM job 12 on node7; it is left"),
-        leased(tmp_path, "the run", wait=False),
+        leased(tmp_path, "the run", patience=None),
     ):
         pass
 
@@ -51,27 +51,63 @@ def test_a_lease_that_nobody_renewed_is_anybodys(tmp_path: Path) -> None:
     assert lease.taken() is None and lease.current() == lease.holder
 
 
-@pytest.mark.parametrize(("queue", "held"), [("12\n13", True), ("13", False), (None, True)])
+@pytest.mark.parametrize(
+    ("state", "answers", "held"),
+    [
+        ("RUNNING", True, True),
+        ("PENDING", True, True),
+        ("COMPLETED", True, False),
+        ("TIMEOUT", True, False),
+        (None, True, False),  # forgotten
+        (None, False, True),  # nobody can tell
+    ],
+)
 def test_the_lease_of_a_slurm_job_that_is_over_is_anybodys(
-    queue: str | None, held: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    state: str | None,
+    answers: bool,
+    held: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(slurm, "ask", lambda *_, **__: queue)
+    def ask(*command: str) -> str | None:
+        return state if "--job" in command else "" if answers else None
+
+    monkeypatch.setattr(slurm, "ask", ask)
     leave(tmp_path, ELSEWHERE)
     assert (Lease(tmp_path).taken() is not None) == held
 
 
+def test_a_job_that_was_queued_again_takes_over_from_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slurm, "ask", lambda *_, **__: "RUNNING")
+    leave(tmp_path, ELSEWHERE)
+    assert Lease(tmp_path).taken() == ELSEWHERE
+    monkeypatch.setenv("SLURM_JOB_ID", "12")
+    assert Lease(tmp_path).taken() is None
+
+
+def test_who_waits_can_be_told_to_stop(tmp_path: Path) -> None:
+    def enough() -> None:
+        raise KeyboardInterrupt
+
+    leave(tmp_path, ELSEWHERE)
+    with pytest.raises(KeyboardInterrupt), leased(tmp_path, "the run", patience=enough):
+        pass
+
+
 def test_a_dead_process_of_this_machine_holds_nothing(tmp_path: Path) -> None:
     leave(tmp_path, replace(Holder.me(), process=1, token="dead"))
-    with leased(tmp_path, "the run", wait=False) as renew:
+    with leased(tmp_path, "the run", patience=None) as renew:
         renew()
     assert not (tmp_path / LEASE).exists()
 
 
 def test_a_living_process_of_this_machine_holds_it(tmp_path: Path) -> None:
     with (
-        leased(tmp_path, "the run", wait=False),
+        leased(tmp_path, "the run", patience=None),
         pytest.raises(BusyError, match=f"process {os.getpid()} on"),
-        leased(tmp_path, "the run", wait=False),
+        leased(tmp_path, "the run", patience=None),
     ):
         pass
 
@@ -79,7 +115,7 @@ def test_a_living_process_of_this_machine_holds_it(tmp_path: Path) -> None:
 def test_who_has_lost_a_lease_stops_and_leaves_it_to_its_new_holder(tmp_path: Path) -> None:
     with (
         pytest.raises(BusyError, match=r"has gone to process 4711"),
-        leased(tmp_path, "the run", wait=False) as renew,
+        leased(tmp_path, "the run", patience=None) as renew,
     ):
         leave(tmp_path, ELSEWHERE)
         renew()

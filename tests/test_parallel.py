@@ -10,15 +10,14 @@ from typing import Any
 import pytest
 import torch
 from checkouts import Checkout, wait_for
-from helpers import digits, tiny_spec
+from helpers import tiny_spec
 from two_processes import PROCESSES, SPECS, state
+from two_processes import trained as trained_here
 
 from pgf.data.streams import index_batches, share_of
 from pgf.errors import UserError
 from pgf.interruption import TO_BE_CONTINUED
-from pgf.running import Run
 from pgf.runs import RunSpec
-from pgf.train import train
 
 TOLERANCE = 2e-5
 """Of weights of order 0.1 after 14 steps of AdamW: sums in another order, nothing else."""
@@ -65,13 +64,14 @@ def test_every_process_has_bitwise_the_same_weights_and_masks(name: str, trained
 @pytest.mark.parametrize("name", SPECS)
 def test_processes_train_what_one_does_with_micro_batches(name: str, trained: Path) -> None:
     together = load(trained, name, 0)
-    run = train(Run.make(alone(SPECS[name]), splits=digits()))
+    run = trained_here(alone(SPECS[name]))
     tolerance = HALF_TOLERANCE if name == "half" else TOLERANCE
     expected = state(run)
     for key, value in together["state"].items():
         if key.startswith("mask "):
             assert (value != expected[key]).float().mean() <= (0.02 if name == "half" else 0), key
-        else:
+        elif not key.endswith("k_proj.bias"):
+            # Attention is blind to its keys' bias: that gradient is rounding, scaled up by Adam.
             assert torch.allclose(value, expected[key], rtol=0, atol=tolerance), key
     losses = [row for row in together["rows"] if row[1] == "loss"]
     wanted = [tuple(row) for row in run.all_rows() if row.name == "loss"]

@@ -6,22 +6,41 @@ Each process leaves its own weights and masks, for every run, as FOLDER/<run>.<n
 """
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from helpers import digits, tiny_spec, weights
+from texts import NUMBERS, SMALL
 
 from pgf import parallel
 from pgf.running import Run
 from pgf.runs import RunSpec
+from pgf.settings import TaskSettings
 from pgf.train import train
 
 PROCESSES = 2
 RECIPES = ("dense", "sr_ste", "mdgf_linear", "sdgf_stepwise", "snip", "random_mask")
+
+
+def text_spec(kind: str) -> RunSpec:
+    """Return a run on texts, whose micro-batches count by their tokens."""
+    spec = tiny_spec("mdgf_linear", processes=PROCESSES)
+    options = {**SMALL, **NUMBERS[kind]}
+    return replace(spec, task=TaskSettings(name=kind, kind=kind, options=options))
+
+
+def trained(spec: RunSpec) -> Run:
+    """Return a finished run."""
+    return train(Run.make(spec, splits=digits() if spec.task.kind == "digits_vit" else None))
+
+
 MORE = {
     "accumulated": tiny_spec("mdgf_exponential", processes=PROCESSES, accumulation=3),
     "mixed": tiny_spec("sr_ste", processes=PROCESSES, mixup=0.5, label_smoothing=0.1),
     "averaged": tiny_spec("sr_ste", processes=PROCESSES, ema_decay=0.8),
+    "words": text_spec("number_words_encdec"),
+    "glue": text_spec("number_glue_t5"),
     "half": tiny_spec("mdgf_linear", processes=PROCESSES, precision="bfloat16"),
 }
 SPECS: dict[str, RunSpec] = {
@@ -46,7 +65,7 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     with parallel.group():
         for name, spec in SPECS.items():
-            run = train(Run.make(spec, splits=digits()))
+            run = trained(spec)
             torch.save(
                 {
                     "state": state(run),

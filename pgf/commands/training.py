@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pgf.commands.registry import RESULTS, Options, command
-from pgf.errors import UserError, nearest
+from pgf.errors import BusyError, UserError, nearest
 from pgf.interruption import HANG_SECONDS
 from pgf.runs import RunSpec, spec_from_dict
 
@@ -88,6 +88,9 @@ def _train(options: Options, every: Sequence[RunSpec], chosen: Sequence[RunSpec]
         except InterruptedRunError as error:
             if parallel.rank() == 0:
                 print(after_interruption(watch, str(error)), file=sys.stderr)
+            return TO_BE_CONTINUED
+        except BusyError as error:
+            print(f"pgf: {error}", file=sys.stderr)
             return TO_BE_CONTINUED
     if options.manifest and parallel.rank() == 0:
         write_manifest(options.manifest, options.job, lines)

@@ -80,6 +80,7 @@ def _train_missing(experiment: "Experiment", config: Path, options: Options) -> 
         adopted = [job.name for job in left]
         work.run_snakemake(experiment, config, RESULTS, machines, adopted=adopted)
         adoption.wait_for(experiment.name, left)
+        work.set_broken_aside(experiment, RESULTS)  # they may have been of other settings
     return work.run_snakemake(experiment, config, RESULTS, machines)
 
 

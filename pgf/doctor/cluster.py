@@ -41,6 +41,7 @@ def examine(site: Site, profile: Path, results: Path) -> Iterator[Finding]:
     partition = yield from _partition(site)
     yield _account(site)
     yield _status(profile)
+    yield _preemption()
     yield _disk(results)
     yield _environment()
     if partition:
@@ -186,6 +187,20 @@ def _status(profile: Path) -> Finding:
     return Finding(
         "job status", True, f"{chosen}, MinJobAge {age} s, accounting {'on' if keeps else 'off'}"
     )
+
+
+def _preemption() -> Finding:
+    config = slurm.ask("scontrol", "show", "config") or ""
+    found = re.search(r"PreemptMode\s*=\s*(\S+)", config)
+    mode = found.group(1) if found else "unknown"
+    if "CANCEL" in mode:
+        return Finding(
+            "preemption",
+            None,
+            f"{mode}: Snakemake waits for a preempted job to come back, and it does not",
+            "use a partition that is not preempted, or one with PreemptMode=REQUEUE",
+        )
+    return Finding("preemption", True, mode)
 
 
 def _disk(results: Path) -> Finding:

@@ -106,9 +106,9 @@ class Grid:
         path.write_text(text)
 
     def start(
-        self, experiment: str = "trial", *, profile: str = "slurm"
+        self, experiment: str = "trial", *more: str, profile: str = "slurm"
     ) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "pgf", "reproduce", experiment]
+        command = [sys.executable, "-m", "pgf", "reproduce", experiment, *more]
         with self.log.open("ab") as log:
             return subprocess.Popen(
                 [*command, "--profile", profile],

@@ -1,5 +1,7 @@
 """One SLURM for the whole session of tests; and a run that nothing disturbed."""
 
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,18 +22,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def folder() -> Iterator[Path]:
     """A folder with a short path: a socket's is at most 108 characters long."""
-    import shutil
-    import tempfile
-
     path = Path(tempfile.mkdtemp(prefix="pgf-slurm-"))
     path.chmod(0o755)
     yield path
     shutil.rmtree(path)
 
 
-@pytest.fixture(scope="session")
-def cluster(folder: Path) -> Iterator[Cluster]:
-    cluster = Cluster(folder / "cluster", accounting=not missing(accounting=True))
+@pytest.fixture(scope="module")
+def cluster(folder: Path, request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """A SLURM, with accounting where the module says so; the daemons have fixed ports."""
+    accounting = request.module.ACCOUNTING
+    if accounting and missing(accounting=True):
+        pytest.skip(missing(accounting=True))
+    cluster = Cluster(folder / f"cluster{int(accounting)}", accounting=accounting)
     cluster.up()
     yield cluster
     cluster.down()
@@ -50,9 +53,10 @@ def grid(cluster: Cluster, folder: Path, request: pytest.FixtureRequest) -> Call
 @pytest.fixture(scope="session")
 def undisturbed(folder: Path) -> dict[int, dict[str, bytes]]:
     """Return the results of local runs, by their steps."""
-    found = {}
-    for steps in (SHORT, LONG):
-        local = Grid(folder / f"local{steps}", steps=steps)
-        local.finish(local.start(profile="default"))
-        found[steps] = local.tables()
-    return found
+    return {steps: local_tables(folder / f"local{steps}", steps) for steps in (SHORT, LONG)}
+
+
+def local_tables(folder: Path, steps: int, experiment: str = "trial") -> dict[str, bytes]:
+    local = Grid(folder, steps=steps)
+    local.finish(local.start(experiment, profile="default"))
+    return local.tables(experiment)

@@ -6,12 +6,14 @@
 import os
 import re
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
-import pytest
 from cluster import Cluster, Grid, ask, until
-from conftest import LONG, SHORT
+from conftest import LONG, SHORT, local_tables
 
 HANG_ONCE = """
 from dataclasses import dataclass
@@ -30,6 +32,7 @@ class HangOnce(SrSte):
         return super().sparse(*arguments, **more)
 """
 
+ACCOUNTING = False
 Make = Callable[..., Grid]
 Tables = dict[int, dict[str, bytes]]
 
@@ -55,16 +58,11 @@ def slurm_job_of(pid: int) -> str:
     return found.group(1).decode()
 
 
-@pytest.mark.parametrize("status", ["squeue", "sacct"])
-def test_a_grid_gives_the_tables_of_a_local_run(
-    status: str, grid: Make, cluster: Cluster, undisturbed: Tables
-) -> None:
-    if status == "sacct" and not cluster.accounting:
-        pytest.skip("slurmdbd or mariadbd not installed")
-    ours = grid(status=status)
-    ours.finish(ours.start())
-    assert ours.tables() == undisturbed[SHORT]
-    assert ours.submitted() == 3
+def test_smoke_gives_the_tables_of_a_local_run(grid: Make, folder: Path) -> None:
+    ours = grid()
+    ours.finish(ours.start("smoke"))
+    assert ours.tables("smoke") == local_tables(folder / "smoke", SHORT, "smoke")
+    assert ours.submitted() == 2, "fifty runs in two packs"
 
 
 def test_a_job_gets_the_gpu_that_its_site_file_asks_for(grid: Make, undisturbed: Tables) -> None:
@@ -150,6 +148,21 @@ def test_daemons_that_die_and_come_back_lose_nothing(
     assert ours.tables() == undisturbed[LONG]
 
 
+def test_a_lost_node_gives_its_jobs_back(grid: Make, undisturbed: Tables) -> None:
+    ours = grid(steps=LONG)
+    workflow = ours.start()
+    job = slurm_job_of(training(ours, "sr_ste"))
+    ask("scontrol", "update", "nodename=localhost", "state=down", "reason=lost")
+    ask("scontrol", "update", "nodename=localhost", "state=resume")
+    until(lambda: "PENDING" in ask("squeue", "--noheader", "--format=%T"), "jobs are queued again")
+    for waiting in ask("squeue", "--noheader", "--states=PENDING", "--format=%i").split():
+        ask("scontrol", "update", f"job={waiting}", "StartTime=now")
+    ours.finish(workflow)
+    assert job in ask("squeue", "--states=all", "--noheader", "--format=%i").split()
+    assert ours.submitted() == 3
+    assert ours.tables() == undisturbed[LONG]
+
+
 def test_a_killed_workflow_finds_its_jobs_again(grid: Make, undisturbed: Tables) -> None:
     ours = grid(steps=LONG, cpus=2)  # so that the third job has to wait
     workflow = ours.start()
@@ -172,16 +185,15 @@ def test_a_run_that_fails_for_good_is_summed_up_and_the_others_stand(grid: Make)
     ours.run("sr_ste").write_text("a file where a folder belongs")
     profile = ours.root / "workflow/profiles/slurm/profile.yaml"
     profile.write_text(re.sub(r"(?m)^retries: \d+", "retries: 0", profile.read_text()))
-    text = ours.finish(ours.start(), code=1)
+    text = ours.finish(ours.start("trial", "--partial"), code=1)
     assert "1 of 3 runs are not finished" in text
+    table = (ours.root / "results/trial/tables/accuracy.md").read_text()
+    assert re.search(r"\| 1:16 \(FF\) +\| +- +\|", table), table
     assert (ours.run("mdgf_linear") / "record.json").exists()
     assert (ours.run("sdgf_stepwise") / "record.json").exists()
 
 
 def test_the_doctor_names_what_is_wrong_with_its_remedy(grid: Make) -> None:
-    import subprocess
-    import sys
-
     ours = grid(partition="gpuu", longest_minutes=99999)
     done = subprocess.run(
         [sys.executable, "-m", "pgf", "doctor", "trial"],

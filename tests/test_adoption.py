@@ -1,0 +1,78 @@
+"""Jobs in the queue are told apart by experiment, folder and rule, from what squeue prints."""
+
+import uuid
+from pathlib import Path
+
+import pytest
+
+from pgf import adoption, slurm
+from pgf.slurm import QueuedJob
+
+HERE = Path("/home/lab/pgf")
+NAME = f"pgf-trial_{uuid.UUID(int=7)}"
+
+
+def line(
+    job: int,
+    *,
+    name: str = NAME,
+    comment: str = "rule_train_wildcards_a.part0",
+    folder: Path = HERE,
+) -> str:
+    return f"{job}|RUNNING|{name}|{comment}|{folder}"
+
+
+@pytest.fixture
+def queue(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    lines: list[str] = []
+    monkeypatch.setattr(slurm, "ask", lambda *_, **__: "\n".join(lines))
+    monkeypatch.setattr(Path, "cwd", lambda: HERE)
+    return lines
+
+
+def test_an_experiments_jobs_are_its_own(queue: list[str]) -> None:
+    queue += [
+        line(1),
+        line(2, name=f"pgf-trial-b_{uuid.UUID(int=7)}"),
+        line(3, name=f"pgf-trial_b_{uuid.UUID(int=7)}"),
+        line(4, folder=Path("/home/lab/other clone")),
+        line(5, comment="rule_collect"),
+        line(6, comment="rule_train_wildcards_b.part12"),
+        line(7, name="jupyter"),
+    ]
+    jobs = [QueuedJob("1", "a.part0", "RUNNING"), QueuedJob("6", "b.part12", "RUNNING")]
+    assert slurm.queued("trial", HERE) == jobs
+
+
+def test_one_line_says_what_is_adopted(
+    queue: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert adoption.left_over("trial") == [] and capsys.readouterr().err == ""
+    queue += [line(1), line(2)]
+    assert len(adoption.left_over("trial")) == 2
+    assert capsys.readouterr().err == (
+        "trial: of an earlier workflow 2 jobs are in SLURM's queue (2 running): adopted, not "
+        "submitted again (to be rid of them: scancel 1 2)\n"
+    )
+
+
+def test_adopted_jobs_are_waited_for_and_later_ones_are_not(
+    queue: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    queue += [line(1), line(2)]
+    jobs = slurm.queued("trial", HERE)
+    looks: list[float] = []
+
+    def later(seconds: float) -> None:
+        looks.append(seconds)
+        queue[:] = [[line(2), line(3)], [line(3)]][len(looks) - 1]
+
+    adoption.wait_for("trial", jobs, sleep=later)
+    assert len(looks) == 2
+    assert capsys.readouterr().err == "trial: 1 job is in SLURM's queue still\n"
+
+
+def test_where_there_is_no_slurm_there_are_no_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert slurm.queued("trial", HERE) == [] and slurm.end_time("7") is None
+    assert not slurm.requeue("7") and not slurm.is_over("7")
