@@ -1,6 +1,5 @@
 """From an experiment's folder to what its tables and figures are made from."""
 
-from collections import Counter
 from pathlib import Path
 
 import yaml
@@ -31,7 +30,14 @@ def context_of(experiment: Experiment, results: Path) -> Context:
         targets=experiment.rows(),
         remarks=load_remarks(),
         published_curves=load_curves(PAPER / "fig3.csv"),
-        planned=Counter(run.task.name for run in experiment.runs()),
+        planned={
+            task: [
+                (run.recipe.name, run.target, run.seed)
+                for run in experiment.runs()
+                if run.task.name == task
+            ]
+            for task in experiment.tasks
+        },
     )
 
 

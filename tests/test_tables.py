@@ -20,6 +20,7 @@ from pgf.errors import UserError
 from pgf.settings import PublishedSettings
 from pgf.statistics import Interval
 from pgf.tables import table_files, table_names
+from pgf.tables.context import target_label
 from pgf.tables.model import Block, Cell, Section, Table, panels, row
 from pgf.tables.published import load_published
 from pgf.tables.registry import TABLES, build_table, load_tables, write_tables
@@ -86,10 +87,32 @@ def test_diverged_runs_are_told_of(name):
 @every_table
 def test_an_incomplete_set_is_told_of(name):
     runs = grid()
-    made = replace(context(runs.drop(index=[3, 9])), planned={"toy": len(runs)})
+    planned = {"toy": tuple(zip(runs["recipe"], runs["target"], runs["seed"], strict=True))}
+    made = replace(context(runs.drop(index=[3, 9])), planned=planned)
     part = to_markdown(build_table(name, made))
     assert f"Incomplete: only {len(runs) - 2} of {len(runs)} runs" in part
+    assert f"seed {runs.loc[3, 'seed']}, " in part and f"seed {runs.loc[9, 'seed']}." in part
     assert "Incomplete" not in to_markdown(build_table(name, context(runs)))
+
+
+@every_table
+def test_a_task_without_a_run_is_told_of(name):
+    made = replace(context(), planned={"other": (("dense", "dense", 0),)})
+    assert "Incomplete: no run is there of `other`." in to_markdown(build_table(name, made))
+
+
+def test_a_recipe_and_a_target_without_a_run_are_holes_in_the_accuracy_table():
+    runs = grid()
+    planned = {"toy": tuple(zip(runs["recipe"], runs["target"], runs["seed"], strict=True))}
+    lost, target = runs["recipe"].iloc[-1], runs["target"].iloc[-1]
+    there = runs[(runs["recipe"] != lost) & (runs["target"] != target)]
+    whole = replace(context(runs), runs=there, planned=planned)
+    block = build_table("accuracy", whole).sections[0].blocks[0]
+    column = block.header.index(whole.label(lost))
+    rows = [row for row in block.rows if not row[0].italic]
+    assert {row[column].text for row in rows} == {"-"}
+    (row,) = (row for row in rows if row[0].text == target_label(target))
+    assert {cell.text for cell in row[1:]} == {"-"}
 
 
 @every_table

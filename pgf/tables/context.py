@@ -10,6 +10,9 @@ from pgf.patterns import Target
 from pgf.settings import AnalysisSettings
 from pgf.tables.hypotheses import Claim
 
+Cell = tuple[str, str, int]
+"""Recipe, target and seed of a run."""
+
 DENSE = "dense"
 COMPLETE = "complete"
 
@@ -32,7 +35,7 @@ class Context:
     """Number of a published table, or name of a figure -> what to know of it where it is shown."""
     published_curves: pd.DataFrame = field(default_factory=lambda: _no_curves())
     """The paper's Figure 3 as digitised, from `published.load_curves`; may be empty."""
-    planned: Mapping[str, int] = field(default_factory=dict)
+    planned: Mapping[str, tuple[Cell, ...]] = field(default_factory=dict)
     """Task -> runs that the experiment has of it; a task that is not there is taken as whole."""
 
     @property
@@ -66,6 +69,23 @@ class Context:
         dense = self.dense_recipes(task)
         return (*dense, *(name for name in self.sparse_recipes(task) if name not in dense))
 
+    def missing(self, task: str) -> list[Cell]:
+        """Return the planned runs of a task that are not there."""
+        runs = self.task_runs(task)
+        there = set(zip(runs["recipe"], runs["target"], runs["seed"], strict=True))
+        return [cell for cell in self.planned.get(task, ()) if cell not in there]
+
+    def missing_columns(self, task: str) -> tuple[str, ...]:
+        """Return the names of planned recipes that a task has no run of."""
+        there = self.columns_of(task)
+        wanted = {recipe for recipe, _, _ in self.missing(task)}
+        return tuple(name for name, _ in self.recipes if name in wanted and name not in there)
+
+    def missing_rows(self, task: str) -> tuple[str, ...]:
+        """Return the planned targets that a task has no run of."""
+        there, wanted = self.targets_of(task), {target for _, target, _ in self.missing(task)}
+        return tuple(target for target in self.targets if target in wanted - set(there))
+
     def label(self, recipe: str) -> str:
         """Return the heading of a recipe; its name where it has none."""
         return dict(self.recipes).get(recipe, recipe)
@@ -90,7 +110,7 @@ def make_context(
     recipes: Sequence[tuple[str, str]] | None = None,
     targets: Sequence[str] | None = None,
     remarks: Mapping[str, Sequence[str]] | None = None,
-    planned: Mapping[str, int] | None = None,
+    planned: Mapping[str, Sequence[Cell]] | None = None,
     published_curves: pd.DataFrame | None = None,
 ) -> Context:
     """Return a context; recipes and targets come in the order of their first run if not given.
@@ -121,7 +141,7 @@ def make_context(
         published=_no_numbers() if published is None else published,
         claims=tuple(claims),
         remarks={table: tuple(texts) for table, texts in (remarks or {}).items()},
-        planned=dict(planned or {}),
+        planned={task: tuple(cells) for task, cells in (planned or {}).items()},
         published_curves=_no_curves() if published_curves is None else published_curves,
     )
 

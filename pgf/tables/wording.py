@@ -9,6 +9,8 @@ from pgf.settings import AnalysisSettings
 from pgf.statistics import Interval
 from pgf.tables.context import COMPLETE, DENSE, Context, target_label
 
+NAMED_RUNS = 4
+"""Missing runs that a note names before it only counts."""
 SMALL_SCALE = "small-scale, not a confirmation of the paper"
 
 
@@ -69,13 +71,26 @@ def seeds_text(counts: Sequence[int], elsewhere: str) -> str:
     return f"{text} in every cell" if len(set(counts)) <= 1 else f"{text} unless {elsewhere}"
 
 
+def _names(context: Context, cells: Sequence[tuple[str, str, int]]) -> str:
+    named = []
+    for recipe, target, seed in cells[:NAMED_RUNS]:
+        where = "" if target == DENSE else f" {target_label(target)}"
+        named.append(f"{context.label(recipe)}{where} seed {seed}")
+    more = len(cells) - NAMED_RUNS
+    return ", ".join(named) + (f" and {more} more" if more > 0 else "")
+
+
 def common_notes(context: Context, task: str) -> tuple[str, ...]:
     """Return what a reader must know of a task's runs: missing and diverged ones, mixtures."""
     runs = context.task_runs(task)
     notes = []
-    planned = context.planned.get(task, len(runs))
-    if len(runs) < planned:
-        notes.append(f"Incomplete: only {len(runs)} of {planned} runs are there.")
+    if missing := context.missing(task):
+        notes.append(
+            f"Incomplete: only {len(runs)} of {len(runs) + len(missing)} runs are there; missing: "
+            f"{_names(context, missing)}."
+        )
+    if absent := [f"`{name}`" for name in context.planned if name not in context.tasks]:
+        notes.append(f"Incomplete: no run is there of {', '.join(absent)}.")
     failed = (runs["status"] != COMPLETE) | runs["final"].isna()
     if diverged := int(failed.sum()):
         notes.append(

@@ -57,6 +57,15 @@ class Cluster:
     def down(self) -> None:
         subprocess.run(["bash", HERE / "down.sh"], env=self.environment, check=True)
 
+    def lose_node(self) -> None:
+        """End the node with all that runs on it, as a power cut does; then switch it on again."""
+        for pid in (int(path.name) for path in Path("/proc").glob("[0-9]*")):
+            if _is_of_a_job(pid):
+                os.kill(pid, signal.SIGKILL)
+        ask("scontrol", "update", "nodename=localhost", "state=down", "reason=lost")
+        self.restart("slurmd")
+        until(lambda: "down" not in ask("sinfo", "--noheader", "--format=%T"), "the node is back")
+
     def restart(self, daemon: str) -> None:
         """Kill a daemon without warning, and start it again."""
         pid = int((self.home / f"run/{daemon}.pid").read_text())
@@ -153,6 +162,15 @@ class Grid:
         """Return how many jobs were submitted from here, ended ones included."""
         rows = ask("squeue", "--states=all", "--noheader", "--format=%Z").split()
         return rows.count(str(self.root))
+
+
+def _is_of_a_job(pid: int) -> bool:
+    try:
+        name = Path(f"/proc/{pid}/comm").read_text().strip()
+        environment = Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:  # it has ended by now
+        return False
+    return name == "slurmstepd" or b"SLURM_JOB_ID=" in environment
 
 
 def ask(*command: str) -> str:

@@ -148,12 +148,11 @@ def test_daemons_that_die_and_come_back_lose_nothing(
     assert ours.tables() == undisturbed[LONG]
 
 
-def test_a_lost_node_gives_its_jobs_back(grid: Make, undisturbed: Tables) -> None:
+def test_a_lost_node_gives_its_jobs_back(grid: Make, cluster: Cluster, undisturbed: Tables) -> None:
     ours = grid(steps=LONG)
     workflow = ours.start()
     job = slurm_job_of(training(ours, "sr_ste"))
-    ask("scontrol", "update", "nodename=localhost", "state=down", "reason=lost")
-    ask("scontrol", "update", "nodename=localhost", "state=resume")
+    cluster.lose_node()
     until(lambda: "PENDING" in ask("squeue", "--noheader", "--format=%T"), "jobs are queued again")
     for waiting in ask("squeue", "--noheader", "--states=PENDING", "--format=%i").split():
         ask("scontrol", "update", f"job={waiting}", "StartTime=now")

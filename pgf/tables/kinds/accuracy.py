@@ -70,6 +70,7 @@ def _section(context: Context, task: str, views: dict[str, Grid]) -> Section:
     for view, grid in views.items():
         dense = context.dense_recipes(task)
         sparse = [name for name in context.columns_of(task) if name not in dense]
+        sparse += context.missing_columns(task)
         for i, chunk in enumerate(panels(sparse, PANEL) or [[]]):
             title = VIEWS[view] + (" (continued)" if i else "")
             blocks.append(_block(context, task, grid, (*dense, *chunk), title, decimals))
@@ -91,7 +92,7 @@ def _block(
 ) -> Block:
     usual = usual_count([entry.interval.n for entry in grid.values()])
     rows: list[Row] = []
-    for target in context.targets_of(task):
+    for target in (*context.targets_of(task), *context.missing_rows(task)):
         line = [grid.get((target, recipe)) for recipe in recipes]
         cells = [
             Cell(value_text(entry, decimals, usual), bold=entry is not None and entry.best)
