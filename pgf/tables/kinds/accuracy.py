@@ -69,8 +69,8 @@ def _section(context: Context, task: str, views: dict[str, Grid]) -> Section:
     blocks = []
     for view, grid in views.items():
         dense = context.dense_recipes(task)
-        sparse = [name for name in context.columns_of(task) if name not in dense]
-        sparse += context.missing_columns(task)
+        shown = {*context.columns_of(task), *context.missing_columns(task)} - {*dense}
+        sparse = [name for name, _ in context.recipes if name in shown]
         for i, chunk in enumerate(panels(sparse, PANEL) or [[]]):
             title = VIEWS[view] + (" (continued)" if i else "")
             blocks.append(_block(context, task, grid, (*dense, *chunk), title, decimals))
