@@ -184,6 +184,13 @@ def _status(profile: Path) -> Finding:
             "no accounting: with sacct Snakemake would wait for ever",
             "set slurm-status-command: squeue in profile.yaml",
         )
+    if chosen != "squeue" and age >= LEAST_JOB_AGE:
+        return Finding(
+            "job status",
+            None,
+            "with sacct Snakemake waits for ever for a job that scancel ended",
+            "set slurm-status-command: squeue in profile.yaml",
+        )
     return Finding(
         "job status", True, f"{chosen}, MinJobAge {age} s, accounting {'on' if keeps else 'off'}"
     )
