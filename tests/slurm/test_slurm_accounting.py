@@ -1,7 +1,7 @@
 """The same with slurmdbd and MariaDB: what became of a job is asked of `sacct`.
 
-A job that `scancel` ended is "CANCELLED by <user>" there, which release 2.8.0 of the executor does not
-know: it waits for ever. So the doctor advises `squeue` wherever that will do.
+A job that `scancel` ended is "CANCELLED by <user>" there, which release 2.8.0 of the executor does
+not know: it waits for ever. So the doctor advises `squeue` wherever that will do.
 """
 
 import os
