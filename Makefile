@@ -33,7 +33,7 @@ compute: $(INSTALLED) ## what the models and recipes of EXPERIMENT cost, without
 	@$(RUN) -m pgf compute $(EXPERIMENT)
 
 test: $(INSTALLED) ## the whole test suite, but for what needs a SLURM of its own
-	@$(RUN) -m pytest
+	@$(RUN) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test-slurm: $(INSTALLED) ## the SLURM profile on a real SLURM: root, and Debian's slurm-wlm and munge
 	@$(RUN) -m pytest tests/slurm
