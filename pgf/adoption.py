@@ -7,14 +7,30 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pgf import slurm
+from pgf.errors import UserError
 from pgf.slurm import QueuedJob
 
 LOOK_SECONDS = 20.0
+LOOKS = 6
+"""How often to ask a SLURM that does not answer before giving up."""
 
 
-def left_over(experiment: str) -> list[QueuedJob]:
-    """Return the training jobs of an experiment that are in the queue, and say so in one line."""
+def left_over(experiment: str, *, sleep: Callable[[float], None] = time.sleep) -> list[QueuedJob]:
+    """Return the training jobs of an experiment that are in the queue, and say so in one line.
+
+    Raises:
+        UserError: SLURM does not answer, so that nobody knows what would be submitted twice.
+    """
     jobs = slurm.queued(experiment, Path.cwd())
+    for _ in range(LOOKS):
+        if jobs is None:
+            sleep(LOOK_SECONDS)
+            jobs = slurm.queued(experiment, Path.cwd())
+    if jobs is None:
+        raise UserError(
+            "SLURM's squeue does not answer, and what is in the queue must not be submitted again; "
+            "ask `python -m pgf doctor`, then run the same command again"
+        )
     if jobs:
         states = Counter(job.state.lower() for job in jobs)
         counts = ", ".join(f"{count} {state}" for state, count in states.items())
@@ -31,8 +47,13 @@ def wait_for(
     experiment: str, jobs: list[QueuedJob], *, sleep: Callable[[float], None] = time.sleep
 ) -> None:
     """Wait until jobs have left the queue; a line whenever their number changes."""
-    adopted, told = {job.id for job in jobs}, len(jobs)
-    while left := adopted & {job.id for job in slurm.queued(experiment, Path.cwd())}:
+    left, told = {job.id for job in jobs}, len(jobs)
+    while True:
+        there = slurm.queued(experiment, Path.cwd())
+        if there is not None:  # a controller that is being restarted says nothing
+            left &= {job.id for job in there}
+        if not left:
+            return
         if len(left) < told:
             print(f"{experiment}: {_jobs(len(left))} in SLURM's queue still", file=sys.stderr)
             told = len(left)

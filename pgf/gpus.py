@@ -1,6 +1,7 @@
 """Which GPUs of this machine a job trains on: each is one job's at a time.
 
-Snakemake counts GPUs but hands none out. A scheduler does both; then nothing is done here.
+Snakemake counts GPUs but hands none out. SLURM does both; where it starts the jobs, none are named
+here and nothing is done.
 """
 
 import os
@@ -12,7 +13,6 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from pgf import slurm
 from pgf.errors import UserError
 
 GPUS = "PGF_GPUS"
@@ -31,8 +31,9 @@ def choose(count: int, *, there: int) -> str:
     Raises:
         UserError: there are not so many.
     """
-    if not 0 <= count <= there:
-        raise UserError(f"GPUS is {count}, and torch sees {there} here")
+    if not min(1, there) <= count <= there:
+        cpu = "; to train on the CPU, training.device: cpu" if count == 0 else ""
+        raise UserError(f"GPUS is {count}, and torch sees {there} here{cpu}")
     visible = os.environ.get(VISIBLE)
     names = visible.split(",") if visible else [str(number) for number in range(there)]
     return ",".join(names[:count])
@@ -48,7 +49,7 @@ def claimed(count: int) -> Iterator[None]:
         UserError: more are wanted than there are.
     """
     names = [name for name in os.environ.get(GPUS, "").split(",") if name]
-    if not names or slurm.job_id():
+    if not names:
         yield
         return
     if count > len(names):

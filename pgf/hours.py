@@ -21,6 +21,8 @@ HEADER = (
     *("experiment", "paper's tables", "runs a seed", "seeds"),
     *("EFLOP a run", "GPU hours a run", "GPU hours a seed"),
 )
+OF_THE_SAME_RUNS = {"2": ("13",), "3": ("14",), "5": ("16",), "12": ("4", "15")}
+"""The paper's table of a grid's numbers -> other tables of the same runs: means, and settings."""
 FORMATS = ("{}", "{}", "{}", "{}", "{:.3g}", "{:,.1f}", "{:,.0f}")
 
 
@@ -43,6 +45,9 @@ def hours_table(experiments: Sequence[Experiment], site: Site) -> Table:
             "Evaluations, statistics and the start of jobs are not in it; texts are counted at the "
             "length that the task calls typical.",
             "A run's mean, where tasks differ; the paper trains one seed.",
+            "Table 4 is Table 12's means; Tables 13 to 16 are settings; Table 11 is MdGf-Linear of "
+            "Table 2 at two betas, of which the better is trained; Tables 1, 8 and 17 to 19 need "
+            "no training.",
         ),
     )
     return Table(name=FOLDER, title=TITLE, data=data, sections=(section,))
@@ -51,20 +56,26 @@ def hours_table(experiments: Sequence[Experiment], site: Site) -> Table:
 def _row(experiment: Experiment, site: Site) -> dict[str, object]:
     specs = [_without_checkpoint(spec) for spec in experiment.runs()]
     costs = estimate(specs)
-    published = [entry for own in experiment.analysis.published.values() for entry in own]
     seeds = max(len(experiment.grid(task).seeds) for task in experiment.tasks)
     first = [spec for spec in specs if spec.seed == specs[0].seed]
     each = [costs[spec.task.name].flops for spec in first]
     rate = site.tflops * 1e12 * 3600
     return {
         "experiment": experiment.name,
-        "paper's tables": ", ".join(dict.fromkeys(entry.table for entry in published)) or "-",
+        "paper's tables": ", ".join(_tables(experiment)) or "-",
         "runs a seed": len(first),
         "seeds": seeds,
         "EFLOP a run": sum(each) / len(each) / 1e18,
         "GPU hours a run": sum(each) / len(each) / rate,
         "GPU hours a seed": sum(each) / rate,
     }
+
+
+def _tables(experiment: Experiment) -> list[str]:
+    """Return the paper's tables that an experiment trains for, by number."""
+    published = {entry.table for own in experiment.analysis.published.values() for entry in own}
+    same = {table for one in published for table in OF_THE_SAME_RUNS.get(one, ())}
+    return sorted(published | same, key=lambda table: (len(table), table))
 
 
 def _without_checkpoint(spec: RunSpec) -> RunSpec:

@@ -7,11 +7,13 @@ sysexits.h): nothing is wrong, and the same command goes on from there.
 import faulthandler
 import math
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
+from typing import TextIO
 
 TO_BE_CONTINUED = 75
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU)
@@ -35,7 +37,9 @@ class Watch:
     hang_seconds: float = HANG_SECONDS
     signalled: str = ""
     has_worked: bool = False
-    """Whether a step or a run was finished: then another slice of time will not be in vain."""
+    """Whether a step, an evaluation or a run was finished: another slice will not be in vain."""
+    stacks: TextIO = field(default_factory=lambda: sys.stderr)
+    """An open file for the stacks of a process that hangs."""
     _armed: float = field(default=-math.inf, init=False)
     _last: float = field(default=math.inf, init=False)
     _slowest: float = field(default=0.0, init=False)
@@ -55,6 +59,7 @@ class Watch:
         """Do not watch over hangs until the next sign of life."""
         faulthandler.cancel_dump_traceback_later()
         self._armed = -math.inf
+        self._last = math.inf  # a rest is no slow step
 
     def beat(self) -> None:
         """Give a sign of life: after every step and every batch of an evaluation."""
@@ -64,7 +69,7 @@ class Watch:
             call()
         # Each call starts a thread, in C: it ends a process even where Python itself hangs.
         if now - self._armed > self.hang_seconds / 100:
-            faulthandler.dump_traceback_later(self.hang_seconds, exit=True)
+            faulthandler.dump_traceback_later(self.hang_seconds, exit=True, file=self.stacks)
             self._armed = now
 
     def reason(self) -> str:

@@ -11,7 +11,8 @@ import torch
 
 from pgf import checkpoints, parallel, slurm
 from pgf.data.streams import Splits
-from pgf.errors import UserError
+from pgf.errors import BusyError, UserError
+from pgf.failures import TRAIN_LOG
 from pgf.interruption import InterruptedRunError, Watch
 from pgf.leases import leased
 from pgf.outcomes import write_outcome
@@ -59,7 +60,7 @@ def run_job(
             if problem is None:
                 continue
             if parallel.highest(bool(watch.reason())):
-                raise InterruptedRunError(f"{watch.reason()}, before {spec.title}")
+                raise InterruptedRunError(f"{parallel.agreed(watch)}, before {spec.title}")
             if writes:
                 _clear(directory, problem)
             run = _train_one(spec, directory, loaded, progress, watch)
@@ -103,31 +104,59 @@ def _train_one(
     watch: Watch,
 ) -> Run:
     key = json.dumps([spec.task.kind, spec.task.options], sort_keys=True, default=str)
-    task, splits = loaded.get(key, (None, None))
-    run = Run.make(spec, task=task, splits=splits)
-    loaded[key] = run.task, run.splits
     path = directory / checkpoints.CHECKPOINT
-    state = checkpoints.load(path, fingerprint=spec.fingerprint())
-    if state is not None:
-        run.load_state_dict(state)
-        log.info("%s: resumed at step %d", spec.title, run.step)
+    with _last_words(spec), _stacks_in(directory / TRAIN_LOG, watch):
+        task, splits = loaded.get(key, (None, None))
+        run = Run.make(spec, task=task, splits=splits)
+        loaded[key] = run.task, run.splits
+        state = checkpoints.load(path, fingerprint=spec.fingerprint())
+        if state is not None:
+            run.load_state_dict(state)
+            log.info("%s: resumed at step %d", spec.title, run.step)
+        told = progress if parallel.rank() == 0 else None
+        return train(run, checkpoint=path, progress=told, watch=watch)
+
+
+@contextmanager
+def _last_words(spec: RunSpec) -> Iterator[None]:
+    """Have the run's log say how it ended, if not well."""
     try:
-        return train(run, checkpoint=path, progress=progress, watch=watch)
-    except InterruptedRunError as error:
+        yield
+    except (InterruptedRunError, BusyError) as error:
         log.info("%s: stopped (%s)", spec.title, error)
+        raise
+    except UserError as error:
+        log.error("%s", error)
         raise
     except torch.OutOfMemoryError as error:
         parts = spec.training.accumulation
         samples = spec.training.batch_size // (parts * spec.training.processes)
-        raise UserError(
+        problem = (
             f"{spec.title}: the GPU's memory does not hold {samples} samples at a time: raise "
             f"training.accumulation, which is {parts}"
-        ) from error
+        )
+        log.error(problem)
+        raise UserError(problem) from error
+    except Exception:
+        log.exception("%s: a fault of pgf or of what it calls", spec.title)
+        raise
+
+
+@contextmanager
+def _stacks_in(path: Path, watch: Watch) -> Iterator[None]:
+    """Have a process that hangs leave its stacks in the run's log."""
+    with path.open("a", encoding="utf-8") as file:
+        kept, watch.stacks = watch.stacks, file
+        try:
+            yield
+        finally:
+            watch.rest()  # before the file is closed
+            watch.stacks = kept
 
 
 @contextmanager
 def _log_file(directory: Path) -> Iterator[None]:
-    handler = logging.FileHandler(directory / "train.log", encoding="utf-8", delay=True)
+    handler = logging.FileHandler(directory / TRAIN_LOG, encoding="utf-8", delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logging.getLogger("pgf").addHandler(handler)
     try:

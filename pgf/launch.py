@@ -1,6 +1,7 @@
 """Starts the processes that train one run together, as `torchrun` does."""
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -11,6 +12,8 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 from pgf.interruption import TO_BE_CONTINUED
 
 SIGNALS = "SIGTERM,SIGINT,SIGUSR1,SIGUSR2"
+INTERRUPTED = 130
+"""Exit code of what Ctrl-C ended."""
 SECONDS_TO_STOP = 600
 """How long the processes may take to write their checkpoint."""
 
@@ -33,8 +36,8 @@ def in_processes(count: int, arguments: Sequence[str]) -> int:
     )
     try:
         elastic_launch(config, sys.executable)("-m", "pgf", *arguments)
-    except SignalException:
-        return TO_BE_CONTINUED
+    except SignalException as error:
+        return INTERRUPTED if error.sigval == signal.SIGINT else TO_BE_CONTINUED
     except ChildFailedError as error:
         code = error.get_first_failure()[1].exitcode
         return code if code > 0 else 1

@@ -8,13 +8,14 @@ hang is nobody's, and so is one whose SLURM job is over.
 
 import json
 import logging
+import math
 import os
 import socket
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -54,6 +55,10 @@ class Holder:
         return f"process {self.process}{job} on {self.host}"
 
 
+UNKNOWN = Holder("somebody", 0, None, "", math.inf)
+"""Whoever holds a lease that a shared disk does not show at the moment."""
+
+
 @dataclass
 class Lease:
     """A lease on a folder."""
@@ -66,7 +71,7 @@ class Lease:
         """Take the lease; return who holds it already, or None when it is ours."""
         path, found = self.folder / LEASE, self.current()
         if found is not None:
-            if not self._is_void(found):
+            if not self.is_void(found):
                 return found
             # Of several that find it void one renames it; and it may be a new one by now.
             aside = path.with_name(f"{LEASE}.{self.holder.token}")
@@ -97,6 +102,8 @@ class Lease:
         if time.monotonic() - self._renewed < RENEW_SECONDS:
             return
         found = self.current()
+        if found == UNKNOWN:
+            return
         if found != self.holder:
             raise BusyError(f"{self.folder} has gone to {found or 'nobody'}; this process stops")
         os.utime(self.folder / LEASE)
@@ -111,13 +118,15 @@ class Lease:
         """Return who holds the lease."""
         return _read(self.folder / LEASE)
 
-    def _is_void(self, holder: Holder) -> bool:
+    def is_void(self, holder: Holder) -> bool:
+        """Whether nobody holds it any more; to be asked by who has the machine's own lock."""
         if holder.host == socket.gethostname():
             return True  # this machine's lock is ours, so whoever left this is dead
         if holder.slurm_job and holder.slurm_job == self.holder.slurm_job:
             return True  # this job, before SLURM started it again on another node
-        if holder.slurm_job and slurm.is_over(holder.slurm_job):
-            return True
+        over = slurm.is_over(holder.slurm_job) if holder.slurm_job else None
+        if over is not None:
+            return over  # however long it takes to load its data
         # By the disk's clock: machines' own differ.
         probe = self.folder / f"{LEASE}.{self.holder.token}"
         probe.touch()
@@ -135,6 +144,9 @@ def _read(path: Path) -> Holder | None:
         return Holder(**json.loads(path.read_text(encoding="utf-8")))
     except (FileNotFoundError, json.JSONDecodeError, TypeError):
         return None
+    except OSError as error:
+        log.warning("%s cannot be read (%s); tried again later", path, error)
+        return UNKNOWN
 
 
 @contextmanager
@@ -174,12 +186,26 @@ def leased(
         lock.release()
 
 
+def _is_file(lock: FileLock) -> bool:
+    """Whether a lock is a file that names its holder, as on disks without locks of their own.
+
+    There filelock frees a dead process's of this machine, and no kernel those of another.
+    """
+    with suppress(OSError):
+        return Path(lock.lock_file).stat().st_size > 0
+    return False
+
+
 def _try(lock: FileLock, lease: Lease) -> Holder | None:
     try:
         lock.acquire(blocking=False)
     except Timeout:
-        return lease.current() or Holder("this machine", 0, None, "", 0.0)
-    holder = lease.taken()
-    if holder is not None:
+        holder = lease.current() or replace(UNKNOWN, host="this machine")
+        if not (_is_file(lock) and lease.is_void(holder)):
+            return holder
+        Path(lock.lock_file).unlink(missing_ok=True)
+        return _try(lock, lease)
+    found = lease.taken()
+    if found is not None:
         lock.release()
-    return holder
+    return found

@@ -19,6 +19,7 @@ from pgf.flops import (
     training_flops,
 )
 from pgf.observers import Row
+from pgf.places import told
 from pgf.provenance import provenance
 from pgf.records import (
     CURVE_COLUMNS,
@@ -131,6 +132,7 @@ def make_record(run: Run) -> dict[str, Any]:
         **_flat("training", asdict(spec.training)),
         **_flat("statistics", asdict(spec.statistics)),
         **provenance(str(run.device)),
+        **told(run.places),
         "precision": str(run.precision.dtype).removeprefix("torch."),
     }
 

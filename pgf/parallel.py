@@ -14,6 +14,9 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from pgf.errors import UserError
+from pgf.interruption import Watch
+
 T = TypeVar("T")
 WAIT = timedelta(hours=4)
 """How long processes wait for each other: the first one alone evaluates."""
@@ -35,14 +38,24 @@ def launched_processes() -> int:
 
 
 @contextmanager
-def group() -> Iterator[None]:
-    """Join the processes that `torchrun` started, over NCCL where each has a GPU, else gloo."""
+def group(*, on_gpus: bool = True) -> Iterator[None]:
+    """Join the processes that `torchrun` started, over NCCL where each has a GPU, else gloo.
+
+    Raises:
+        UserError: there are GPUs, and fewer than processes.
+    """
     if launched_processes() == 1:
         yield
         return
-    gpus = torch.cuda.is_available()
+    gpus = on_gpus and torch.cuda.is_available()
     if gpus:
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        here, there = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+        if here >= there:
+            raise UserError(
+                f"training.processes wants a GPU for each process of a machine, and torch sees "
+                f"{there} here: lower it, or set training.device: cpu"
+            )
+        torch.cuda.set_device(here)
     # gloo beside NCCL: objects and counts go between the processors.
     dist.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo", timeout=WAIT)
     try:
@@ -89,6 +102,18 @@ def highest(value: int) -> int:
     tensor = torch.tensor(value)
     dist.all_reduce(tensor, op=dist.ReduceOp.MAX)
     return int(tensor)
+
+
+def agreed(watch: Watch) -> str:
+    """Return why to stop; the signal that one process was sent, all of them know from now on."""
+    seen = everyone((watch.signalled, watch.reason()))
+    watch.signalled, reason = max(seen)
+    return reason or max(why for _, why in seen)
+
+
+def together() -> None:
+    """Wait until all processes are here."""
+    highest(0)
 
 
 def everyone(value: T) -> list[T]:

@@ -27,8 +27,12 @@ TIMED_FLOPS = 4e11
 HARDLY_EVER = StatisticsSettings(every=10**9, noise_every=10**9)
 
 
-def check_runs(specs: Sequence[RunSpec]) -> None:
+def check_runs(specs: Sequence[RunSpec], *, train_here: bool = True) -> None:
     """Check that the tasks' options, models, data and targets go together.
+
+    Args:
+        specs: the runs.
+        train_here: whether on this machine, which then must have what they ask for.
 
     Raises:
         UserError: the first thing that is wrong, with the task it is wrong for.
@@ -36,7 +40,8 @@ def check_runs(specs: Sequence[RunSpec]) -> None:
     for spec in {spec.task.name: spec for spec in specs}.values():
         try:
             check_optimization(spec.training)
-            choose_device(spec.training)
+            if train_here:
+                choose_device(spec.training)
             task = make_task(spec.task)
             task.check(spec.training)
             size = len(task.load().train)

@@ -3,10 +3,11 @@
 import math
 import os
 import sys
+import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
@@ -24,6 +25,7 @@ SIDE_BY_SIDE = "PGF_JOBS"
 SECONDS_BETWEEN_LINES = 30.0
 FEW_RUNS = 200
 SECONDS_BETWEEN_LOOKS = 120.0
+SECONDS_BETWEEN_COUNTS = 300.0
 
 
 Spent = dict[str, float]
@@ -64,6 +66,35 @@ def duration(seconds: float) -> str:
     if seconds < 48 * 3600:
         return f"{seconds / 3600:.1f} h"
     return f"{seconds / 86400:.0f} days"
+
+
+@contextmanager
+def counting(specs: Sequence[RunSpec], results: Path, name: str) -> Iterator[None]:
+    """Say now and then how many runs are done, where those who train them cannot be seen."""
+    over = threading.Event()
+
+    def tell() -> None:
+        told = -1
+        while not over.wait(SECONDS_BETWEEN_COUNTS):
+            done = sum((spec.directory(results) / RECORD).exists() for spec in specs)
+            if done != told:
+                _say(f"{name}: {done} of {len(specs)} runs are done")
+                told = done
+
+    thread = threading.Thread(target=tell, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _say(line: str) -> None:
+    # In one piece, since several jobs share the terminal; and whoever read it may be gone.
+    with suppress(BrokenPipeError):
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
 
 
 @dataclass
@@ -112,7 +143,4 @@ class Reporter:
 
     def _print(self, line: str) -> None:
         self.last_line = time.monotonic()
-        # In one piece, since several jobs share the terminal; and whoever read it may be gone.
-        with suppress(BrokenPipeError):
-            sys.stderr.write(f"{line}\n")
-            sys.stderr.flush()
+        _say(line)

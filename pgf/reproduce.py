@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -23,9 +23,10 @@ from pgf import slurm
 from pgf.config import Experiment
 from pgf.errors import BusyError
 from pgf.gpus import GPUS
-from pgf.progress import SIDE_BY_SIDE
+from pgf.progress import SIDE_BY_SIDE, counting
 from pgf.records import RECORD, problem_with, set_run_aside
 from pgf.sites import PROFILES, site_path
+from pgf.validation import read_yaml
 
 BAD_INPUT = 2
 PR_SET_PDEATHSIG = 1
@@ -109,6 +110,13 @@ class Machines:
         """The SLURM site's file, if the profile has one."""
         return site_path(self.profile)
 
+    def environment(self) -> dict[str, str]:
+        """Return what jobs are told."""
+        if self.site:
+            jobs = read_yaml(PROFILES / self.profile / "profile.yaml").get("jobs", self.jobs)
+            return {SIDE_BY_SIDE: str(jobs), GPUS: ""}
+        return {SIDE_BY_SIDE: str(self.jobs), GPUS: self.gpus, slurm.KEEP_JOB: "1"}
+
 
 def run_snakemake(
     experiment: Experiment,
@@ -125,7 +133,8 @@ def run_snakemake(
     """
     command = [
         *snakemake_command(config, machines, adopted),
-        *("--cores", str(machines.jobs)),
+        # --cores would cut the threads of every job, wherever it runs.
+        *("--local-cores" if machines.site else "--cores", str(machines.jobs)),
         "--nolock",  # `only_one` holds the experiment, and lets go when it is killed
     ]
     if machines.site:
@@ -138,14 +147,15 @@ def run_snakemake(
     log.parent.mkdir(parents=True, exist_ok=True)
     process = subprocess.Popen(
         command,
-        env={**os.environ, SIDE_BY_SIDE: str(machines.jobs), GPUS: machines.gpus},
+        env={**os.environ, **machines.environment()},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         preexec_fn=_stop_with_parent,
     )
     assert process.stdout is not None
-    with process, log.open("w", encoding="utf-8") as file:
+    told = counting(experiment.runs(), results, experiment.name)
+    with process, told if machines.site else nullcontext(), log.open("w", encoding="utf-8") as file:
         try:
             _pass_on(process.stdout, file)
         except KeyboardInterrupt:

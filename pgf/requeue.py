@@ -27,7 +27,7 @@ def after_interruption(watch: Watch, why: str) -> str:
     not submits the job again by itself.
 
     Raises:
-        UserError: the job's time was not enough for a single step.
+        UserError: the job's time was not enough for a single step or evaluation.
     """
     job = slurm.job_id()
     text = f"pgf: stopped ({why}); a checkpoint is kept, and the same command goes on from it"
@@ -35,9 +35,17 @@ def after_interruption(watch: Watch, why: str) -> str:
         return text
     if not watch.has_worked:
         raise UserError(
-            f"SLURM job {job} was too short for a single step; raise longest_minutes in the "
-            "profile's site.yaml"
+            f"SLURM job {job} was too short for a single step or evaluation: lower tflops or raise "
+            "longest_minutes in the profile's site.yaml"
         )
     if slurm.requeue(job):
         return f"pgf: stopped ({why}); SLURM job {job} is in the queue again"
     return text
+
+
+def after_busy(why: str) -> str:
+    """Say what becomes of a job whose run another trains: it comes back when that may be over."""
+    job = slurm.job_id()
+    if job is not None and slurm.requeue(job):
+        return f"pgf: {why}; SLURM job {job} is in the queue again"
+    return f"pgf: {why}"

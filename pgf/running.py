@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from pgf import checkpoints, parallel
+from pgf import checkpoints, parallel, places
 from pgf.data.streams import Splits
 from pgf.evaluation import Evaluation
 from pgf.gradients import GradientStatistics
@@ -42,6 +42,8 @@ class Run:
     rows: list[Row] = field(default_factory=list)
     seconds: float = 0.0
     diverged_at: int | None = None
+    places: list[dict[str, Any]] = field(default_factory=list)
+    """Where it has trained, this machine last."""
 
     @classmethod
     def make(
@@ -74,21 +76,24 @@ class Run:
             references=spec.references,
             groups=task.groups or None,
         )
+        splits = splits or task.load()
+        precision = Precision.make(settings, device)
         own = [parallel.rank()] if parallel.rank() else []
         torch.manual_seed(seed_for(spec.seed, "dropout", *own))
         return cls(
             spec=spec,
             task=task,
-            splits=splits or task.load(),
+            splits=splits,
             device=device,
             model=model,
             replica=parallel.averaging(model, device),
             sparsifier=sparsifier,
             optimizer=optimizer,
             schedule=Schedule.make(optimizer, settings),
-            precision=Precision.make(settings, device),
+            precision=precision,
             average=Average(optimizer, settings.ema_decay) if settings.ema_decay else None,
             observers=[statistics],
+            places=[places.here(device, precision.dtype, splits.fingerprint)],
         )
 
     def state_dict(self) -> dict[str, Any]:
@@ -106,10 +111,16 @@ class Run:
             "evaluations": [e.as_dict() for e in self.evaluations],
             "rows": [tuple(row) for row in self.rows],
             "observers": [observer.state_dict() for observer in self.observers],
+            "places": self.places,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Load what `state_dict` returned."""
+        """Load what `state_dict` returned.
+
+        Raises:
+            UserError: precision or data are others here.
+        """
+        self.places = places.joined(state.get("places", []), self.places[-1])
         self.step, self.seconds = state["step"], state["seconds"]
         self.model.load_state_dict(state["model"])
         self.sparsifier.load_state_dict(state["sparsifier"])

@@ -92,6 +92,9 @@ class _Keeper:
         """Write a checkpoint if it is time to; stop if it is time to and there is more to do."""
         self.watch.beat()
         self.watch.has_worked = True
+        self._keep()
+
+    def _keep(self) -> None:
         if self._is_done():
             return
         action = parallel.highest(STOP if self.watch.reason() else KEEP if self._is_due() else 0)
@@ -99,7 +102,9 @@ class _Keeper:
             checkpoints.save(self.path, self.run.state_dict(), writes=parallel.rank() == 0)
             self.kept_at = perf_counter()
         if action == STOP:
-            raise InterruptedRunError(f"{self.watch.reason()}, at step {self.run.step}")
+            # Whoever leaves first has torchrun end the others, the one that is writing as well.
+            parallel.together()
+            raise InterruptedRunError(f"{parallel.agreed(self.watch)}, at step {self.run.step}")
 
     def _is_due(self) -> bool:
         settings = self.run.spec.training
@@ -125,7 +130,7 @@ class _Keeper:
             self.watch.rest()  # the first process may take long, and is watched over itself
         values = parallel.from_first(values)
         if values is None:
-            self.after_step()
+            self._keep()
             raise AssertionError("an evaluation stopped without a reason to")
         _note(self.run, values)
         return values

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pgf import adoption, slurm
+from pgf.errors import UserError
 from pgf.slurm import QueuedJob
 
 HERE = Path("/home/lab/pgf")
@@ -60,7 +61,7 @@ def test_adopted_jobs_are_waited_for_and_later_ones_are_not(
     queue: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     queue += [line(1), line(2)]
-    jobs = slurm.queued("trial", HERE)
+    jobs = slurm.queued("trial", HERE) or []
     looks: list[float] = []
 
     def later(seconds: float) -> None:
@@ -72,7 +73,55 @@ def test_adopted_jobs_are_waited_for_and_later_ones_are_not(
     assert capsys.readouterr().err == "trial: 1 job is in SLURM's queue still\n"
 
 
-def test_where_there_is_no_slurm_there_are_no_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_there_is_no_slurm_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    assert slurm.queued("trial", HERE) == [] and slurm.end_time("7") is None
-    assert not slurm.requeue("7") and not slurm.is_over("7")
+    assert slurm.queued("trial", HERE) is None and slurm.end_time("7") is None
+    assert not slurm.requeue("7") and slurm.is_over("7") is None
+
+
+def test_a_slurm_that_does_not_answer_for_a_while_is_asked_again(
+    queue: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue += [line(1)]
+    answer, silent = slurm.ask, [True]
+
+    def ask(*command: str, **options: float) -> str | None:
+        return None if silent[0] else answer(*command, **options)
+
+    def later(seconds: float) -> None:
+        silent[0] = not silent[0]
+        queue[:] = [] if silent[0] else queue
+
+    monkeypatch.setattr(slurm, "ask", ask)
+    jobs = adoption.left_over("trial", sleep=later)
+    assert [job.id for job in jobs] == ["1"]
+    silent[0] = True
+    adoption.wait_for("trial", jobs, sleep=later)
+    assert not silent[0]
+
+
+def test_while_slurm_does_not_answer_nothing_is_submitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slurm, "ask", lambda *_, **__: None)
+    with pytest.raises(UserError, match="squeue does not answer"):
+        adoption.left_over("trial", sleep=lambda seconds: None)
+
+
+def test_names_that_look_alike_have_prefixes_of_their_own(queue: list[str]) -> None:
+    names = ["a_b", "a.b", "a-b", "a", "x" * 60, "x" * 61]
+    prefixes = [slurm.prefix(name) for name in names]
+    assert len(set(prefixes)) == len(names)
+    assert all(len(prefix) <= slurm.LONGEST_PREFIX for prefix in prefixes)
+    assert slurm.prefix("trial") == "pgf-trial"
+
+
+def test_another_jobs_comment_may_have_lines(queue: list[str]) -> None:
+    queue += [line(1), "and a second line", line(2, name="other", comment="a | b")]
+    assert [job.id for job in slurm.queued("trial", HERE) or []] == ["1"]
+
+
+def test_a_users_own_allocation_is_not_queued_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr(slurm, "ask", lambda *command, **__: asked.append(command) or "")
+    assert slurm.requeue("7") and asked == [("scontrol", "requeue", "7")]
+    monkeypatch.setenv(slurm.KEEP_JOB, "1")
+    assert not slurm.requeue("7") and len(asked) == 1

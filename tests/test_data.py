@@ -228,7 +228,7 @@ def empty(root: Path) -> Path:
         (class_folders, {"holdout": 1.0}, "holdout"),
         (class_folders, {"augmentation": "radn-m9"}, "augmentation.*radn-m9"),
     ],
-    ids=lambda v: str(v)[:40],
+    ids=lambda v: getattr(v, "__name__", str(v))[:40],
 )
 def test_what_cannot_be_trained_on_is_refused(
     make: Callable[[Path], Path], options: dict[str, Any], words: str, tmp_path: Path

@@ -32,11 +32,18 @@ def test_more_gpus_than_there_are_is_bad_input() -> None:
         pass
 
 
-@pytest.mark.parametrize(("variable", "value"), [(GPUS, ""), ("SLURM_JOB_ID", "7")])
-def test_where_there_is_nothing_to_share_out_nothing_is_done(
-    variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+def test_an_allocation_of_ones_own_is_shared_out_like_any_machine(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv(variable, value)
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    with claimed(1):
+        assert os.environ[VISIBLE] == "0"
+
+
+def test_where_there_is_nothing_to_share_out_nothing_is_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(GPUS, "")
     with claimed(9):
         assert os.environ[VISIBLE] == ""
 
@@ -49,3 +56,5 @@ def test_the_gpus_to_share_out_are_among_those_one_may_use(
     assert choose(2, there=3) == "3,6"
     with pytest.raises(UserError, match="GPUS is 4, and torch sees 3 here"):
         choose(4, there=3)
+    with pytest.raises(UserError, match=r"to train on the CPU, training\.device: cpu"):
+        choose(0, there=3)

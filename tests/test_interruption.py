@@ -57,8 +57,41 @@ def test_a_run_stopped_while_it_evaluates_does_that_evaluation_anew(tmp_path: Pa
     run.model.register_forward_pre_hook(look, prepend=True)
     with pytest.raises(InterruptedRunError, match="SIGUSR1, at step 9"):
         train(run, checkpoint=path, watch=watch)
-    assert [e.step for e in run.evaluations] == [5]
+    assert [e.step for e in run.evaluations] == [5] and watch.has_worked
     assert_same_run(going_on(spec, path, at=9), trained(spec))
+
+
+def test_an_evaluation_that_never_ends_in_time_is_no_work(tmp_path: Path) -> None:
+    spec, path, watch = tiny_spec("ste"), tmp_path / "c.pt", Watch()
+    run = Run.make(spec, splits=digits())
+
+    def look(module: torch.nn.Module, inputs: Any) -> None:
+        del inputs
+        if not module.training:
+            watch.signalled = "SIGTERM"
+
+    run.model.register_forward_pre_hook(look, prepend=True)
+    with pytest.raises(InterruptedRunError, match="at step 5"):
+        train(run, checkpoint=path, watch=watch)
+    again = Watch(signalled="")
+    resumed = Run.make(spec, splits=digits())
+    state = checkpoints.load(path, fingerprint=spec.fingerprint())
+    assert state is not None
+    resumed.load_state_dict(state)
+    watch = again
+    resumed.model.register_forward_pre_hook(look, prepend=True)
+    with pytest.raises(InterruptedRunError, match="at step 5"):
+        train(resumed, checkpoint=path, watch=watch)
+    assert not watch.has_worked, "another slice of the same length would be in vain"
+
+
+def test_a_rest_is_no_slow_step() -> None:
+    watch = Watch()
+    with watch.over_steps():
+        watch._last -= 1000.0
+        watch.rest()
+        watch.beat()
+    assert watch._slowest < 900.0
 
 
 def test_a_run_stops_before_its_time_is_over(tmp_path: Path) -> None:

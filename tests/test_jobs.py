@@ -16,6 +16,7 @@ from test_records import write_complete
 
 from pgf.checkpoints import CHECKPOINT
 from pgf.errors import UserError
+from pgf.failures import summary
 from pgf.jobs import run_job, write_manifest
 from pgf.leases import LEASE, LOCK
 from pgf.records import CURVE_COLUMNS, CURVES, RECORD, problem_with, read_record
@@ -159,3 +160,29 @@ def test_too_little_memory_on_a_gpu_is_one_sentence_and_leaves_no_record(tmp_pat
     with pytest.raises(UserError, match=r"does not hold 12 samples at a time: raise training\.acc"):
         run_job([spec], tmp_path, announce=lambda *_: None, progress=full)
     assert problem_with(spec, tmp_path) == "not trained yet"
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "words"),
+    [
+        (RuntimeError("a shape does not fit"), RuntimeError, "RuntimeError: a shape does not fit"),
+        (UserError("no such data"), UserError, "no such data"),
+        (torch.OutOfMemoryError("CUDA"), UserError, "raise training.accumulation, which is 1"),
+    ],
+)
+def test_a_run_that_fails_leaves_its_last_words(
+    error: Exception,
+    kind: type[Exception],
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object, **__: object) -> Run:
+        raise error
+
+    monkeypatch.setattr(Run, "make", fail)
+    spec = tiny_spec("ste")
+    with pytest.raises(kind):
+        work([spec], tmp_path)
+    said = summary([spec], tmp_path)
+    assert words in said and "never started" not in said

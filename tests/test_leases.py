@@ -1,7 +1,10 @@
 """One process at a time trains a run, on whatever machine."""
 
+import errno
+import fcntl
 import json
 import os
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -77,6 +80,51 @@ def test_the_lease_of_a_slurm_job_that_is_over_is_anybodys(
     assert (Lease(tmp_path).taken() is not None) == held
 
 
+def test_however_long_a_living_job_loads_its_data_its_lease_is_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slurm, "ask", lambda *_, **__: "RUNNING")
+    leave(tmp_path, ELSEWHERE, age=99999)
+    assert Lease(tmp_path).taken() == ELSEWHERE
+
+
+@pytest.mark.parametrize("state", ["RUNNING", "COMPLETED"])
+def test_without_locks_of_the_disk_a_job_that_is_over_holds_nothing(
+    state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_flock(*_: object) -> None:
+        raise OSError(errno.ENOSYS, "no locks here")
+
+    monkeypatch.setattr(fcntl, "flock", no_flock)
+    monkeypatch.setattr(slurm, "ask", lambda *_, **__: state)
+    leave(tmp_path, ELSEWHERE)
+    (tmp_path / leases.LOCK).write_text(f"{ELSEWHERE.process}\n{ELSEWHERE.host}\n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if state == "RUNNING":
+            with pytest.raises(BusyError, match="node7"), leased(tmp_path, "", patience=None):
+                pass
+        else:
+            with leased(tmp_path, "", patience=None) as renew:
+                renew()
+
+
+def test_a_disk_that_stumbles_ends_no_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease = Lease(tmp_path)
+    assert lease.taken() is None
+
+    def stale(*_: object, **__: object) -> str:
+        raise OSError(errno.ESTALE, "stale file handle")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(Path, "read_text", stale)
+        lease.renew()
+    lease.release()
+    assert not (tmp_path / LEASE).exists()
+
+
 def test_a_job_that_was_queued_again_takes_over_from_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,7 +190,7 @@ def test_of_two_that_find_a_void_lease_one_takes_it(
 ) -> None:
     leave(tmp_path, ELSEWHERE, age=2000)
     slow, quick = Lease(tmp_path), Lease(tmp_path, replace(Holder.me(), host="node8"))
-    judge = leases.Lease._is_void
+    judge = leases.Lease.is_void
 
     def judged_late(self: Lease, holder: Holder) -> bool:
         void = judge(self, holder)
@@ -150,6 +198,6 @@ def test_of_two_that_find_a_void_lease_one_takes_it(
             assert quick.taken() is None  # while the slow one makes up its mind
         return void
 
-    monkeypatch.setattr(leases.Lease, "_is_void", judged_late)
+    monkeypatch.setattr(leases.Lease, "is_void", judged_late)
     assert slow.taken() == quick.holder
     assert quick.current() == quick.holder

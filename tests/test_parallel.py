@@ -1,8 +1,10 @@
 """Processes that share every batch train what one process does with micro-batches."""
 
 import os
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -87,7 +89,8 @@ def test_the_first_process_alone_takes_statistics(trained: Path) -> None:
 
 
 @pytest.mark.slow
-def test_processes_that_are_stopped_go_on_bitwise(tmp_path: Path) -> None:
+@pytest.mark.parametrize("signalled", ["all", "the second alone"])
+def test_processes_that_are_stopped_go_on_bitwise(signalled: str, tmp_path: Path) -> None:
     config = (
         "name: two\ntasks: {digits_vit: {}}\n"
         "training: {steps: 300, batch_size: 32, learning_rate: 0.002, evaluations: 2,"
@@ -105,7 +108,10 @@ def test_processes_that_are_stopped_go_on_bitwise(tmp_path: Path) -> None:
             with checkout.start("pgf", "train", "two") as process:
                 while not (run / "checkpoint.pt").exists():
                     assert process.poll() is None
-                process.terminate()
+                if signalled == "all":
+                    process.terminate()
+                else:
+                    os.kill(child_of(process.pid, "LOCAL_RANK=1"), signal.SIGTERM)
                 wait_for("pgf: stopped (SIGTERM, at step", process)
             assert process.returncode == TO_BE_CONTINUED
             assert not (run / "record.json").exists()
@@ -113,6 +119,16 @@ def test_processes_that_are_stopped_go_on_bitwise(tmp_path: Path) -> None:
         assert code == 0, output
         found.append((run / "curves.parquet").read_bytes())
     assert found[0] == found[1]
+
+
+def child_of(process: int, variable: str) -> int:
+    """Return the child of a process that has a variable in its environment."""
+    for status in Path("/proc").glob("[0-9]*/status"):
+        with suppress(OSError):
+            is_child = f"PPid:\t{process}\n" in status.read_text()
+            if is_child and variable.encode() in (status.parent / "environ").read_bytes():
+                return int(status.parent.name)
+    raise AssertionError(f"no child with {variable}")
 
 
 def test_shares_of_a_batch_are_the_batch() -> None:

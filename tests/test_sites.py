@@ -2,22 +2,33 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import yaml
 from helpers import tiny_spec
 from hypothesis import given
 from hypothesis import strategies as st
+from snakemake_executor_plugin_slurm.submit_string import get_submit_command
+from snakemake_executor_plugin_slurm.utils import set_gres_string
+from snakemake_executor_plugin_slurm.validation import validate_slurm_extra
 
 from pgf import slurm
 from pgf.errors import UserError
 from pgf.estimate import estimate, write_estimate
 from pgf.failures import last_lines, summary
+from pgf.runs import RunSpec
 from pgf.sites import (
+    ESTIMATE,
+    GROWTH,
     PROFILES,
     START_MINUTES,
     Cost,
     Site,
+    cores,
+    extra_options,
+    gpus,
     load_site,
     memory,
     minutes,
@@ -29,6 +40,11 @@ from pgf.sites import (
 FILE = PROFILES / "slurm/site.yaml"
 SPEC = tiny_spec("ste")
 COSTS = {"digits": Cost(flops=3.6e15, bytes=2**30)}
+
+
+def on(processes: int) -> RunSpec:
+    """Return the run as one of several processes."""
+    return tiny_spec("ste", batch_size=840, processes=processes)
 
 
 def test_every_key_of_a_site_stands_in_its_file_with_an_explanation() -> None:
@@ -44,6 +60,14 @@ def test_every_key_of_a_site_stands_in_its_file_with_an_explanation() -> None:
         ("partitoin: gpu", "unknown key; did you mean 'partition'?"),
         ("cpus: 0", "cpus"),
         ("tflops: fast", "tflops"),
+        ("hang_minutes: 0.5", "hang_minutes: Input should be greater than or equal to 1"),
+        ("most_memory_mb: 0", "most_memory_mb"),
+        ('extra: "--nice=9 --time=3"', "extra: Snakemake's SLURM executor refuses it: "),
+        ('extra: "--gpus=a100:2"', "extra: Snakemake's SLURM executor refuses it: "),
+        ('extra: "--exclude=\'node7"', "extra: no options of sbatch: No closing quotation"),
+        ('gpu_model: "a100:2"', "gpu_model"),
+        ('gpu_model: "a100; reboot"', "gpu_model"),
+        ("gpu_model: a100-J1", "gpu_model: Snakemake's SLURM executor refuses it: "),
         ("gpus: [", "is no YAML"),
     ],
 )
@@ -57,30 +81,94 @@ def test_a_wrong_site_file_is_one_sentence(text: str, message: str, tmp_path: Pa
 
 def test_hours_are_operations_over_rate() -> None:
     assert run_hours(SPEC, COSTS["digits"], Site(tflops=1.0)) == pytest.approx(1.0)
-    four = replace(SPEC, training=replace(SPEC.training, processes=4))
-    assert run_hours(four, COSTS["digits"], Site(tflops=1.0)) == pytest.approx(0.25)
+    assert run_hours(on(4), COSTS["digits"], Site(tflops=1.0)) == pytest.approx(0.25)
 
 
 def test_a_time_limit_is_the_estimate_with_a_margin_and_at_most_the_sites() -> None:
     site = Site(tflops=1.0, longest_minutes=600)
-    assert minutes([SPEC, SPEC], COSTS, site) == START_MINUTES + 180
-    assert minutes([SPEC] * 40, COSTS, site) == 600
-    assert minutes([SPEC], {}, site) == 600, "nobody knows yet"
+    assert minutes([SPEC, SPEC], COSTS, site, attempt=1) == START_MINUTES + 180
+    assert minutes([SPEC] * 40, COSTS, site, attempt=1) == 600
+    assert minutes([SPEC], {}, site, attempt=1) == 600, "nobody knows yet"
 
 
-@given(st.integers(1, 8), st.integers(1, 64_000))
-def test_every_attempt_asks_for_more_memory(attempt: int, memory_mb: int) -> None:
-    site = Site(memory_mb=memory_mb)
-    now = memory([SPEC], COSTS, site, attempt=attempt)
-    assert now >= memory_mb + 1024
-    assert memory([SPEC], COSTS, site, attempt=attempt + 1) > now
+@given(st.integers(1, 8), st.integers(20, 2000), st.floats(0.01, 100.0))
+def test_every_attempt_asks_for_more_minutes_up_to_the_longest(
+    attempt: int, longest: int, tflops: float
+) -> None:
+    site = Site(tflops=tflops, longest_minutes=longest)
+    now, then = (minutes([SPEC], COSTS, site, attempt=a) for a in (attempt, attempt + 1))
+    assert START_MINUTES <= now <= then <= longest
+    assert then == longest or then == pytest.approx(GROWTH * now, abs=2)
+
+
+@given(st.integers(1, 8), st.integers(1, 64_000), st.integers(1, 500_000), st.integers(1, 8))
+def test_every_attempt_asks_for_more_memory_up_to_the_most(
+    attempt: int, memory_mb: int, most: int, processes: int
+) -> None:
+    site = Site(memory_mb=memory_mb, most_memory_mb=most)
+    runs = [on(processes)]
+    now, then = (memory(runs, COSTS, site, attempt=a) for a in (attempt, attempt + 1))
+    assert min(most, processes * (memory_mb + 1024)) <= now <= then <= most
+    assert then == most or then == pytest.approx(GROWTH * now, abs=2)
+
+
+def test_a_task_that_the_estimate_lacks_is_one_that_nobody_knows(tmp_path: Path) -> None:
+    (tmp_path / ESTIMATE).write_text('{"another": {"flops": 1.0, "bytes": 1073741824}}')
+    costs = read_estimate(tmp_path)
+    site = Site(longest_minutes=77, memory_mb=500)
+    assert minutes([SPEC], costs, site, attempt=1) == 77
+    assert memory([SPEC], costs, site, attempt=1) == 500
 
 
 def test_what_a_site_leaves_open_is_not_asked_for() -> None:
-    assert queue_options(Site()) == {}
-    options = queue_options(Site(partition="gpu", gpu_model="a100", extra="--nice=9"))
-    assert options == {"slurm_partition": "gpu", "gpu_model": "a100", "slurm_extra": "--nice=9"}
+    assert queue_options(Site()) == {} and extra_options([SPEC], Site()) == ""
+    site = Site(partition="gpu", gpu_model="a100", constraint="a100&nvlink", extra="--nice=9")
+    wanted = {"slurm_partition": "gpu", "gpu_model": "a100", "constraint": "a100&nvlink"}
+    assert queue_options(site) == wanted and extra_options([SPEC], site) == "--nice=9"
     assert queue_options(Site(gpus=False, gpu_model="a100")) == {}
+    assert extra_options([SPEC], Site(gpus=False, gpu_model="a100-sxm4-80gb")) == ""
+
+
+class Resources(dict[str, Any]):
+    """As Snakemake hands them to its executor."""
+
+    __getattr__ = dict.__getitem__
+
+
+def sbatch(site: Site, specs: list[RunSpec]) -> str:
+    """Return what the executor would call for a job of the rule `train`, if it does not refuse."""
+    resources = Resources(
+        **queue_options(site),
+        nodes=1,
+        gpu=gpus(specs, site),
+        slurm_extra=extra_options(specs, site),
+        mem_mb=memory(specs, COSTS, site, attempt=1),
+        runtime=minutes(specs, COSTS, site, attempt=1),
+    )
+    job = SimpleNamespace(resources=resources, threads=cores(specs, site))
+    validate_slurm_extra(SimpleNamespace(resources=SimpleNamespace(**resources)))
+    names = ("run_uuid", "slurm_logfile", "comment_str", "account", "partition", "workdir")
+    return get_submit_command(job, dict.fromkeys(names, "")) + set_gres_string(job)
+
+
+MODELS = st.text("aX19_.-+", min_size=1, max_size=9) | st.just("nvidia_a100-sxm4-80gb")
+
+
+@given(MODELS, st.integers(1, 8), st.booleans())
+def test_every_gpu_model_that_a_site_may_name_is_asked_for_once(
+    model: str, processes: int, is_on_gpus: bool
+) -> None:
+    site = Site(gpu_model=model, gpus=is_on_gpus, extra="--nice=9")
+    call = sbatch(site, [on(processes)]).split()
+    asked = [word for word in call if word.startswith("--gpus")]
+    option = "--gpus-per-node" if set(model) & set("-+") else "--gpus"
+    assert asked == [f"{option}={model}:{processes}"] * is_on_gpus
+    assert {"--nodes=1", "--nice=9", f"--cpus-per-task={8 * processes}"} <= set(call)
+
+
+def test_gpus_without_a_model_are_asked_for_by_number() -> None:
+    assert "--gpus=4" in sbatch(Site(), [SPEC, on(4)]).split()
+    assert " -C 'a100&nvlink'" in sbatch(Site(constraint="a100&nvlink"), [SPEC])
 
 
 def test_an_estimate_counts_operations_and_parameters(tmp_path: Path) -> None:

@@ -6,9 +6,15 @@ import os
 import platform
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pgf.commands.registry import RESULTS, Options, command
 from pgf.errors import UserError
+
+if TYPE_CHECKING:
+    from pgf.doctor import Finding
+    from pgf.runs import RunSpec
+    from pgf.sites import Cost
 
 
 def _add_doctor(parser: argparse.ArgumentParser) -> None:
@@ -19,35 +25,43 @@ def _add_doctor(parser: argparse.ArgumentParser) -> None:
 @command(arguments=_add_doctor, experiment=False)
 def doctor(options: Options) -> int:
     """Say what stands between a SLURM profile and a running grid, each with its remedy."""
-    from pgf.doctor import examine
+    from pgf.doctor import examine, is_healthy, verdict
     from pgf.sites import PROFILES, load_site, site_path
 
     path = site_path(options.profile)
     if path is None:
         known = ", ".join(sorted(p.parent.name for p in PROFILES.glob("*/site.yaml")))
         raise UserError(f"profile '{options.profile}' has no site.yaml; those that have: {known}")
-    site, healthy = load_site(path), True
+    site, found = load_site(path), []
+    specs: list[RunSpec] = []
+    costs: dict[str, Cost] = {}
     print(f"{path}:")
-    for finding in examine(site, PROFILES / options.profile / "profile.yaml", RESULTS):
-        print(finding, flush=True)
-        healthy &= finding.ok is not False
     if options.experiment:
-        healthy &= _experiment_is_ready(options.experiment)
-    print("ready" if healthy else "not ready yet")
-    return 0 if healthy else 2
+        own, specs, costs = _look_at_experiment(options.experiment)
+        print(own, flush=True)
+        found.append(own)
+    profile = PROFILES / options.profile / "profile.yaml"
+    for finding in examine(site, profile, RESULTS, specs=specs, costs=costs):
+        print(finding, flush=True)
+        found.append(finding)
+    print(verdict(found))
+    return 0 if is_healthy(found) else 2
 
 
-def _experiment_is_ready(name: str) -> bool:
+def _look_at_experiment(name: str) -> "tuple[Finding, list[RunSpec], dict[str, Cost]]":
+    """Return whether an experiment can start, its runs, and what they cost."""
     from pgf.config import load_experiment
+    from pgf.doctor import Finding
+    from pgf.estimate import estimate
     from pgf.preflight import check_runs
 
+    specs: list[RunSpec] = []
     try:
-        check_runs(load_experiment(name).runs())
+        specs = load_experiment(name).runs()
+        check_runs(specs, train_here=False)
+        return Finding(name, True, "config, models and data"), specs, estimate(specs)
     except UserError as error:
-        print(f"FAIL {name}: {error}")
-        return False
-    print(f"ok   {name}: config, models and data")
-    return True
+        return Finding(name, False, str(error)), specs, {}
 
 
 def _add_probe(parser: argparse.ArgumentParser) -> None:

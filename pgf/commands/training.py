@@ -52,7 +52,7 @@ def train(options: Options) -> int:
             f"torchrun started {parallel.launched_processes()} processes; training.processes of "
             f"these runs is {processes}"
         )
-    with parallel.group():
+    with parallel.group(on_gpus=chosen[0].training.device != "cpu"):
         return _train(options, every, chosen)
 
 
@@ -72,7 +72,7 @@ def _train(options: Options, every: Sequence[RunSpec], chosen: Sequence[RunSpec]
     from pgf.interruption import TO_BE_CONTINUED, InterruptedRunError
     from pgf.jobs import run_job, write_manifest
     from pgf.progress import Reporter
-    from pgf.requeue import after_interruption, watch_of_this_job
+    from pgf.requeue import after_busy, after_interruption, watch_of_this_job
 
     if parallel.rank() > 0:
         logging.getLogger("pgf").setLevel(logging.ERROR)
@@ -88,9 +88,10 @@ def _train(options: Options, every: Sequence[RunSpec], chosen: Sequence[RunSpec]
         except InterruptedRunError as error:
             if parallel.rank() == 0:
                 print(after_interruption(watch, str(error)), file=sys.stderr)
+            parallel.together()  # torchrun ends who is left when the first has gone
             return TO_BE_CONTINUED
         except BusyError as error:
-            print(f"pgf: {error}", file=sys.stderr)
+            print(after_busy(str(error)), file=sys.stderr)
             return TO_BE_CONTINUED
     if options.manifest and parallel.rank() == 0:
         write_manifest(options.manifest, options.job, lines)

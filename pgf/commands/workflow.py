@@ -70,7 +70,7 @@ def _train_missing(experiment: "Experiment", config: Path, options: Options) -> 
     if pending:
         total = len(experiment.runs())
         print(f"{experiment.name}: {len(pending)} of {total} runs to train", file=sys.stderr)
-        _check(experiment)
+        _check(experiment, train_here=machines.site is None)
         machines = _with_gpus(machines, options.gpus)
         if machines.site:
             from pgf.estimate import write_estimate
@@ -109,12 +109,12 @@ def _write_partial(experiment: "Experiment") -> None:
     write_figures(context, folder / "figures")
 
 
-def _check(experiment: "Experiment") -> None:
+def _check(experiment: "Experiment", *, train_here: bool = True) -> None:
     from pgf.preflight import check_runs
     from pgf.results import check_published
 
     check_published(experiment)
-    check_runs(experiment.runs())
+    check_runs(experiment.runs(), train_here=train_here)
 
 
 @command()

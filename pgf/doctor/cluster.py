@@ -1,28 +1,48 @@
-"""What SLURM says of itself: commands, partition, limits, accounts, job status; then the disk."""
+"""What SLURM says of itself: commands, partition, accounts, job status; then the disk."""
 
 import getpass
 import os
 import re
 import shutil
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pgf import slurm
 from pgf.doctor.finding import Finding
 from pgf.doctor.node import look_at_node
+from pgf.doctor.partition import Need, look_at_partition
 from pgf.errors import nearest
-from pgf.sites import Site
+from pgf.runs import RunSpec
+from pgf.sites import Cost, Site
 from pgf.validation import read_yaml
 
 COMMANDS = ("sbatch", "squeue", "scontrol", "sinfo", "srun")
-LEAST_JOB_AGE = 120
-"""Seconds that SLURM must remember ended jobs for, where `squeue` is asked what became of them."""
+LEAST_JOB_AGE = 240
+"""Seconds that SLURM must remember ended jobs for, where `squeue` is asked what became of them.
+
+The executor slows its looks down to one in 180 s while no job ends.
+"""
 LEAST_FREE_GB = 20
 
 
-def examine(site: Site, profile: Path, results: Path) -> Iterator[Finding]:
-    """Yield what is found, the reasons for everything else first."""
+def examine(
+    site: Site,
+    profile: Path,
+    results: Path,
+    *,
+    specs: Sequence[RunSpec] = (),
+    costs: Mapping[str, Cost] | None = None,
+) -> Iterator[Finding]:
+    """Yield what is found, the reasons for everything else first.
+
+    Args:
+        site: what jobs ask for.
+        profile: Snakemake's file of the same profile.
+        results: where runs are kept.
+        specs: the runs that are to fit into a node; without any, a single process.
+        costs: what a run of every task costs, as far as it is known.
+    """
     missing = [name for name in COMMANDS if shutil.which(name) is None]
     if missing:
         yield Finding(
@@ -38,7 +58,7 @@ def examine(site: Site, profile: Path, results: Path) -> Iterator[Finding]:
         yield Finding("controller", False, ping or "no answer", "ask the admin: slurmctld is down")
         return
     yield Finding("controller", True, ping.splitlines()[0])
-    partition = yield from _partition(site)
+    partition = yield from look_at_partition(site, Need.of(site, specs, costs or {}))
     yield _account(site)
     yield _status(profile)
     yield _preemption()
@@ -46,87 +66,6 @@ def examine(site: Site, profile: Path, results: Path) -> Iterator[Finding]:
     yield _environment()
     if partition:
         yield from look_at_node(site, results)
-
-
-def _partition(site: Site) -> Generator[Finding, None, bool]:
-    """Yield what is found of the partition; return whether there is one."""
-    lines = (slurm.ask("sinfo", "--noheader", "--format", "%P|%l|%c|%m|%G") or "").splitlines()
-    nodes = [line.split("|") for line in lines]
-    known = {row[0].rstrip("*") for row in nodes}
-    default = next((row[0].rstrip("*") for row in nodes if row[0].endswith("*")), None)
-    wanted = site.partition or default
-    if wanted is None or wanted not in known:
-        text = f"no '{wanted}'" if wanted else "the site has no default one"
-        yield Finding(
-            "partition", False, text, f"set partition in site.yaml; {nearest(wanted or '', known)}"
-        )
-        return False
-    own = [row for row in nodes if row[0].rstrip("*") == wanted]
-    yield Finding("partition", True, wanted)
-    yield _time_limit(site, own[0][1])
-    yield _size(site, own)
-    if site.gpus:
-        yield _gpu(site, [row[4] for row in own])
-    return True
-
-
-def _time_limit(site: Site, limit: str) -> Finding:
-    longest = _minutes(limit)
-    if longest is not None and longest < site.longest_minutes:
-        return Finding(
-            "time limit",
-            False,
-            f"the partition allows {longest} minutes",
-            f"set longest_minutes to at most {longest}: longer runs go on in further slices",
-        )
-    return Finding("time limit", True, f"{site.longest_minutes} minutes asked for, {limit} allowed")
-
-
-def _minutes(limit: str) -> int | None:
-    """Return SLURM's [days-]hours:minutes:seconds in minutes; None for no limit."""
-    match = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", limit)
-    if match is None:
-        return None
-    days, hours, minutes, _ = (int(part or 0) for part in match.groups())
-    return (days * 24 + hours) * 60 + minutes
-
-
-def _size(site: Site, nodes: list[list[str]]) -> Finding:
-    cpus = max(int(row[2].rstrip("+")) for row in nodes)
-    memory = max(int(row[3].rstrip("+")) for row in nodes)
-    if cpus < site.cpus or memory < site.memory_mb:
-        return Finding(
-            "node",
-            False,
-            f"the largest has {cpus} cores and {memory} MB, "
-            f"asked for are {site.cpus} and {site.memory_mb}",
-            "lower cpus or memory_mb in site.yaml",
-        )
-    return Finding("node", True, f"{cpus} cores, {memory} MB")
-
-
-def _gpu(site: Site, resources: list[str]) -> Finding:
-    found = sorted(
-        {
-            part.split("(")[0]
-            for text in resources
-            for part in text.split(",")
-            if part.startswith("gpu")
-        }
-    )
-    models = {part.split(":")[1] for part in found if part.count(":") > 1}
-    if not found:
-        return Finding(
-            "GPU", False, "the partition has none", "choose another partition, or set gpus: false"
-        )
-    if site.gpu_model and site.gpu_model not in models:
-        return Finding(
-            "GPU",
-            False,
-            f"no model '{site.gpu_model}' in {', '.join(found)}",
-            f"set gpu_model to null, or: {nearest(site.gpu_model, models)}",
-        )
-    return Finding("GPU", True, ", ".join(found))
 
 
 def _account(site: Site) -> Finding:
@@ -145,6 +84,7 @@ def _account(site: Site) -> Finding:
             None if site.account else True,
             "the site keeps no accounts"
             + (f"; '{site.account}' cannot be checked" if site.account else ""),
+            seen=False,
         )
     known = set(answer.split())
     if site.account and site.account not in known:

@@ -123,7 +123,7 @@ def test_a_job_out_of_memory_is_tried_again_with_more(grid: Make, undisturbed: T
 
 
 def test_a_job_that_hangs_is_ended_and_tried_again(grid: Make) -> None:
-    local, ours = grid("-local", steps=LONG), grid(steps=LONG, hang_minutes=0.05)
+    local, ours = grid("-local", steps=LONG), grid(steps=LONG, hang_minutes=1)
     for each in (local, ours):
         (each.root / "hang_once.py").write_text(HANG_ONCE)
         config = each.root / "configs/trial.yaml"

@@ -6,7 +6,17 @@ from pgf.config import experiment_path, load_experiment
 from pgf.errors import UserError
 from pgf.figures import figure_files
 from pgf.runs import job_fingerprint
-from pgf.sites import Site, load_site, memory, minutes, queue_options, read_estimate
+from pgf.sites import (
+    Site,
+    cores,
+    extra_options,
+    gpus,
+    load_site,
+    memory,
+    minutes,
+    queue_options,
+    read_estimate,
+)
 from pgf.tables import table_files
 
 try:
@@ -59,22 +69,21 @@ def fingerprint_of(wildcards):
     return f"fingerprint={job_fingerprint(JOBS[wildcards.job])}"
 
 
-def processes_of(wildcards):
-    return max(spec.training.processes for spec in JOBS[wildcards.job])
-
-
 def gpus_of(wildcards):
-    return processes_of(wildcards) if SITE.gpus else 0
+    return gpus(JOBS[wildcards.job], SITE)
 
 
 def threads_of(wildcards):
-    threads = max(spec.training.threads for spec in JOBS[wildcards.job])
-    return max(SITE.cpus, threads) * processes_of(wildcards)
+    return cores(JOBS[wildcards.job], SITE)
 
 
-def minutes_of(wildcards):
-    return minutes(JOBS[wildcards.job], COSTS, SITE)
+def minutes_of(wildcards, attempt):
+    return minutes(JOBS[wildcards.job], COSTS, SITE, attempt=attempt)
 
 
 def memory_of(wildcards, attempt):
     return memory(JOBS[wildcards.job], COSTS, SITE, attempt=attempt)
+
+
+def extra_of(wildcards):
+    return extra_options(JOBS[wildcards.job], SITE)

@@ -8,7 +8,9 @@ rule train:
     threads: threads_of
     resources:
         **queue_options(SITE),
+        nodes=1,  # torchrun starts the processes of a run on one machine
         gpu=gpus_of,
+        slurm_extra=extra_of,
         mem_mb=memory_of,
         runtime=minutes_of,
         hang_minutes=str(SITE.hang_minutes),  # no param: a change of it trains nothing again
