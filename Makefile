@@ -2,6 +2,7 @@
 # make test         the test suite
 # Variables: EXPERIMENT=<file in configs/>  JOBS=<side by side>  PROFILE=<folder in workflow/profiles/>
 #            GPUS=<number of this machine's; all>  PARTIAL=1 (tables of what is there if runs fail)
+#            ONLY=<words of tests>, for test-slurm
 EXPERIMENT ?= laptop
 PROFILE ?= default
 JOBS ?= $(shell getconf _NPROCESSORS_ONLN)
@@ -36,7 +37,7 @@ test: $(INSTALLED) ## the whole test suite, but for what needs a SLURM of its ow
 	@$(RUN) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test-slurm: $(INSTALLED) ## the SLURM profile on a real SLURM: root, and Debian's slurm-wlm and munge
-	@$(RUN) -m pytest tests/slurm
+	@$(RUN) -m pytest tests/slurm $(if $(ONLY),-k "$(ONLY)")
 
 lint: $(INSTALLED) ## formatting, style, types and the workflow's own checks
 	@$(RUN) -m ruff check .
