@@ -194,6 +194,7 @@ def test_a_stopped_command_says_so_and_the_same_command_goes_on(tmp_path: Path) 
                 assert process.poll() is None
             os.kill(process.pid, number)
             wait_for(f"stopped ({number.name}", process)
+            process.communicate()  # a closed pipe would change the exit code
         assert process.returncode == TO_BE_CONTINUED
     code, output = checkout.run(*arguments)
     assert code == 0 and "[1/2]" in output
