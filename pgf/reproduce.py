@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,8 +70,15 @@ def manifest_path(experiment: Experiment, job: str, results: Path) -> Path:
     return results / experiment.name / "packs" / f"{job}.json"
 
 
-def set_broken_aside(experiment: Experiment, results: Path) -> list[str]:
+def set_broken_aside(
+    experiment: Experiment, results: Path, *, spare: Collection[str] = ()
+) -> list[str]:
     """Set broken and outdated records aside, and forget the manifests of jobs with work to do.
+
+    Args:
+        experiment: whose.
+        results: the results folder.
+        spare: jobs that are training and may write theirs at this moment.
 
     Returns:
         The runs still to be trained, by title.
@@ -88,10 +95,10 @@ def set_broken_aside(experiment: Experiment, results: Path) -> list[str]:
                 continue
             pending.append(spec.title)
             directory = spec.directory(results)
-            if (directory / RECORD).exists():
+            if job not in spare and (directory / RECORD).exists():
                 kept = set_run_aside(directory)
                 print(f"{problem}; kept as {kept}, will train again", file=sys.stderr)
-        if any(problems):
+        if any(problems) and job not in spare:
             manifest_path(experiment, job, results).unlink(missing_ok=True)
     return pending
 

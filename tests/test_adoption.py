@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from pgf import adoption, slurm
+from pgf.config import load_experiment
 from pgf.errors import UserError
+from pgf.records import RECORD
+from pgf.reproduce import manifest_path, set_broken_aside
 from pgf.slurm import QueuedJob
 
 HERE = Path("/home/lab/pgf")
@@ -125,3 +128,16 @@ def test_a_users_own_allocation_is_not_queued_again(monkeypatch: pytest.MonkeyPa
     assert slurm.requeue("7") and asked == [("scontrol", "requeue", "7")]
     monkeypatch.setenv(slurm.KEEP_JOB, "1")
     assert not slurm.requeue("7") and len(asked) == 1
+
+
+def test_what_an_adopted_job_may_be_writing_is_left_alone(tmp_path: Path) -> None:
+    experiment = load_experiment("smoke")
+    job, specs = next(iter(experiment.jobs().items()))
+    manifest, broken = manifest_path(experiment, job, tmp_path), specs[0].directory(tmp_path)
+    for path in (manifest, broken / RECORD):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("half a line")
+    pending = set_broken_aside(experiment, tmp_path, spare=[job])
+    assert manifest.exists() and (broken / RECORD).exists()
+    assert set_broken_aside(experiment, tmp_path) == pending
+    assert not manifest.exists() and not (broken / RECORD).exists()

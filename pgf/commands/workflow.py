@@ -66,7 +66,8 @@ def _train_missing(experiment: "Experiment", config: Path, options: Options) -> 
 
     machines = work.Machines(jobs=options.jobs, profile=options.profile)
     left = adoption.left_over(experiment.name) if machines.site else []
-    pending = work.set_broken_aside(experiment, RESULTS)
+    adopted = [job.name for job in left]
+    pending = work.set_broken_aside(experiment, RESULTS, spare=adopted)
     if pending:
         total = len(experiment.runs())
         print(f"{experiment.name}: {len(pending)} of {total} runs to train", file=sys.stderr)
@@ -77,7 +78,6 @@ def _train_missing(experiment: "Experiment", config: Path, options: Options) -> 
 
             write_estimate(experiment.runs(), RESULTS / experiment.name)
     if left:
-        adopted = [job.name for job in left]
         work.run_snakemake(experiment, config, RESULTS, machines, adopted=adopted)
         adoption.wait_for(experiment.name, left)
         work.set_broken_aside(experiment, RESULTS)  # they may have been of other settings
