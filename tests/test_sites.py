@@ -191,6 +191,7 @@ def test_profiles_leave_outputs_of_killed_jobs_alone_and_retries_to_the_workflow
     assert profile["executor"] == "slurm" and profile["retries"] > 0
     assert profile["slurm-requeue"] and profile["ignore-incomplete"] and profile["keep-going"]
     assert "slurm-array-jobs" not in profile, "they report failures as successes"
+    assert profile["slurm-delete-logfiles-older-than"] == 0, "the folders of waiting jobs go too"
 
 
 def test_a_summary_names_missing_runs_with_their_last_words(tmp_path: Path) -> None:

@@ -167,6 +167,7 @@ def test_a_killed_workflow_finds_its_jobs_again(grid: Make, undisturbed: Tables)
     workflow = ours.start()
     training(ours, "sr_ste")
     until(lambda: ours.submitted() == 3, "all jobs are in the queue")
+    logs = set((ours.root / ".snakemake/slurm_logs/rule_train").iterdir())
     for pid in ask("pgrep", "--session", str(workflow.pid)).split():
         os.kill(int(pid), signal.SIGKILL)
     workflow.wait()
@@ -176,6 +177,8 @@ def test_a_killed_workflow_finds_its_jobs_again(grid: Make, undisturbed: Tables)
     )
     assert ours.tables() == undisturbed[LONG]
     assert ours.submitted() == 3
+    # A job whose log has no folder fails as SLURM launches it: no workflow may tidy up here.
+    assert len(logs) == 3 and all(folder.is_dir() for folder in logs)
 
 
 def test_a_run_that_fails_for_good_is_summed_up_and_the_others_stand(grid: Make) -> None:
