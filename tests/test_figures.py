@@ -196,7 +196,7 @@ def test_noise_to_signal_leaves_out_steps_without_signal(whole):
     gone = (curves["name"] == "noise_signal") & (curves["step"] < 40)
     curves.loc[gone, "value"] = -1.0
     made = context(whole.runs)
-    made = type(made)(**{**made.__dict__, "curves": curves})
+    made = replace(made, curves=curves)
     ratio = noise_to_signal(made, "toy", "sr_ste", TARGET)
     assert (ratio.index >= 40).all()
     # The two differ by a factor of ten at every step of every run.

@@ -43,6 +43,10 @@ class Cells:
 
 def cells_of(context: Context, task: str, column: str = LAST) -> Cells:
     """Return the cells of a task; a run without a metric after its last step counts as diverged."""
+    return context.remembered(("cells", task, column), lambda: _cells(context, task, column))
+
+
+def _cells(context: Context, task: str, column: str) -> Cells:
     runs = context.task_runs(task).reset_index(drop=True)
     ended = (runs["status"] == COMPLETE) & np.isfinite(runs[LAST].astype("float64"))
     good = ended & np.isfinite(runs[column].astype("float64"))

@@ -1,7 +1,8 @@
 """What every table and figure is made from: the runs, and what they are compared with."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -10,6 +11,7 @@ from pgf.patterns import Target
 from pgf.settings import AnalysisSettings
 from pgf.tables.hypotheses import Claim
 
+T = TypeVar("T")
 Cell = tuple[str, str, int]
 """Recipe, target and seed of a run."""
 
@@ -38,14 +40,26 @@ class Context:
     planned: Mapping[str, tuple[Cell, ...]] = field(default_factory=dict)
     """Task -> runs that the experiment has of it; a task that is not there is taken as whole."""
 
+    _known: dict[Hashable, Any] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def remembered(self, key: Hashable, find: Callable[[], T]) -> T:
+        """Return what `find` finds, which depends on this context and the key alone.
+
+        Tables ask for the same rows hundreds of times; nobody may change what is returned.
+        """
+        if key not in self._known:
+            self._known[key] = find()
+        found: T = self._known[key]
+        return found
+
     @property
     def tasks(self) -> tuple[str, ...]:
         """Tasks in the order of their first run."""
-        return tuple(self.runs["task"].unique())
+        return self.remembered("tasks", lambda: tuple(self.runs["task"].unique()))
 
     def task_runs(self, task: str) -> pd.DataFrame:
         """Return the rows of one task."""
-        return self.runs[self.runs["task"] == task]
+        return self.remembered(("task_runs", task), lambda: self.runs[self.runs["task"] == task])
 
     def targets_of(self, task: str) -> tuple[str, ...]:
         """Return the targets that a task has runs for."""

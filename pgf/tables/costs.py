@@ -44,9 +44,12 @@ def _largest(runs: pd.DataFrame, column: str) -> float:
 
 
 def _complete(context: Context, task: str, recipe: str, target: str) -> pd.DataFrame:
-    runs = context.task_runs(task)
-    mine = (runs["recipe"] == recipe) & (runs["target"] == target)
-    return runs[mine & (runs["status"] == COMPLETE)]
+    def find() -> pd.DataFrame:
+        runs = context.task_runs(task)
+        mine = (runs["recipe"] == recipe) & (runs["target"] == target)
+        return runs[mine & (runs["status"] == COMPLETE)]
+
+    return context.remembered(("complete", task, recipe, target), find)
 
 
 def smallest_total(context: Context, task: str, target: str) -> float:

@@ -13,17 +13,21 @@ def by_seed(context: Context, task: str, recipe: str, target: str, name: str) ->
 
     A dense run gives the statistic against `target`'s mask.
     """
-    curves, runs = context.curves, context.task_runs(task)
+    runs = context.task_runs(task)
     complete = runs[(runs["recipe"] == recipe) & (runs["status"] == COMPLETE)]
+    curves = context.remembered(("curves", task, recipe), lambda: _curves(context, task, recipe))
     chosen = curves[
-        (curves["task"] == task)
-        & (curves["recipe"] == recipe)
-        & curves["target"].isin([target, DENSE])
+        curves["target"].isin([target, DENSE])
         & (curves["name"] == name)
         & curves["reference"].isin(["", target])
     ]
     chosen = chosen.merge(complete[["target", "seed"]], on=["target", "seed"])
     return chosen.pivot_table(index="step", columns="seed", values="value", sort=True)
+
+
+def _curves(context: Context, task: str, recipe: str) -> pd.DataFrame:
+    curves = context.curves
+    return curves[(curves["task"] == task) & (curves["recipe"] == recipe)]
 
 
 def with_curves(context: Context, names: Iterable[str]) -> Context:
