@@ -24,6 +24,8 @@ NUMERIC_MODULES = (
     "masks.py",
     "roles.py",
     "layers.py",
+    "kernels",
+    "sparse_layer.py",
     "sparsifier.py",
     "seeds.py",
     "data",
@@ -40,6 +42,7 @@ NUMERIC_MODULES = (
     "flops.py",
 )
 """The modules that change numbers: a change in one of them makes old runs out of date."""
+SOURCES = (".py", ".cpp")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +138,9 @@ def files_hash(modules: tuple[str, ...]) -> str:
     digest = hashlib.sha256()
     for name in modules:
         path = Path(__file__).parent / name
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+        for file in (
+            sorted(p for p in path.rglob("*") if p.suffix in SOURCES) if path.is_dir() else [path]
+        ):
             digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -7,64 +7,19 @@ micro-batches, then `take_gradients`, unscaling, `apply_gradient_rule`, clipping
 of `awaiting_saliency` get their masks before.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from pgf.layers import PrunableWeight, select_layers
+from pgf.layers import select_layers
 from pgf.masks import nm_mask
 from pgf.patterns import NMPattern, Target
-from pgf.recipes import GradientRule, MaskSource, Phase, Recipe
-
-
-@dataclass
-class SparseLayer:
-    """One block of a weight that carries one pattern."""
-
-    block: PrunableWeight
-    pattern: NMPattern
-    master: nn.Parameter
-    phase: Phase | None = None
-    mask: Tensor | None = None
-    """The mask in force, in the block's view; None while dense."""
-    fixed: dict[str, Tensor] = field(default_factory=dict)
-    """Masks that do not follow the weights: the run's state beside the masters."""
-
-    @property
-    def name(self) -> str:
-        return self.block.name
-
-    @property
-    def weight(self) -> Tensor:
-        """The master's values in the block's view, groups along the last axis."""
-        return self.block.view(self.master.detach())
-
-    def mask_for(self, phase: Phase) -> Tensor | None:
-        """Return the mask of a phase; the first one of a frozen phase is kept.
-
-        Raises:
-            KeyError: it is one by saliency, which nobody has taken; see `awaiting_saliency`.
-        """
-        if phase.pattern is None:
-            return None
-        if phase.mask_source is MaskSource.MAGNITUDE:
-            return nm_mask(self.weight, phase.pattern)
-        source = str(phase.mask_source)
-        if phase.mask_source is MaskSource.FROZEN and source not in self.fixed:
-            self.fixed[source] = nm_mask(self.weight, phase.pattern)
-        return self.fixed[source]
-
-    def restrict(self, gradient: Tensor) -> None:
-        """Scale a gradient at the effective weight in place, as the phase's rule says."""
-        if self.phase is None or self.mask is None:
-            return
-        if self.phase.gradient_rule is GradientRule.CHAIN_RULE:
-            scaled = torch.where(self.mask, gradient, self.phase.mask_decay * gradient)
-            gradient.copy_(scaled)
+from pgf.recipes import MaskSource, Phase, Recipe
+from pgf.sparse_layer import SparseLayer
 
 
 class Sparsifier:
@@ -101,7 +56,8 @@ class Sparsifier:
             if name not in self.masters:
                 self.effective[name] = block.module.get_parameter("weight")
                 self.masters[name] = nn.Parameter(self.effective[name].detach().clone())
-            self.layers.append(SparseLayer(block, pattern, self.masters[name]))
+            master, effective = self.masters[name], self.effective[name]
+            self.layers.append(SparseLayer(block, pattern, master, effective))
         self._draw_random_masks(mask_seed)
 
     def _draw_random_masks(self, seed: int) -> None:
@@ -109,8 +65,7 @@ class Sparsifier:
         for layer in self.layers:
             # Drawn on the CPU for every recipe, so that all devices and recipes share the draw.
             score = torch.rand(layer.weight.shape, generator=generator)
-            mask = nm_mask(score, layer.pattern).to(layer.master.device)
-            layer.fixed[str(MaskSource.RANDOM)] = mask
+            layer.fixed[str(MaskSource.RANDOM)] = nm_mask(score, layer.pattern)
 
     def phases(self, step: int) -> dict[tuple[NMPattern, int], Phase]:
         """Return the phase of every pattern and width in use."""
@@ -133,22 +88,29 @@ class Sparsifier:
             if phase.pattern and phase.mask_source is source and str(source) not in layer.fixed
         ]
 
-    @torch.no_grad()
     def refresh(self, step: int) -> None:
         """Write the effective weights of a step into the model."""
         phases = self.phases(step)
-        for name, effective in self.effective.items():
-            effective.copy_(self.masters[name])
+        masked = []
         for layer in self.layers:
             layer.phase = phases[layer.pattern, layer.block.width]
-            layer.mask = layer.mask_for(layer.phase)
-            if layer.mask is not None:
-                self._write(layer, layer.mask, layer.phase.mask_decay)
+            if layer.phase.pattern is None:
+                layer.kept = None
+            else:
+                masked.append(layer)
+        self._copy_masters(masked)
+        for layer in masked:
+            layer.refresh()
 
-    def _write(self, layer: SparseLayer, mask: Tensor, mask_decay: float) -> None:
-        weight = self.effective[f"{layer.block.module_name}.weight"].detach()
-        block = layer.block.view(weight)
-        block.copy_(torch.where(mask, layer.weight, mask_decay * layer.weight))
+    @torch.no_grad()
+    def _copy_masters(self, masked: Sequence[SparseLayer]) -> None:
+        """Copy the masters of all weights that the layers to be masked do not wholly cover."""
+        covered = Counter[str]()
+        for layer in masked:
+            covered[f"{layer.block.module_name}.weight"] += layer.weight.numel()
+        for name, effective in self.effective.items():
+            if covered[name] < effective.numel():
+                effective.copy_(self.masters[name])
 
     def take_gradients(self) -> None:
         """Hand the gradients at the effective weights to the masters."""
@@ -156,39 +118,27 @@ class Sparsifier:
             self.masters[name].grad = effective.grad
             effective.grad = None
 
-    @torch.no_grad()
     def apply_gradient_rule(self) -> None:
         """Turn the gradient at the effective weight into the master's, once per step.
 
         To be called on unscaled gradients that hold all micro-batches and all ranks.
         """
         for layer in self.layers:
-            phase, mask = layer.phase, layer.mask
-            if phase is None or mask is None or layer.master.grad is None:
-                continue
-            gradient = layer.block.view(layer.master.grad)
-            layer.restrict(gradient)
-            if phase.srste_lambda:
-                pruned = layer.weight.masked_fill(mask, 0.0)
-                gradient.add_(pruned, alpha=phase.srste_lambda)
+            if layer.phase is not None and layer.master.grad is not None:
+                gradient = layer.block.view(layer.master.grad)
+                layer.restrict(gradient, srste_lambda=layer.phase.srste_lambda)
 
     def target_mask(self, layer: SparseLayer) -> Tensor:
         """Return the mask of the strict target pattern, as evaluation uses it."""
-        last = self.recipe.at_target(layer.pattern)
-        source = str(last.mask_source)
-        if last.mask_source is not MaskSource.MAGNITUDE and source in layer.fixed:
-            return layer.fixed[source]
-        return nm_mask(layer.weight, layer.pattern)
+        return layer.mask_at(self.recipe.at_target(layer.pattern))
 
     @contextmanager
     def strict(self) -> Iterator[None]:
         """Hold the model at the strict target pattern with D = 0; then restore it."""
         kept = {name: effective.detach().clone() for name, effective in self.effective.items()}
-        with torch.no_grad():
-            for name, effective in self.effective.items():
-                effective.copy_(self.masters[name])
-            for layer in self.layers:
-                self._write(layer, self.target_mask(layer), 0.0)
+        self._copy_masters(self.layers)
+        for layer in self.layers:
+            layer.write(self.recipe.at_target(layer.pattern))
         try:
             yield
         finally:
@@ -217,7 +167,7 @@ class Sparsifier:
         """Return masters and fixed masks: the schedule itself is a function of the step."""
         return {
             "masters": {name: master.detach() for name, master in self.masters.items()},
-            "fixed": {layer.name: layer.fixed for layer in self.layers},
+            "fixed": {layer.name: dict(layer.fixed) for layer in self.layers},
         }
 
     @torch.no_grad()
@@ -226,8 +176,8 @@ class Sparsifier:
         for name, master in self.masters.items():
             master.copy_(state["masters"][name])
         for layer in self.layers:
-            device = layer.master.device
-            layer.fixed = {k: mask.to(device) for k, mask in state["fixed"][layer.name].items()}
+            layer.fixed.clear()
+            layer.fixed.update(state["fixed"][layer.name])
 
     def zeros(self) -> dict[str, tuple[int, int]]:
         """Return (zeros, entries) of each layer's weights at the strict target, as counted."""

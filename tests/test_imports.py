@@ -14,7 +14,8 @@ ROWS = (
     *("collection", "selection", "tables", "figures", "entries", "validation", "config"),
     *("results", "progress", "failures", "slurm", "adoption", "sites", "doctor", "gpus"),
     *("interruption", "leases", "requeue"),
-    *("masks", "layer_listing", "roles", "layers", "sparsifier", "observers", "gradients"),
+    *("masks", "kernels", "layer_listing", "roles", "layers", "sparse_layer", "sparsifier"),
+    *("observers", "gradients"),
     *("parallel", "data", "tasks", "optimization", "evaluation", "saliency", "checkpoints"),
     *(
         "flops",

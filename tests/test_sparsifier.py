@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from pgf.patterns import NMPattern, Target
 from pgf.recipes import RECIPES, Clock, GradientRule, MaskSource, Phase, Recipe
-from pgf.sparsifier import SparseLayer, Sparsifier
+from pgf.sparse_layer import SparseLayer
+from pgf.sparsifier import Sparsifier
 
 MIXED = "1:4(FF)+2:8(Q)+3:8(K)"
 sparse_recipe = pytest.mark.parametrize("recipe", SPARSE_RECIPES)

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 Values = NDArray[np.float64]
 Measure = Callable[[Values, Values], float]
@@ -55,6 +54,8 @@ def pearson(predictions: Values, references: Values) -> float:
 
 def spearman(predictions: Values, references: Values) -> float:
     """Return Spearman's correlation, Pearson's of the ranks, equal values at their mean rank."""
+    from scipy.stats import rankdata  # takes most of a second, and other tasks have no use for it
+
     return pearson(rankdata(predictions), rankdata(references))
 
 

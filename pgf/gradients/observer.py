@@ -20,7 +20,8 @@ from pgf.observers import Row, StepState
 from pgf.patterns import NMPattern, Target
 from pgf.records import OVERALL
 from pgf.settings import StatisticsSettings
-from pgf.sparsifier import SparseLayer, Sparsifier
+from pgf.sparse_layer import SparseLayer
+from pgf.sparsifier import Sparsifier
 
 
 @dataclass

@@ -1,0 +1,97 @@
+"""Builds the native kernels on first use and keeps them, one build per compiler, source and CPU.
+
+Not through torch's own extension builder: that reads half a minute of headers, needs ninja, and
+waits for ever for the lock of a build that was killed.
+"""
+
+import ctypes
+import hashlib
+import logging
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+SOURCE = Path(__file__).with_name("nm.cpp")
+FLAGS = ("-O3", "-march=native", "-std=gnu++17", "-shared", "-fPIC")
+LONGEST_SECONDS = 300
+SWITCH = "PGF_NATIVE"
+"""Environment variable; 0 leaves all to torch."""
+
+
+@cache
+def library() -> ctypes.CDLL | None:
+    """Return the native kernels, or None where there is no compiler for them."""
+    if os.environ.get(SWITCH) == "0":
+        return None
+    try:
+        return _loaded(compiler())
+    except (OSError, subprocess.SubprocessError) as error:
+        # Torch does the same, bitwise, only slower.
+        said = getattr(error, "stderr", "") or str(error)
+        log.info(
+            "masks are taken by torch, more slowly: no native kernels (%s)", said.strip()[-500:]
+        )
+        return None
+
+
+def _loaded(path: str) -> ctypes.CDLL:
+    built = _built(path)
+    try:
+        return ctypes.CDLL(str(built))
+    except OSError:  # cut short by a full disk, or by whoever clears caches
+        built.unlink()
+        return ctypes.CDLL(str(_built(path)))
+
+
+def compiler() -> str:
+    """Return the path of the C++ compiler: that of CXX, or else g++.
+
+    Raises:
+        OSError: there is none.
+    """
+    name = os.environ.get("CXX") or "g++"
+    path = shutil.which(name)
+    if path is None:
+        raise OSError(f"no compiler {name}")
+    return path
+
+
+def _built(path: str) -> Path:
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pgf"
+    target = folder / f"nm-{_key(path)}.so"
+    if not target.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        # Whoever builds at the same time builds the same; the last one to finish stays.
+        with tempfile.TemporaryDirectory(dir=folder) as building:
+            made = Path(building) / "nm.so"
+            subprocess.run(
+                [path, *FLAGS, str(SOURCE), "-o", str(made)],
+                check=True,
+                capture_output=True,
+                text=True,
+                timeout=LONGEST_SECONDS,
+            )
+            made.replace(target)
+    return target
+
+
+def _key(path: str) -> str:
+    """Return a hash of all that a build depends on: homes are shared by unlike machines."""
+    status = os.stat(path)
+    parts = [SOURCE.read_text(), *FLAGS, path, str(status.st_size), str(status.st_mtime_ns), _cpu()]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return f"{platform.machine()} {platform.processor()}"
+    names = ("flags", "Features", "model name", "CPU part")
+    return "\n".join(sorted({line for line in lines if line.startswith(names)}))

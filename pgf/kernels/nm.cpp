@@ -1,0 +1,351 @@
+// N:M masks, effective weights and gradient rules on CPUs; see native.py, which builds and calls it.
+//
+// L groups (L lanes of a vector) are one tile: transposed in registers so that a vector holds one
+// position of every group, reduced to each group's threshold, the N-th largest magnitude, by a
+// sorting network, and compared in memory's own order. Only where equal magnitudes straddle the
+// threshold, groups are gone through one by one: the lowest index stays.
+//
+// Vectors are GCC's extension, so that one text serves AVX-512, AVX2 and NEON; plain C ABI and no
+// header of torch, so that it builds in seconds.
+#include <cstdint>
+#include <cstring>
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+#if defined(__AVX512BW__) && defined(__AVX512DQ__)
+#define PGF_AVX512
+constexpr int BYTES = 64;
+#else
+constexpr int BYTES = 32;
+#endif
+#define INLINE inline __attribute__((always_inline))
+
+constexpr int LONGEST = 256; // M
+
+template <class T> struct VecOf { typedef T type __attribute__((vector_size(BYTES))); };
+template <class T> using Vec = typename VecOf<T>::type;
+template <class K> constexpr int LANES = BYTES / sizeof(K);
+
+// ---- keys: integers that order as magnitudes do; all NaN alike, above infinity
+
+template <class K> constexpr K LARGEST = sizeof(K) == 4 ? 0x7fffffff : 0x7fff;
+template <class K> constexpr K INFINITE = sizeof(K) == 4 ? 0x7f800000 : 0x7f80;
+
+template <class V> INLINE V load(const void *p) { V v; std::memcpy(&v, p, sizeof v); return v; }
+template <class V> INLINE void store(void *p, V v) { std::memcpy(p, &v, sizeof v); }
+
+template <class K> INLINE Vec<K> key_of(Vec<K> bits) {
+  const Vec<K> k = bits & LARGEST<K>;
+  return k > INFINITE<K> ? (Vec<K>{} + LARGEST<K>) : k;
+}
+template <class K> inline K key_of_one(K bits) {
+  const K k = bits & LARGEST<K>;
+  return k > INFINITE<K> ? LARGEST<K> : k;
+}
+
+// ---- D * w as torch computes it: bfloat16 through float, rounded to nearest even
+
+INLINE Vec<int32_t> decayed(Vec<int32_t> bits, float d) {
+  const Vec<float> f = load<Vec<float>>(&bits) * d;
+  return load<Vec<int32_t>>(&f);
+}
+INLINE Vec<int16_t> decayed(Vec<int16_t> bits, float d) {
+  typedef uint16_t Half __attribute__((vector_size(BYTES / 2)));
+  typedef Vec<uint32_t> Wide;
+  Half half[2];
+  std::memcpy(half, &bits, sizeof bits);
+  for (Half &h : half) {
+    Wide u = __builtin_convertvector(h, Wide) << 16;
+    Vec<float> f = load<Vec<float>>(&u) * d;
+    u = load<Wide>(&f);
+    const Wide rounded = (u + 0x7fff + ((u >> 16) & 1)) >> 16;
+    h = __builtin_convertvector((u & 0x7fffffff) > 0x7f800000 ? (Wide{} + 0x7fc0) : rounded, Half);
+  }
+  return load<Vec<int16_t>>(half);
+}
+
+// ---- masks as bits, the lowest first
+
+INLINE void put_bits(uint8_t *bits, Vec<int32_t> mask) {
+#if defined(PGF_AVX512)
+  store(bits, uint16_t(_mm512_movepi32_mask((__m512i)mask)));
+#elif defined(__AVX2__)
+  *bits = _mm256_movemask_ps((__m256)mask);
+#else
+  unsigned byte = 0;
+  for (int l = 0; l < 8; l++) byte |= unsigned(mask[l] & 1) << l;
+  *bits = byte;
+#endif
+}
+INLINE void put_bits(uint8_t *bits, Vec<int16_t> mask) {
+#if defined(PGF_AVX512)
+  store(bits, uint32_t(_mm512_movepi16_mask((__m512i)mask)));
+#elif defined(__AVX2__)
+  const __m256i m = (__m256i)mask;
+  const __m128i low = _mm256_castsi256_si128(m), high = _mm256_extracti128_si256(m, 1);
+  store(bits, uint16_t(_mm_movemask_epi8(_mm_packs_epi16(low, high))));
+#else
+  unsigned word = 0;
+  for (int l = 0; l < 16; l++) word |= unsigned(mask[l] & 1) << l;
+  store(bits, uint16_t(word));
+#endif
+}
+template <class K> INLINE Vec<K> get_bits(const uint8_t *bits) {
+  constexpr int L = LANES<K>;
+  Vec<K> spread, bit;
+#pragma GCC unroll 64
+  for (int l = 0; l < L; l++) {
+    spread[l] = load<uint16_t>(bits + l / 16 * 2 * (L >= 16));
+    bit[l] = K(1u << l % 16);
+  }
+  return (spread & bit) != 0;
+}
+
+// ---- thresholds: DOWN finds the rank-th largest, otherwise the rank-th smallest
+
+template <bool DOWN, class V> INLINE V upper(V a, V b) {
+  if constexpr (DOWN) return a > b ? a : b;
+  else return a < b ? a : b;
+}
+template <bool DOWN, class V> INLINE void order(V &a, V &b) {
+  const V x = a, y = b;
+  a = upper<DOWN>(x, y);
+  b = upper<!DOWN>(x, y);
+}
+// Batcher's odd-even merge sort of v[LOW .. LOW + N)
+template <bool DOWN, int LOW, int N, int STEP, class V> INLINE void merge(V *v) {
+  if constexpr (STEP * 2 < N) {
+    merge<DOWN, LOW, N, STEP * 2>(v);
+    merge<DOWN, LOW + STEP, N, STEP * 2>(v);
+#pragma GCC unroll 64
+    for (int i = LOW + STEP; i + STEP < LOW + N; i += 2 * STEP) order<DOWN>(v[i], v[i + STEP]);
+  } else order<DOWN>(v[LOW], v[LOW + STEP]);
+}
+template <bool DOWN, int LOW, int N, class V> INLINE void sort(V *v) {
+  if constexpr (N > 1) {
+    sort<DOWN, LOW, N / 2>(v);
+    sort<DOWN, LOW + N / 2, N / 2>(v);
+    merge<DOWN, LOW, N, 1>(v);
+  }
+}
+template <bool DOWN, int B, class V> INLINE void sort_bitonic(V *v) {
+#pragma GCC unroll 8
+  for (int d = B / 2; d; d /= 2)
+#pragma GCC unroll 64
+    for (int i = 0; i < B; i++)
+      if (!(i & d)) order<DOWN>(v[i], v[i + d]);
+}
+// The first B of all are kept sorted in registers while blocks of B, sorted, are merged into them.
+template <bool DOWN, int B, class V>
+__attribute__((noinline)) V nth(const V *keys, int m, int rank) {
+  V best[B], next[B];
+#pragma GCC unroll 64
+  for (int i = 0; i < B; i++) best[i] = keys[i];
+  sort<DOWN, 0, B>(best);
+  for (int at = B; at < m; at += B) {
+#pragma GCC unroll 64
+    for (int i = 0; i < B; i++) next[i] = keys[at + i];
+    sort<DOWN, 0, B>(next);
+#pragma GCC unroll 64
+    for (int i = 0; i < B; i++) best[i] = upper<DOWN>(best[i], next[B - 1 - i]);
+    if (at + B < m || rank < B) sort_bitonic<DOWN, B>(best);
+  }
+  if (rank < B) return best[rank - 1];
+#pragma GCC unroll 8
+  for (int d = B / 2; d; d /= 2)
+#pragma GCC unroll 64
+    for (int i = 0; i < d; i++) best[i] = upper<!DOWN>(best[i], best[i + d]);
+  return best[0];
+}
+
+// ---- tiles
+
+// Transposes squares of T x T lanes in T vectors; T is at most the number of lanes.
+template <class K, int T> INLINE void transpose(Vec<K> *v) {
+#pragma GCC unroll 8
+  for (int d = 1; d < T; d *= 2) {
+    Vec<K> low, high;
+#pragma GCC unroll 64
+    for (int l = 0; l < LANES<K>; l++) {
+      low[l] = (l & d) ? LANES<K> + l - d : l;
+      high[l] = (l & d) ? LANES<K> + l : l + d;
+    }
+#pragma GCC unroll 64
+    for (int i = 0; i < T; i++)
+      if (!(i & d)) {
+        const Vec<K> a = v[i], b = v[i + d];
+        v[i] = __builtin_shuffle(a, b, low);
+        v[i + d] = __builtin_shuffle(a, b, high);
+      }
+  }
+}
+
+template <class K> struct Tile {
+  const K *weight;
+  K *effective;
+  uint8_t *bits;
+};
+
+// Where the groups of lane l begin, in entries: with T < L a vector holds parts of L / T groups.
+template <class K, int T> INLINE int64_t start_of(int lane, int m) {
+  return T == LANES<K> ? int64_t(lane) * m : int64_t(lane % T) * LANES<K> + lane / T * T;
+}
+
+template <class K, int T>
+__attribute__((noinline)) void repair(Tile<K> t, int m, int n, Vec<K> threshold, float d) {
+  for (int l = 0; l < LANES<K>; l++) {
+    const int64_t start = start_of<K, T>(l, m);
+    int reach = 0, equal = n;
+    for (int64_t i = start; i < start + m; i++) {
+      reach += key_of_one(t.weight[i]) >= threshold[l];
+      equal -= key_of_one(t.weight[i]) > threshold[l];
+    }
+    if (reach == n) continue;
+    for (int64_t i = start; i < start + m; i++) {
+      const K key = key_of_one(t.weight[i]);
+      if (key != threshold[l] || equal-- > 0) continue;
+      t.effective[i] = decayed(Vec<K>{} + t.weight[i], d)[0];
+      t.bits[i / 8] &= ~(1 << (i % 8));
+    }
+  }
+}
+
+template <class K> using Nth = Vec<K> (*)(const Vec<K> *, int, int);
+template <class K> struct Select {
+  Nth<K> nth;
+  int rank;
+};
+
+template <class K, bool DOWN> Nth<K> nth_of(int rank) {
+  if (rank <= 1) return nth<DOWN, 1, Vec<K>>;
+  if (rank <= 2) return nth<DOWN, 2, Vec<K>>;
+  if (rank <= 4) return nth<DOWN, 4, Vec<K>>;
+  if (rank <= 8) return nth<DOWN, 8, Vec<K>>;
+  if (rank <= 16) return nth<DOWN, 16, Vec<K>>;
+  return nth<DOWN, 32, Vec<K>>;
+}
+
+template <class K, int T> void refresh_tile(Tile<K> t, int m, int n, Select<K> select, float d) {
+  constexpr int L = LANES<K>;
+  const int q = m / T;
+  Vec<K> keys[LONGEST];
+  for (int j = 0; j < q; j++) {
+    Vec<K> v[T];
+#pragma GCC unroll 64
+    for (int r = 0; r < T; r++) v[r] = key_of<K>(load<Vec<K>>(t.weight + (r * q + j) * L));
+    transpose<K, T>(v);
+#pragma GCC unroll 64
+    for (int r = 0; r < T; r++) keys[j * T + r] = v[r];
+  }
+  const Vec<K> threshold = select.nth(keys, m, select.rank);
+  Vec<K> kept = {};
+#pragma GCC unroll 64
+  for (int r = 0; r < T; r++) {
+    Vec<K> lane;
+#pragma GCC unroll 64
+    for (int l = 0; l < L; l++) lane[l] = l / T * T + r;
+    const Vec<K> limit = __builtin_shuffle(threshold, lane);
+    for (int j = 0; j < q; j++) {
+      const int at = (r * q + j) * L;
+      const Vec<K> raw = load<Vec<K>>(t.weight + at);
+      const Vec<K> mask = key_of<K>(raw) >= limit;
+      kept -= mask;
+      store(t.effective + at, mask ? raw : decayed(raw, d));
+      put_bits(t.bits + at / 8, mask);
+    }
+  }
+  int64_t all = 0;
+  for (int l = 0; l < L; l++) all += kept[l];
+  if (__builtin_expect(all != int64_t(n) * L, 0)) repair<K, T>(t, m, n, threshold, d);
+}
+
+// Groups that fill no tile go through one in a buffer; what lies behind them there is left out.
+template <class K, int T>
+void refresh_groups(Tile<K> t, int64_t groups, int m, int n, Select<K> select, float d) {
+  constexpr int L = LANES<K>;
+  const int64_t entries = int64_t(L) * m;
+  for (; groups >= L; groups -= L) {
+    refresh_tile<K, T>(t, m, n, select, d);
+    t = {t.weight + entries, t.effective + entries, t.bits + entries / 8};
+  }
+  if (!groups) return;
+  K weight[L * LONGEST] = {}, effective[L * LONGEST];
+  uint8_t bits[L * LONGEST / 8];
+  std::memcpy(weight, t.weight, groups * m * sizeof(K));
+  refresh_tile<K, T>({weight, effective, bits}, m, n, select, d);
+  std::memcpy(t.effective, effective, groups * m * sizeof(K));
+  std::memcpy(t.bits, bits, (groups * m + 7) / 8);
+}
+
+template <class K> int refresh(Tile<K> t, int64_t groups, int m, int n, float d) {
+  const bool down = n <= m / 2;
+  const int rank = down ? n : m - n + 1;
+  if (m > LONGEST || rank > 32) return 1;
+  const Select<K> select = {down ? nth_of<K, true>(rank) : nth_of<K, false>(rank), rank};
+  switch (m < LANES<K> ? m : LANES<K>) {
+    case 2: refresh_groups<K, 2>(t, groups, m, n, select, d); return 0;
+    case 4: refresh_groups<K, 4>(t, groups, m, n, select, d); return 0;
+    case 8: refresh_groups<K, 8>(t, groups, m, n, select, d); return 0;
+    case 16: if constexpr (LANES<K> >= 16) refresh_groups<K, 16>(t, groups, m, n, select, d); return 0;
+    case 32: if constexpr (LANES<K> >= 32) refresh_groups<K, 32>(t, groups, m, n, select, d); return 0;
+  }
+  return 1;
+}
+
+// ---- with a mask at hand
+
+template <class K> void write(Tile<K> t, int64_t entries, float d) {
+  constexpr int L = LANES<K>;
+  int64_t i = 0;
+  for (; i + L <= entries; i += L) {
+    const Vec<K> raw = load<Vec<K>>(t.weight + i);
+    store(t.effective + i, get_bits<K>(t.bits + i / 8) ? raw : decayed(raw, d));
+  }
+  for (; i < entries; i++) {
+    const bool kept = t.bits[i / 8] >> (i % 8) & 1;
+    t.effective[i] = kept ? t.weight[i] : decayed(Vec<K>{} + t.weight[i], d)[0];
+  }
+}
+
+// gradient = gradient (.) [mask + d (1 - mask)] + lambda (1 - mask) (.) weight, as a fused
+// multiply-add, which is what torch's add with alpha is; without lambda nothing is added.
+void restrict_(float *gradient, const float *weight, const uint8_t *bits, int64_t entries, float d,
+               float lambda) {
+  constexpr int L = LANES<int32_t>;
+  typedef Vec<float> F;
+  for (int64_t i = 0; i < entries; i += L) {
+    const int64_t left = entries - i < L ? entries - i : L;
+    F g = {}, w = {};
+    Vec<int32_t> mask;
+    if (left == L) {
+      g = load<F>(gradient + i), w = load<F>(weight + i), mask = get_bits<int32_t>(bits + i / 8);
+    } else {
+      uint8_t rest[8] = {};
+      std::memcpy(rest, bits + i / 8, (left + 7) / 8);
+      std::memcpy(&g, gradient + i, left * 4), std::memcpy(&w, weight + i, left * 4);
+      mask = get_bits<int32_t>(rest);
+    }
+    if (d != 1.0f) g = mask ? g : g * d;
+    if (lambda != 0.0f) g = lambda * (mask ? F{} : w) + g;
+    std::memcpy(gradient + i, &g, left * 4);
+  }
+}
+
+extern "C" {
+int pgf_refresh_float32(const int32_t *w, int32_t *e, uint8_t *b, int64_t groups, int m, int n, float d) {
+  return refresh<int32_t>({w, e, b}, groups, m, n, d);
+}
+int pgf_refresh_bfloat16(const int16_t *w, int16_t *e, uint8_t *b, int64_t groups, int m, int n, float d) {
+  return refresh<int16_t>({w, e, b}, groups, m, n, d);
+}
+void pgf_write_float32(const int32_t *w, int32_t *e, uint8_t *b, int64_t entries, float d) {
+  write<int32_t>({w, e, b}, entries, d);
+}
+void pgf_write_bfloat16(const int16_t *w, int16_t *e, uint8_t *b, int64_t entries, float d) {
+  write<int16_t>({w, e, b}, entries, d);
+}
+void pgf_restrict_float32(float *g, const float *w, const uint8_t *b, int64_t entries, float d, float lambda) {
+  restrict_(g, w, b, entries, d, lambda);
+}
+}

@@ -1,0 +1,130 @@
+"""One block of a weight that carries one pattern: its master, its mask, its effective weight."""
+
+from collections.abc import Iterator, MutableMapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from pgf.kernels import Kernel, kernel_for
+from pgf.layers import PrunableWeight
+from pgf.masks import nm_mask
+from pgf.patterns import NMPattern
+from pgf.recipes import GradientRule, MaskSource, Phase
+
+
+class FixedMasks(MutableMapping[str, Tensor]):
+    """Bool masks by their source, kept in the form of the layer's kernel."""
+
+    def __init__(self, layer: "SparseLayer") -> None:
+        self._layer = layer
+        self.kept: dict[str, Tensor] = {}
+
+    def __getitem__(self, source: str) -> Tensor:
+        return self._layer.kernel.unpack(self.kept[source], self._layer.weight.shape)
+
+    def __setitem__(self, source: str, mask: Tensor) -> None:
+        self.kept[source] = self._layer.kernel.pack(mask.to(self._layer.master.device))
+
+    def __delitem__(self, source: str) -> None:
+        del self.kept[source]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.kept)
+
+    def __len__(self) -> int:
+        return len(self.kept)
+
+
+@dataclass
+class SparseLayer:
+    """One block of a weight that carries one pattern."""
+
+    block: PrunableWeight
+    pattern: NMPattern
+    master: nn.Parameter
+    parameter: nn.Parameter
+    """The effective weight that the block is a part of."""
+    phase: Phase | None = None
+    kept: Tensor | None = None
+    """The mask in force, in the kernel's form; None while dense."""
+    kernel: Kernel = field(init=False)
+    fixed: FixedMasks = field(init=False)
+    """Masks that do not follow the weights: the run's state beside the masters."""
+
+    def __post_init__(self) -> None:
+        self.kernel = kernel_for(self.weight, self.effective)
+        self.fixed = FixedMasks(self)
+
+    @property
+    def name(self) -> str:
+        return self.block.name
+
+    @property
+    def weight(self) -> Tensor:
+        """The master's values in the block's view, groups along the last axis."""
+        return self.block.view(self.master.detach())
+
+    @property
+    def effective(self) -> Tensor:
+        """The effective weight in the block's view; writing to it writes into the model."""
+        return self.block.view(self.parameter.detach())
+
+    @property
+    def mask(self) -> Tensor | None:
+        """The mask in force as bools in the block's view; None while dense."""
+        return None if self.kept is None else self.kernel.unpack(self.kept, self.weight.shape)
+
+    @torch.no_grad()
+    def refresh(self) -> None:
+        """Write the effective weight of the phase; the first mask of a frozen phase is kept.
+
+        Raises:
+            KeyError: the mask is one by saliency, which nobody has taken.
+        """
+        assert self.phase is not None and self.phase.pattern is not None
+        source = self.phase.mask_source
+        if source is MaskSource.FROZEN and str(source) not in self.fixed:
+            self.fixed[str(source)] = nm_mask(self.weight, self.phase.pattern)
+        if source is not MaskSource.MAGNITUDE and str(source) not in self.fixed:
+            raise KeyError(str(source))
+        self.kept = self.write(self.phase)
+
+    @torch.no_grad()
+    def write(self, phase: Phase) -> Tensor:
+        """Write the effective weight of a phase with a pattern; return the mask, as `kept`.
+
+        A mask that does not follow the weights is that of largest magnitude until it is there.
+        """
+        assert phase.pattern is not None
+        weight, effective, decay = self.weight, self.effective, phase.mask_decay
+        fixed = self.fixed.kept.get(str(phase.mask_source))
+        if fixed is None:
+            return self.kernel.refresh(weight, effective, pattern=phase.pattern, decay=decay)
+        self.kernel.write(weight, effective, fixed, decay=decay)
+        return fixed
+
+    def mask_at(self, phase: Phase) -> Tensor:
+        """Return the mask that `write` would take, as bools in the block's view."""
+        assert phase.pattern is not None
+        source = str(phase.mask_source)
+        return self.fixed[source] if source in self.fixed else nm_mask(self.weight, phase.pattern)
+
+    @torch.no_grad()
+    def restrict(self, gradient: Tensor, *, srste_lambda: float = 0.0) -> None:
+        """Make a gradient at the effective weight the master's in place, as the phase's rule says.
+
+        Args:
+            gradient: in the block's view.
+            srste_lambda: share of the pruned weights to add; 0 for samples of the gradient alone.
+        """
+        if self.phase is None or self.kept is None:
+            return
+        chain = self.phase.gradient_rule is GradientRule.CHAIN_RULE
+        self.kernel.restrict(
+            gradient,
+            self.weight,
+            self.kept,
+            decay=self.phase.mask_decay if chain else 1.0,
+            srste_lambda=srste_lambda,
+        )
