@@ -2,7 +2,7 @@
 # make test         the test suite
 # Variables: EXPERIMENT=<file in configs/>  JOBS=<side by side>  PROFILE=<folder in workflow/profiles/>
 #            GPUS=<number of this machine's; all>  PARTIAL=1 (tables of what is there if runs fail)
-#            ONLY=<words of tests>, for test-slurm
+#            ONLY=<words of tests>, for test-slurm; ONLY=<parts>, for bench
 EXPERIMENT ?= laptop
 PROFILE ?= default
 JOBS ?= $(shell getconf _NPROCESSORS_ONLN)
@@ -51,8 +51,8 @@ format: $(INSTALLED) ## rewrite the code as lint wants it
 	@$(RUN) -m ruff format .
 	@$(RUN) -m snakefmt Snakefile workflow
 
-bench: $(INSTALLED) ## cost of a training step by recipe, as ratios to dense
-	@$(RUN) -m pgf bench $(EXPERIMENT)
+bench: $(INSTALLED) ## what masks, steps, memory and sweeps cost here, against dense and the usual way
+	@$(RUN) -m pgf bench $(ONLY)
 
 lock: $(INSTALLED) ## resolve requirements.lock anew from pyproject.toml
 	@$(PY) -m uv pip compile --system-certs --universal --python-version 3.11 --generate-hashes \

@@ -42,7 +42,7 @@ NUMERIC_MODULES = (
     "flops.py",
 )
 """The modules that change numbers: a change in one of them makes old runs out of date."""
-SOURCES = (".py", ".cpp")
+SOURCES = (".py", ".cpp", ".h")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -56,6 +57,11 @@ class SparseLayer:
         self.kernel = kernel_for(self.weight, self.effective)
         self.fixed = FixedMasks(self)
 
+    @cached_property
+    def room(self) -> Tensor:
+        """Room for masks that follow the weights, in the kernel's form."""
+        return self.kernel.room(self.weight)
+
     @property
     def name(self) -> str:
         return self.block.name
@@ -71,60 +77,56 @@ class SparseLayer:
         return self.block.view(self.parameter.detach())
 
     @property
+    def gradient(self) -> Tensor:
+        """The master's gradient in the block's view; there must be one."""
+        assert self.master.grad is not None
+        return self.block.view(self.master.grad)
+
+    @property
     def mask(self) -> Tensor | None:
         """The mask in force as bools in the block's view; None while dense."""
         return None if self.kept is None else self.kernel.unpack(self.kept, self.weight.shape)
 
-    @torch.no_grad()
-    def refresh(self) -> None:
-        """Write the effective weight of the phase; the first mask of a frozen phase is kept.
+    def find_mask(self) -> bool:
+        """Look for the mask of the phase; the first one of a frozen phase is kept.
+
+        Returns:
+            Whether it is at hand; else it is to be taken anew, by magnitude.
 
         Raises:
-            KeyError: the mask is one by saliency, which nobody has taken.
+            KeyError: it is one by saliency, which nobody has taken.
         """
         assert self.phase is not None and self.phase.pattern is not None
         source = self.phase.mask_source
+        if source is MaskSource.MAGNITUDE:
+            self.kept = self.room
+            return False
         if source is MaskSource.FROZEN and str(source) not in self.fixed:
             self.fixed[str(source)] = nm_mask(self.weight, self.phase.pattern)
-        if source is not MaskSource.MAGNITUDE and str(source) not in self.fixed:
-            raise KeyError(str(source))
-        self.kept = self.write(self.phase)
-
-    @torch.no_grad()
-    def write(self, phase: Phase) -> Tensor:
-        """Write the effective weight of a phase with a pattern; return the mask, as `kept`.
-
-        A mask that does not follow the weights is that of largest magnitude until it is there.
-        """
-        assert phase.pattern is not None
-        weight, effective, decay = self.weight, self.effective, phase.mask_decay
-        fixed = self.fixed.kept.get(str(phase.mask_source))
-        if fixed is None:
-            return self.kernel.refresh(weight, effective, pattern=phase.pattern, decay=decay)
-        self.kernel.write(weight, effective, fixed, decay=decay)
-        return fixed
+        self.kept = self.fixed.kept[str(source)]
+        return True
 
     def mask_at(self, phase: Phase) -> Tensor:
-        """Return the mask that `write` would take, as bools in the block's view."""
+        """Return the mask of a phase as bools in the block's view, whatever is in force now.
+
+        One that does not follow the weights is that of largest magnitude until it is there.
+        """
         assert phase.pattern is not None
         source = str(phase.mask_source)
         return self.fixed[source] if source in self.fixed else nm_mask(self.weight, phase.pattern)
 
-    @torch.no_grad()
-    def restrict(self, gradient: Tensor, *, srste_lambda: float = 0.0) -> None:
-        """Make a gradient at the effective weight the master's in place, as the phase's rule says.
-
-        Args:
-            gradient: in the block's view.
-            srste_lambda: share of the pruned weights to add; 0 for samples of the gradient alone.
-        """
-        if self.phase is None or self.kept is None:
-            return
+    @property
+    def gradient_decay(self) -> float:
+        """What is left of the gradient of pruned weights, by the phase's rule."""
+        assert self.phase is not None
         chain = self.phase.gradient_rule is GradientRule.CHAIN_RULE
-        self.kernel.restrict(
-            gradient,
-            self.weight,
-            self.kept,
-            decay=self.phase.mask_decay if chain else 1.0,
-            srste_lambda=srste_lambda,
-        )
+        return self.phase.mask_decay if chain else 1.0
+
+    @torch.no_grad()
+    def restrict(self, gradient: Tensor) -> None:
+        """Scale a gradient at the effective weight in place, as the phase's rule says."""
+        if self.phase is not None and self.kept is not None:
+            decays = [self.gradient_decay]
+            self.kernel.restrict(
+                [gradient], [self.weight], [self.kept], decays=decays, lambdas=[0.0]
+            )

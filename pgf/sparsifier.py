@@ -7,7 +7,7 @@ micro-batches, then `take_gradients`, unscaling, `apply_gradient_rule`, clipping
 of `awaiting_saliency` get their masks before.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -88,6 +88,7 @@ class Sparsifier:
             if phase.pattern and phase.mask_source is source and str(source) not in layer.fixed
         ]
 
+    @torch.no_grad()
     def refresh(self, step: int) -> None:
         """Write the effective weights of a step into the model."""
         phases = self.phases(step)
@@ -99,8 +100,25 @@ class Sparsifier:
             else:
                 masked.append(layer)
         self._copy_masters(masked)
+        self._write(masked)
+
+    def _write(self, masked: Sequence[SparseLayer]) -> None:
+        """Take the masks of the layers' phases and write the effective weights with them."""
+        launches = defaultdict[tuple[int, NMPattern | None], list[SparseLayer]](list)
         for layer in masked:
-            layer.refresh()
+            assert layer.phase is not None
+            pattern = None if layer.find_mask() else layer.phase.pattern
+            launches[id(layer.kernel), pattern].append(layer)
+        for (_, pattern), layers in launches.items():
+            weights = [layer.weight for layer in layers]
+            effectives = [layer.effective for layer in layers]
+            masks = [layer.kept for layer in layers if layer.kept is not None]
+            decays = [layer.phase.mask_decay for layer in layers if layer.phase is not None]
+            kernel = layers[0].kernel
+            if pattern is None:
+                kernel.write(weights, effectives, masks, decays=decays)
+            else:
+                kernel.refresh(weights, effectives, masks, pattern=pattern, decays=decays)
 
     @torch.no_grad()
     def _copy_masters(self, masked: Sequence[SparseLayer]) -> None:
@@ -118,15 +136,24 @@ class Sparsifier:
             self.masters[name].grad = effective.grad
             effective.grad = None
 
+    @torch.no_grad()
     def apply_gradient_rule(self) -> None:
         """Turn the gradient at the effective weight into the master's, once per step.
 
         To be called on unscaled gradients that hold all micro-batches and all ranks.
         """
+        launches = defaultdict[int, list[SparseLayer]](list)
         for layer in self.layers:
-            if layer.phase is not None and layer.master.grad is not None:
-                gradient = layer.block.view(layer.master.grad)
-                layer.restrict(gradient, srste_lambda=layer.phase.srste_lambda)
+            if layer.kept is not None and layer.master.grad is not None:
+                launches[id(layer.kernel)].append(layer)
+        for layers in launches.values():
+            layers[0].kernel.restrict(
+                [layer.gradient for layer in layers],
+                [layer.weight for layer in layers],
+                [layer.kept for layer in layers if layer.kept is not None],
+                decays=[layer.gradient_decay for layer in layers],
+                lambdas=[layer.phase.srste_lambda for layer in layers if layer.phase is not None],
+            )
 
     def target_mask(self, layer: SparseLayer) -> Tensor:
         """Return the mask of the strict target pattern, as evaluation uses it."""
@@ -138,7 +165,9 @@ class Sparsifier:
         kept = {name: effective.detach().clone() for name, effective in self.effective.items()}
         self._copy_masters(self.layers)
         for layer in self.layers:
-            layer.write(self.recipe.at_target(layer.pattern))
+            mask = layer.kernel.pack(self.target_mask(layer))
+            with torch.no_grad():
+                layer.kernel.write([layer.weight], [layer.effective], [mask], decays=[0.0])
         try:
             yield
         finally:

@@ -23,7 +23,12 @@ PATTERNS = (
     *("1:64", "8:64", "60:64", "1:128", "16:128", "33:128", "96:128", "2:256", "2:512", "13:16"),
     *("1:3", "5:7"),
 )
-INTEGERS = {torch.float32: torch.int32, torch.bfloat16: torch.int16, torch.float64: torch.int64}
+INTEGERS = {
+    torch.float32: torch.int32,
+    torch.float64: torch.int64,
+    torch.bfloat16: torch.int16,
+    torch.float16: torch.int16,
+}
 DECAYS = (0.0, 0.37, 1.0)
 
 has_compiler = pytest.mark.skipif(build.library() is None, reason="no C++ compiler here")
@@ -50,12 +55,13 @@ def expect(weight: Tensor, pattern: NMPattern, decay: float) -> None:
     effective = torch.full_like(weight, 9.0)
     kernel = kernel_for(weight, effective)
     mask = slow_mask(weight, pattern)
-    kept = kernel.refresh(weight, effective, pattern=pattern, decay=decay)
+    kept = kernel.room(weight)
+    kernel.refresh([weight], [effective], [kept], pattern=pattern, decays=[decay])
     assert torch.equal(kernel.unpack(kept, weight.shape), mask)
     assert_bitwise(effective, defined(weight, mask, decay))
     assert torch.equal(kernel.unpack(kernel.pack(mask), weight.shape), mask)
     effective.fill_(9.0)
-    kernel.write(weight, effective, kernel.pack(mask), decay=decay)
+    kernel.write([weight], [effective], [kernel.pack(mask)], decays=[decay])
     assert_bitwise(effective, defined(weight, mask, decay))
 
 
@@ -106,9 +112,8 @@ def test_the_gradient_rule_is_bitwise_that_of_torch(
                 expected = expected.add(weight.masked_fill(mask, 0.0), alpha=srste_lambda)
             given_ = gradient.clone() if contiguous else gradient.t().contiguous().t()
             kernel = kernel_for(weight, weight.clone())
-            kernel.restrict(
-                given_, weight, kernel.pack(mask), decay=decay, srste_lambda=srste_lambda
-            )
+            kept = [kernel.pack(mask)]
+            kernel.restrict([given_], [weight], kept, decays=[decay], lambdas=[srste_lambda])
             assert_bitwise(given_.contiguous(), expected)
 
 
@@ -125,14 +130,15 @@ def test_several_threads_write_the_same(text: str, threads: None) -> None:
     pattern = NMPattern.parse(text)
     weight = torch.randn(1201, 384, generator=torch.Generator().manual_seed(0))
     one, many, kernel = weight.clone(), weight.clone(), kernel_for(weight, weight.clone())
-    EagerKernel().refresh(weight, one, pattern=pattern, decay=0.3)
-    kept = kernel.refresh(weight, many, pattern=pattern, decay=0.3)
+    kept, mask = kernel.room(weight), EagerKernel().room(weight)
+    EagerKernel().refresh([weight], [one], [mask], pattern=pattern, decays=[0.3])
+    kernel.refresh([weight], [many], [kept], pattern=pattern, decays=[0.3])
     assert_bitwise(many, one)
-    kernel.write(weight, many.zero_(), kept, decay=0.3)
+    kernel.write([weight], [many.zero_()], [kept], decays=[0.3])
     assert_bitwise(many, one)
-    mask = kernel.unpack(kept, weight.shape)
-    kernel.restrict(many, weight, kept, decay=0.5, srste_lambda=1e-3)
-    EagerKernel().restrict(one, weight, mask, decay=0.5, srste_lambda=1e-3)
+    assert torch.equal(kernel.unpack(kept, weight.shape), mask)
+    kernel.restrict([many], [weight], [kept], decays=[0.5], lambdas=[1e-3])
+    EagerKernel().restrict([one], [weight], [mask], decays=[0.5], lambdas=[1e-3])
     assert_bitwise(many, one)
 
 
@@ -145,7 +151,8 @@ def test_nothing_is_written_beside_the_weight(data: st.DataObject) -> None:
     room = torch.full((rows + 8, pattern.m), 5.0, dtype=dtype)
     weight = weights("normal", pattern, dtype, rows, 1)
     part = room[first : first + rows]
-    kernel_for(weight, part).refresh(weight, part, pattern=pattern, decay=0.0)
+    kernel = kernel_for(weight, part)
+    kernel.refresh([weight], [part], [kernel.room(weight)], pattern=pattern, decays=[0.0])
     assert (room[:first] == 5.0).all() and (room[first + rows :] == 5.0).all()
 
 

@@ -52,10 +52,28 @@ def compute(options: Options) -> None:
     write_compute(made, RESULTS / experiment.name / "compute")
 
 
-@command()
+def _add_bench(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("parts", nargs="*", help="only these: masks, steps, sweep ...; else all")
+
+
+@command(arguments=_add_bench, experiment=False)
 def bench(options: Options) -> None:
-    """Time a step of every recipe of a task at its last target, as ratios to dense."""
-    from pgf.bench import measure
+    """Measure what masks, steps and sweeps cost here, into results/bench."""
+    from pgf.bench.registry import find_part, part_names
+    from pgf.bench.report import FOLDER, write
+
+    measures = {name: find_part(name) for name in options.parts or part_names()}
+    for name, measure in measures.items():
+        part = measure(lambda text: print(text, file=sys.stderr))
+        data, page = write({name: part}, RESULTS / FOLDER)
+    print(page.read_text(encoding="utf-8"))
+    print(f"{data}\n{page}")
+
+
+@command()
+def steps(options: Options) -> None:
+    """Time a step of every recipe of an experiment's tasks, as ratios to dense."""
+    from pgf.bench.experiment import measure
     from pgf.config import load_experiment
 
     runs = load_experiment(options.experiment).runs()

@@ -18,6 +18,7 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 SOURCE = Path(__file__).with_name("nm.cpp")
+HEADER = Path(__file__).with_name("lanes.h")
 FLAGS = ("-O3", "-march=native", "-std=gnu++17", "-shared", "-fPIC")
 LONGEST_SECONDS = 300
 SWITCH = "PGF_NATIVE"
@@ -84,7 +85,8 @@ def _built(path: str) -> Path:
 def _key(path: str) -> str:
     """Return a hash of all that a build depends on: homes are shared by unlike machines."""
     status = os.stat(path)
-    parts = [SOURCE.read_text(), *FLAGS, path, str(status.st_size), str(status.st_mtime_ns), _cpu()]
+    texts = SOURCE.read_text(), HEADER.read_text()
+    parts = [*texts, *FLAGS, path, str(status.st_size), str(status.st_mtime_ns), _cpu()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from pgf.kernels.base import Numbers, Tensors
 from pgf.masks import nm_mask
 from pgf.patterns import NMPattern
 
@@ -10,23 +11,44 @@ from pgf.patterns import NMPattern
 class EagerKernel:
     """See `Kernel`; a mask is a bool tensor of the weight's shape."""
 
-    def refresh(
-        self, weight: Tensor, effective: Tensor, *, pattern: NMPattern, decay: float
-    ) -> Tensor:
-        mask = nm_mask(weight, pattern)
-        self.write(weight, effective, mask, decay=decay)
-        return mask
+    def room(self, weight: Tensor) -> Tensor:
+        return torch.empty(weight.shape, dtype=torch.bool, device=weight.device)
 
-    def write(self, weight: Tensor, effective: Tensor, mask: Tensor, *, decay: float) -> None:
-        effective.copy_(torch.where(mask, weight, decay * weight))
+    def refresh(
+        self,
+        weights: Tensors,
+        effectives: Tensors,
+        masks: Tensors,
+        *,
+        pattern: NMPattern,
+        decays: Numbers,
+    ) -> None:
+        for weight, mask in zip(weights, masks, strict=True):
+            mask.copy_(nm_mask(weight, pattern))
+        self.write(weights, effectives, masks, decays=decays)
+
+    def write(
+        self, weights: Tensors, effectives: Tensors, masks: Tensors, *, decays: Numbers
+    ) -> None:
+        for weight, effective, mask, decay in zip(weights, effectives, masks, decays, strict=True):
+            effective.copy_(torch.where(mask, weight, decay * weight))
 
     def restrict(
-        self, gradient: Tensor, weight: Tensor, mask: Tensor, *, decay: float, srste_lambda: float
+        self,
+        gradients: Tensors,
+        weights: Tensors,
+        masks: Tensors,
+        *,
+        decays: Numbers,
+        lambdas: Numbers,
     ) -> None:
-        if decay != 1.0:
-            gradient.copy_(torch.where(mask, gradient, decay * gradient))
-        if srste_lambda:
-            gradient.add_(weight.masked_fill(mask, 0.0), alpha=srste_lambda)
+        for gradient, weight, mask, decay, srste_lambda in zip(
+            gradients, weights, masks, decays, lambdas, strict=True
+        ):
+            if decay != 1.0:
+                gradient.copy_(torch.where(mask, gradient, decay * gradient))
+            if srste_lambda:
+                gradient.add_(weight.masked_fill(mask, 0.0), alpha=srste_lambda)
 
     def pack(self, mask: Tensor) -> Tensor:
         return mask

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pgf.kernels.base import Numbers, Tensors
 from pgf.kernels.build import library
 from pgf.kernels.eager import EagerKernel
 from pgf.masks import nm_mask
@@ -49,54 +50,51 @@ def knows(pattern: NMPattern) -> bool:
 class NativeKernel:
     """See `Kernel`; a mask is one bit per weight, the lowest first, in bytes."""
 
+    def room(self, weight: Tensor) -> Tensor:
+        return _no_bits(weight.numel())
+
     def refresh(
-        self, weight: Tensor, effective: Tensor, *, pattern: NMPattern, decay: float
-    ) -> Tensor:
-        if not knows(pattern):
-            mask = self.pack(nm_mask(weight, pattern))
-            self.write(weight, effective, mask, decay=decay)
-            return mask
-        bits = _no_bits(weight.numel())
-        call = _function("refresh", weight.dtype)
-        size, m = weight.element_size(), pattern.m
-        at = weight.data_ptr(), effective.data_ptr(), bits.data_ptr()
+        self,
+        weights: Tensors,
+        effectives: Tensors,
+        masks: Tensors,
+        *,
+        pattern: NMPattern,
+        decays: Numbers,
+    ) -> None:
+        known = knows(pattern)
+        for weight, effective, mask, decay in zip(weights, effectives, masks, decays, strict=True):
+            if known:
+                _refresh(weight, effective, mask, pattern, decay)
+            else:
+                mask.copy_(self.pack(nm_mask(weight, pattern)))
+                _write(weight, effective, mask, decay)
 
-        def part(first: int, count: int) -> None:
-            entry = first * m
-            call(
-                *(at[0] + entry * size, at[1] + entry * size, at[2] + entry // 8),
-                *(count, m, pattern.n, decay),
-            )
-
-        _in_parts(part, weight.numel() // m, m)
-        return bits
-
-    def write(self, weight: Tensor, effective: Tensor, mask: Tensor, *, decay: float) -> None:
-        call, size = _function("write", weight.dtype), weight.element_size()
-        at = weight.data_ptr(), effective.data_ptr(), mask.data_ptr()
-
-        def part(first: int, count: int) -> None:
-            call(at[0] + first * size, at[1] + first * size, at[2] + first // 8, count, decay)
-
-        _in_parts(part, weight.numel(), 1)
+    def write(
+        self, weights: Tensors, effectives: Tensors, masks: Tensors, *, decays: Numbers
+    ) -> None:
+        for weight, effective, mask, decay in zip(weights, effectives, masks, decays, strict=True):
+            _write(weight, effective, mask, decay)
 
     def restrict(
-        self, gradient: Tensor, weight: Tensor, mask: Tensor, *, decay: float, srste_lambda: float
+        self,
+        gradients: Tensors,
+        weights: Tensors,
+        masks: Tensors,
+        *,
+        decays: Numbers,
+        lambdas: Numbers,
     ) -> None:
-        if decay == 1.0 and not srste_lambda:
-            return
-        if gradient.dtype != torch.float32 or not serves(gradient, weight):
-            kept = self.unpack(mask, weight.shape)
-            _eager.restrict(gradient, weight, kept, decay=decay, srste_lambda=srste_lambda)
-            return
-        call = _function("restrict", gradient.dtype)
-        at = gradient.data_ptr(), weight.data_ptr(), mask.data_ptr()
-
-        def part(first: int, count: int) -> None:
-            start = 4 * first
-            call(at[0] + start, at[1] + start, at[2] + first // 8, count, decay, srste_lambda)
-
-        _in_parts(part, weight.numel(), 1)
+        for gradient, weight, mask, decay, srste_lambda in zip(
+            gradients, weights, masks, decays, lambdas, strict=True
+        ):
+            if decay == 1.0 and not srste_lambda:
+                continue
+            if gradient.dtype == torch.float32 and serves(gradient, weight):
+                _restrict(gradient, weight, mask, decay, srste_lambda)
+            else:
+                kept = [self.unpack(mask, weight.shape)]
+                _eager.restrict([gradient], [weight], kept, decays=[decay], lambdas=[srste_lambda])
 
     def pack(self, mask: Tensor) -> Tensor:
         bits = _no_bits(mask.numel())
@@ -108,6 +106,45 @@ class NativeKernel:
         count = shape.numel()
         bits = np.unpackbits(mask.numpy(), count=count, bitorder="little")
         return torch.from_numpy(bits).view(torch.bool).view(shape)
+
+
+def _refresh(
+    weight: Tensor, effective: Tensor, bits: Tensor, pattern: NMPattern, decay: float
+) -> None:
+    call, size, m = _function("refresh", weight.dtype), weight.element_size(), pattern.m
+    at = weight.data_ptr(), effective.data_ptr(), bits.data_ptr()
+
+    def part(first: int, count: int) -> None:
+        entry = first * m
+        call(
+            *(at[0] + entry * size, at[1] + entry * size, at[2] + entry // 8),
+            *(count, m, pattern.n, decay),
+        )
+
+    _in_parts(part, weight.numel() // m, m)
+
+
+def _write(weight: Tensor, effective: Tensor, bits: Tensor, decay: float) -> None:
+    call, size = _function("write", weight.dtype), weight.element_size()
+    at = weight.data_ptr(), effective.data_ptr(), bits.data_ptr()
+
+    def part(first: int, count: int) -> None:
+        call(at[0] + first * size, at[1] + first * size, at[2] + first // 8, count, decay)
+
+    _in_parts(part, weight.numel(), 1)
+
+
+def _restrict(
+    gradient: Tensor, weight: Tensor, bits: Tensor, decay: float, srste_lambda: float
+) -> None:
+    call = _function("restrict", gradient.dtype)
+    at = gradient.data_ptr(), weight.data_ptr(), bits.data_ptr()
+
+    def part(first: int, count: int) -> None:
+        start = 4 * first
+        call(at[0] + start, at[1] + start, at[2] + first // 8, count, decay, srste_lambda)
+
+    _in_parts(part, weight.numel(), 1)
 
 
 def _no_bits(entries: int) -> Tensor:

@@ -1,0 +1,105 @@
+"""What it takes before anything trains: imports, and the plan of ten thousand runs."""
+
+import tempfile
+from pathlib import Path
+from statistics import median
+
+from pgf.bench.model import Line, Part, Progress
+from pgf.bench.processes import PYTHON, ROOT, Cost, run
+from pgf.bench.registry import part
+
+RUNS = 10_000
+RECIPES = ("ste", "sr_ste", "mdgf_linear", "mdgf_exponential", "sdgf_stepwise")
+TARGETS = ("1:4(FF)", "1:16(FF)")
+TIMES = 3
+LONGER = 1.5
+EXPERIMENT = """
+name: planned
+tasks: {{digits_vit: {{}}}}
+training: {{steps: 10, batch_size: 32, learning_rate: 0.002, evaluations: 1}}
+targets: [{targets}]
+recipes: {{{recipes}}}
+seeds: [{seeds}]
+runs_per_job: 1
+"""
+TOY = """
+rule all:
+    input: expand("{{i}}.txt", i=range({runs}))
+rule one:
+    output: "{{i}}.txt"
+    shell: "touch {{output}}"
+"""
+STARTS = {
+    "python -m pgf tables, without a table": (
+        ("-c", "import pgf.results, pgf.tables.registry as r; r.load_tables()"),
+        1.0,
+    ),
+    "what a training job imports": (("-c", "import pgf.jobs"), None),
+    "torch alone": (("-c", "import torch"), None),
+}
+
+
+@part("planning")
+def planning(progress: Progress) -> Part:
+    """Seconds of the processor to start, and to plan a dry run, a job for every run."""
+    lines = []
+    for what, (arguments, target) in STARTS.items():
+        progress(f"planning: {what}")
+        times = sorted(run([PYTHON, *arguments], cwd=ROOT).cpu_seconds for _ in range(TIMES))
+        spread = (times[-1] - times[0]) / 2
+        line = Line(what=f"{what}: CPU time", unit="s", ours=median(times), spread=spread)
+        if target is not None:
+            line = Line(
+                what=line.what,
+                unit="s",
+                ours=line.ours,
+                ratio=line.ours,
+                spread=spread,
+                target=target,
+            )
+        lines.append(line)
+    progress(f"planning: a dry run of {RUNS} runs, and of a toy of as many jobs")
+    toy, ours = _dry_runs()
+    lines += [
+        _line("CPU time", "s", ours.cpu_seconds, toy.cpu_seconds),
+        _line("memory", "MiB", ours.mebibytes, toy.mebibytes),
+    ]
+    return Part(
+        title="Before anything trains",
+        ratio_of="ours / floor",
+        lines=tuple(lines),
+        notes=(f"Floor of the dry run: Snakemake on a bare rule with {RUNS} outputs.",),
+    )
+
+
+def _line(what: str, unit: str, ours: float, floor: float) -> Line:
+    return Line(
+        what=f"dry run of {RUNS} runs: {what}",
+        unit=unit,
+        floor=floor,
+        ours=ours,
+        ratio=ours / floor,
+        target=LONGER,
+    )
+
+
+def _dry_runs() -> tuple[Cost, Cost]:
+    snakemake = [PYTHON, "-m", "snakemake", "--dry-run", "--quiet", "all", "--cores", "1"]
+    greedy = ["--scheduler", "greedy"]
+    with tempfile.TemporaryDirectory() as folder:
+        toy = Path(folder) / "Snakefile"
+        toy.write_text(TOY.format(runs=RUNS), encoding="utf-8")
+        seeds = RUNS // (len(RECIPES) * len(TARGETS))
+        planned = Path(folder) / "planned.yaml"
+        planned.write_text(
+            EXPERIMENT.format(
+                targets=", ".join(f'"{target}"' for target in TARGETS),
+                recipes=", ".join(f"{name}: {{}}" for name in RECIPES),
+                seeds=", ".join(map(str, range(seeds))),
+            ),
+            encoding="utf-8",
+        )
+        bare = run([*snakemake, *greedy, "--snakefile", str(toy)], cwd=Path(folder))
+        profile = ["--workflow-profile", "workflow/profiles/default", "--nolock"]
+        ours = run([*snakemake, *profile, "--config", f"experiment={planned}"], cwd=ROOT)
+    return bare, ours

@@ -1,0 +1,52 @@
+"""Times taken in rotation, so that a machine that slows down slows everybody."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from time import process_time
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A ratio over rounds."""
+
+    median: float
+    spread: float
+    """Half the distance between the quartiles."""
+
+
+def rotate(
+    contenders: Mapping[str, Callable[[], object]], *, rounds: int, repeats: int = 1
+) -> dict[str, list[float]]:
+    """Return the seconds a call takes of the processor, per round, of each contender.
+
+    Everything is called once beforehand. Time that the machine spends on others does not count,
+    which of one thread is time as on a clock.
+
+    Args:
+        contenders: what to call, by name.
+        rounds: how often each comes in turn.
+        repeats: calls in a row, of which a round takes the mean.
+    """
+    for call in contenders.values():
+        call()
+    times: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, call in contenders.items():
+            began = process_time()
+            for _ in range(repeats):
+                call()
+            times[name].append((process_time() - began) / repeats)
+    return times
+
+
+def ratio(times: Sequence[float], base: Sequence[float]) -> Ratio:
+    """Return the ratio of two contenders of one rotation."""
+    values = sorted(t / b for t, b in zip(times, base, strict=True))
+    quarter = len(values) // 4
+    return Ratio(median(values), (values[-1 - quarter] - values[quarter]) / 2)
+
+
+def milliseconds(times: Sequence[float]) -> float:
+    """Return the median in milliseconds."""
+    return 1e3 * median(times)

@@ -1,0 +1,80 @@
+"""ViT-Tiny at 32x32 in patches of 4, on pictures of noise: what training steps are timed on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import timm
+import torch
+from torch import nn
+
+from pgf.bench.usual import make_usual
+from pgf.data.streams import Batch, Splits, TensorData
+from pgf.patterns import Target
+from pgf.preflight import HARDLY_EVER
+from pgf.running import Run
+from pgf.runs import RunSpec
+from pgf.settings import RecipeSettings, StatisticsSettings, TaskSettings, TrainingSettings
+from pgf.steps import training_step
+from pgf.tasks.vision import ImageClassification
+
+TARGET = "1:32(FF)"
+STEPS = 1000
+SAMPLES = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchVit(ImageClassification):
+    """12 blocks of width 192, 64 patches and a class token; 3.5 million weights in FF layers."""
+
+    n_classes: ClassVar[int] = 10
+
+    def model(self) -> nn.Module:
+        return timm.create_model("vit_tiny_patch16_224", img_size=32, patch_size=4, num_classes=10)
+
+    def example(self) -> Batch:
+        return torch.zeros(1, 3, 32, 32), torch.zeros(1, dtype=torch.long)
+
+    def load(self) -> Splits:
+        generator = torch.Generator().manual_seed(0)
+        inputs = torch.randn(SAMPLES, 3, 32, 32, generator=generator)
+        data = TensorData(inputs, torch.arange(SAMPLES) % 10)
+        return Splits(train=data, test=data, fingerprint="noise")
+
+
+class Contender:
+    """A run in the middle of its training, to be stepped in turn with others."""
+
+    def __init__(
+        self, recipe: str, *, batch_size: int, statistics: StatisticsSettings = HARDLY_EVER
+    ) -> None:
+        target = "dense" if recipe == "dense" else TARGET
+        spec = RunSpec(
+            experiment="bench",
+            task=TaskSettings(name="vit_tiny", kind="bench"),
+            recipe=RecipeSettings(name=recipe, kind=recipe, label=recipe),
+            target=target,
+            references=(TARGET,),
+            seed=0,
+            training=TrainingSettings(
+                steps=STEPS, batch_size=batch_size, learning_rate=1e-4, precision="float32"
+            ),
+            statistics=statistics,
+        )
+        task = BenchVit()
+        self.run = Run.make(spec, task=task, splits=task.load())
+        self.run.step = STEPS // 2
+        self.stream: Iterator[Batch] = self.run.splits.train.stream(batch_size=batch_size, seed=0)
+
+    def step(self) -> None:
+        """Do one optimiser step."""
+        training_step(self.run, next(self.stream))
+        self.run.step += 1
+
+
+class Usual(Contender):
+    """SR-STE in the usual way: dense training of layers that mask themselves."""
+
+    def __init__(self, *, batch_size: int) -> None:
+        super().__init__("dense", batch_size=batch_size)
+        make_usual(self.run.model, Target.parse(TARGET))

@@ -1,0 +1,200 @@
+"""The kernels in Triton: contiguous weights on a GPU, all of them in one launch."""
+
+import os
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pgf.kernels.base import Numbers, Tensors
+from pgf.kernels.eager import EagerKernel
+from pgf.masks import nm_mask
+from pgf.patterns import NMPattern
+
+BITS = {torch.float32: 31, torch.bfloat16: 15, torch.float16: 15}
+"""Of a magnitude."""
+EXPONENTS = {torch.float32: 23, torch.bfloat16: 7, torch.float16: 10}
+"""Bits behind the exponent: infinity is what stands above them."""
+LONGEST_GROUP = 1024
+ENTRIES = 2048
+"""Of a tile."""
+TABLES = 64
+"""Tables of addresses that are kept on the device; a run needs a few."""
+
+_eager = EagerKernel()
+
+
+def serves(*tensors: Tensor) -> bool:
+    """Whether the Triton kernels read and write such tensors here."""
+    return (
+        all(t.device.type == "cuda" or (t.device.type == "cpu" and interpreted()) for t in tensors)
+        and all(t.is_contiguous() for t in tensors)
+        and len({t.dtype for t in tensors}) == 1
+        and tensors[0].dtype in BITS
+        and find_spec("triton") is not None
+    )
+
+
+def interpreted() -> bool:
+    """Whether Triton's interpreter is to run the kernels on a CPU, for tests."""
+    return os.environ.get("TRITON_INTERPRET") == "1"
+
+
+def knows(pattern: NMPattern) -> bool:
+    """Whether a pattern's groups fit into tiles."""
+    return pattern.m & (pattern.m - 1) == 0 and pattern.m <= LONGEST_GROUP
+
+
+class TritonKernel:
+    """See `Kernel`; a mask is one bit per weight, the lowest first, in bytes."""
+
+    def room(self, weight: Tensor) -> Tensor:
+        return torch.empty((weight.numel() + 7) // 8, dtype=torch.uint8, device=weight.device)
+
+    def refresh(
+        self,
+        weights: Tensors,
+        effectives: Tensors,
+        masks: Tensors,
+        *,
+        pattern: NMPattern,
+        decays: Numbers,
+    ) -> None:
+        if not knows(pattern):
+            for weight, mask in zip(weights, masks, strict=True):
+                mask.copy_(self.pack(nm_mask(weight, pattern)))
+            self.write(weights, effectives, masks, decays=decays)
+            return
+        dtype = weights[0].dtype
+        largest = (1 << BITS[dtype]) - 1
+        _launch(
+            _source().refresh_kernel,
+            (weights, effectives, masks),
+            (decays,),
+            unit=pattern.m,
+            N=pattern.n,
+            M=pattern.m,
+            GROUPS=max(ENTRIES // pattern.m, 1),
+            KEY=_key(dtype),
+            LARGEST=largest,
+            INFINITE=largest >> EXPONENTS[dtype] << EXPONENTS[dtype],
+            BITS=BITS[dtype],
+        )
+
+    def write(
+        self, weights: Tensors, effectives: Tensors, masks: Tensors, *, decays: Numbers
+    ) -> None:
+        kernel = _source().write_kernel
+        _launch(kernel, (weights, effectives, masks), (decays,), unit=1, COUNT=ENTRIES)
+
+    def restrict(
+        self,
+        gradients: Tensors,
+        weights: Tensors,
+        masks: Tensors,
+        *,
+        decays: Numbers,
+        lambdas: Numbers,
+    ) -> None:
+        if all(decay == 1.0 for decay in decays) and not any(lambdas):
+            return
+        if gradients[0].dtype == torch.float32 and all(map(serves, gradients, weights)):
+            kernel = _source().restrict_kernel
+            tensors, numbers = (gradients, weights, masks), (decays, lambdas)
+            _launch(kernel, tensors, numbers, unit=1, COUNT=ENTRIES)
+            return
+        kept = [self.unpack(mask, w.shape) for mask, w in zip(masks, weights, strict=True)]
+        _eager.restrict(gradients, weights, kept, decays=decays, lambdas=lambdas)
+
+    def pack(self, mask: Tensor) -> Tensor:
+        flat = torch.zeros((mask.numel() + 7) // 8 * 8, dtype=torch.uint8, device=mask.device)
+        flat[: mask.numel()] = mask.reshape(-1)
+        shifts = torch.arange(8, dtype=torch.uint8, device=mask.device)
+        return (flat.view(-1, 8) << shifts).sum(dim=1, dtype=torch.uint8)
+
+    def unpack(self, mask: Tensor, shape: torch.Size) -> Tensor:
+        shifts = torch.arange(8, dtype=torch.uint8, device=mask.device)
+        bits = (mask[:, None] >> shifts) & 1
+        return bits.view(-1)[: shape.numel()].bool().view(shape)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Where weights lie, and which tile works on what of them."""
+
+    addresses: tuple[Tensor, ...]
+    sizes: Tensor
+    tiles: Tensor
+    """(2, tiles): the weight, and its first group or entry."""
+
+
+_tables: OrderedDict[tuple[int, ...], Table] = OrderedDict()
+
+
+def _launch(
+    kernel: Any,
+    tensors: Sequence[Tensors],
+    numbers: Sequence[Numbers],
+    *,
+    unit: int,
+    **options: Any,
+) -> None:
+    """Run a kernel once over all weights; `unit` entries make what tiles count in."""
+    first = tensors[0][0]
+    per_tile = options.get("GROUPS") or options["COUNT"]
+    table = _table(tensors, unit, per_tile)
+    device = first.device
+    values = [torch.tensor(list(n), dtype=torch.float32, device=device) for n in numbers]
+    count = table.tiles.shape[1]
+    element = _element(first.dtype)
+    kernel[(count,)](
+        *table.addresses, *values, table.sizes, table.tiles, count, ELEMENT=element, **options
+    )
+
+
+def _table(tensors: Sequence[Tensors], unit: int, per_tile: int) -> Table:
+    addresses = [[tensor.data_ptr() for tensor in each] for each in tensors]
+    # Weights at their old address may have another size.
+    sizes = [tensor.numel() for tensor in tensors[0]]
+    key = (unit, per_tile, *sizes, *(a for each in addresses for a in each))
+    if key in _tables:
+        _tables.move_to_end(key)
+        return _tables[key]
+    device = tensors[0][0].device
+    tiles = [
+        (which, start)
+        for which, size in enumerate(sizes)
+        for start in range(0, -(-size // unit), per_tile)
+    ]
+    _tables[key] = Table(
+        tuple(torch.tensor(each, device=device) for each in addresses),
+        torch.tensor(sizes, device=device),
+        torch.tensor(tiles, device=device).t().contiguous(),
+    )
+    if len(_tables) > TABLES:
+        _tables.popitem(last=False)
+    return _tables[key]
+
+
+@cache
+def _source() -> Any:
+    from pgf.kernels import triton_source  # triton takes a while to import, and is not everywhere
+
+    return triton_source
+
+
+def _element(dtype: torch.dtype) -> Any:
+    import triton.language as tl
+
+    return getattr(tl, str(dtype).removeprefix("torch."))
+
+
+def _key(dtype: torch.dtype) -> Any:
+    import triton.language as tl
+
+    return tl.int32 if dtype == torch.float32 else tl.int16

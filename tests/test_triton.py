@@ -1,0 +1,103 @@
+"""The Triton kernels under Triton's interpreter, in a process that is set to it from its start."""
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import pytest
+import torch
+from test_kernels import PATTERNS, assert_bitwise, defined, weights
+from test_masks import KINDS, slow_mask
+
+from pgf.kernels import EagerKernel, TritonKernel, kernel_for, on_gpu
+from pgf.patterns import NMPattern
+
+SHAPES = ((5, 2), (1, 1), (3, 1))
+DECAYS, LAMBDAS = [0.0, 0.37, 1.0], [1e-3, 0.0, 2e-4]
+WIDE = ("1:2", "2:4", "1:16", "7:8", "8:64", "16:128", "1:3")
+"""Patterns that all dtypes and kinds of weights are tried with; the interpreter is slow."""
+
+if not on_gpu.interpreted():
+    # Decorated functions are made for the interpreter, or not, when Triton is imported.
+    @pytest.mark.skipif(find_spec("triton") is None, reason="no Triton here")
+    def test_under_the_interpreter() -> None:
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__],
+            env={**os.environ, "TRITON_INTERPRET": "1"},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout[-6000:]
+        assert "passed" in done.stdout and "failed" not in done.stdout
+
+else:
+    kernel = TritonKernel()
+
+    @pytest.mark.filterwarnings("ignore:invalid value encountered")  # numpy, of 0 x infinity
+    @pytest.mark.parametrize("dtype", list(on_gpu.BITS), ids=str)
+    @pytest.mark.parametrize("text", PATTERNS)
+    def test_all_weights_of_a_launch_are_those_of_the_formulas(
+        text: str, dtype: torch.dtype
+    ) -> None:
+        pattern = NMPattern.parse(text)
+        for kind in KINDS if text in WIDE else ("quantised",):
+            every = [weights(kind, pattern, dtype, *shape) for shape in SHAPES]
+            effectives = [torch.full_like(weight, 9.0) for weight in every]
+            kept = [kernel.room(weight) for weight in every]
+            kernel.refresh(every, effectives, kept, pattern=pattern, decays=DECAYS)
+            masks = [slow_mask(weight, pattern) for weight in every]
+            for i, weight in enumerate(every):
+                assert torch.equal(kernel.unpack(kept[i], weight.shape), masks[i])
+                packed = kernel.pack(masks[i])
+                assert torch.equal(kernel.unpack(packed, weight.shape), masks[i])
+                assert_bitwise(effectives[i], defined(weight, masks[i], DECAYS[i]))
+                effectives[i].fill_(9.0)
+            kernel.write(every, effectives, kept, decays=DECAYS)
+            for i, weight in enumerate(every):
+                assert_bitwise(effectives[i], defined(weight, masks[i], DECAYS[i]))
+
+    @pytest.mark.filterwarnings("ignore:invalid value encountered")
+    @pytest.mark.parametrize("dtype", list(on_gpu.BITS), ids=str)
+    @pytest.mark.parametrize("contiguous", [True, False])
+    def test_gradient_rules_are_bitwise_those_of_torch(
+        dtype: torch.dtype, contiguous: bool
+    ) -> None:
+        pattern = NMPattern(2, 8)
+        for kind in KINDS:
+            every = [weights(kind, pattern, dtype, *shape) for shape in SHAPES]
+            masks = [slow_mask(weight, pattern) for weight in every]
+            ours = [torch.randn(weight.shape).to(dtype) for weight in every]
+            expected = [gradient.clone() for gradient in ours]
+            if not contiguous:
+                ours = [gradient.t().contiguous().t() for gradient in ours]
+            kept = [kernel.pack(mask) for mask in masks]
+            kernel.restrict(ours, every, kept, decays=DECAYS, lambdas=LAMBDAS)
+            EagerKernel().restrict(expected, every, masks, decays=DECAYS, lambdas=LAMBDAS)
+            for found, wanted in zip(ours, expected, strict=True):
+                assert_bitwise(found.contiguous(), wanted)
+
+    def test_nothing_is_written_beside_a_weight() -> None:
+        pattern = NMPattern(1, 4)
+        room, bits = torch.full((64, 8), 5.0), torch.full((64,), 77, dtype=torch.uint8)
+        weight = torch.randn(11, 8)
+        kernel.refresh([weight], [room[3:14]], [bits[2:13]], pattern=pattern, decays=[0.0])
+        assert (room[:3] == 5.0).all() and (room[14:] == 5.0).all()
+        assert (bits[:2] == 77).all() and (bits[13:] == 77).all()
+
+    def test_a_table_of_addresses_is_not_taken_for_another() -> None:
+        pattern = NMPattern(2, 4)
+        buffer, effective = torch.randn(16, 16), torch.zeros(16, 16)
+        for rows in (16, 4, 9):
+            weight, kept = buffer[:rows], kernel.room(buffer)
+            effective.zero_()
+            kernel.refresh([weight], [effective[:rows]], [kept], pattern=pattern, decays=[0.0])
+            assert_bitwise(effective[:rows], defined(weight, slow_mask(weight, pattern), 0.0))
+            assert not effective[rows:].any()
+
+    def test_the_interpreter_serves_contiguous_weights_of_known_types() -> None:
+        square = torch.randn(8, 8)
+        assert on_gpu.serves(square, square.clone())
+        assert not on_gpu.serves(square.double(), square.double())
+        assert not on_gpu.serves(square.t()[:4], square[:4])
+        assert not isinstance(kernel_for(square, square.clone()), EagerKernel)
