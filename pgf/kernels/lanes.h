@@ -20,77 +20,84 @@ template <class T> struct VecOf { typedef T type __attribute__((vector_size(BYTE
 template <class T> using Vec = typename VecOf<T>::type;
 template <class K> constexpr int LANES = BYTES / sizeof(K);
 
-// ---- keys: integers that order as magnitudes do; all NaN alike, above infinity
-
-template <class K> constexpr K LARGEST = sizeof(K) == 4 ? 0x7fffffff : 0x7fff;
-template <class K> constexpr K INFINITE = sizeof(K) == 4 ? 0x7f800000 : 0x7f80;
-
 template <class V> INLINE V load(const void *p) { V v; std::memcpy(&v, p, sizeof v); return v; }
 template <class V> INLINE void store(void *p, V v) { std::memcpy(p, &v, sizeof v); }
+template <class To, class From> INLINE To cast(From v) { return load<To>(&v); }
 
-template <class K> INLINE Vec<K> key_of(Vec<K> bits) {
-  const Vec<K> k = bits & LARGEST<K>;
-  return k > INFINITE<K> ? (Vec<K>{} + LARGEST<K>) : k;
-}
-template <class K> inline K key_of_one(K bits) {
-  const K k = bits & LARGEST<K>;
-  return k > INFINITE<K> ? LARGEST<K> : k;
+// ---- keys: integers that order as magnitudes do; all NaN alike, right above infinity
+
+template <class K> constexpr K MAGNITUDE = sizeof(K) == 4 ? 0x7fffffff : 0x7fff;
+template <class K> constexpr K NOT_A_NUMBER = sizeof(K) == 4 ? 0x7f800001 : 0x7f81;
+
+template <class K> inline K key_of(K bits) {
+  const K k = bits & MAGNITUDE<K>;
+  return k < NOT_A_NUMBER<K> ? k : NOT_A_NUMBER<K>;
 }
 
 // ---- D * w as torch computes it: bfloat16 through float, rounded to nearest even
 
 INLINE Vec<int32_t> decayed(Vec<int32_t> bits, float d) {
-  const Vec<float> f = load<Vec<float>>(&bits) * d;
-  return load<Vec<int32_t>>(&f);
+  return cast<Vec<int32_t>>(cast<Vec<float>>(bits) * d);
+}
+INLINE Vec<uint32_t> rounded(Vec<uint32_t> u, float d) { // the result is in the upper half
+  u = cast<Vec<uint32_t>>(cast<Vec<float>>(u) * d);
+  return u + 0x7fff + ((u >> 16) & 1);
 }
 INLINE Vec<int16_t> decayed(Vec<int16_t> bits, float d) {
-  typedef uint16_t Half __attribute__((vector_size(BYTES / 2)));
-  typedef Vec<uint32_t> Wide;
-  Half half[2];
-  std::memcpy(half, &bits, sizeof bits);
-  for (Half &h : half) {
-    Wide u = __builtin_convertvector(h, Wide) << 16;
-    Vec<float> f = load<Vec<float>>(&u) * d;
-    u = load<Wide>(&f);
-    const Wide rounded = (u + 0x7fff + ((u >> 16) & 1)) >> 16;
-    h = __builtin_convertvector((u & 0x7fffffff) > 0x7f800000 ? (Wide{} + 0x7fc0) : rounded, Half);
+  if (d == 0.0f) {
+    const Vec<int16_t> zero = bits & int16_t(0x8000), nan = Vec<int16_t>{} + int16_t(0x7fc0);
+    return (bits & MAGNITUDE<int16_t>) >= int16_t(0x7f80) ? nan : zero;
   }
-  return load<Vec<int16_t>>(half);
+  const Vec<uint32_t> pairs = cast<Vec<uint32_t>>(bits);
+  const Vec<uint32_t> even = rounded(pairs << 16, d), odd = rounded(pairs & 0xffff0000u, d);
+  const Vec<int16_t> product = cast<Vec<int16_t>>((odd & 0xffff0000u) | (even >> 16));
+  // Rounding carries some NaN over.
+  return (bits & MAGNITUDE<int16_t>) > int16_t(0x7f80) ? Vec<int16_t>{} + int16_t(0x7fc0) : product;
 }
 
-// ---- masks as bits, the lowest first
+// ---- masks: a bit per lane where the processor has it so, else a vector of zeros and ones
 
-INLINE void put_bits(uint8_t *bits, Vec<int32_t> mask) {
 #if defined(PGF_AVX512)
-  store(bits, uint16_t(_mm512_movepi32_mask((__m512i)mask)));
-#elif defined(__AVX2__)
-  *bits = _mm256_movemask_ps((__m256)mask);
+template <class K> struct MaskOf { typedef __mmask16 type; };
+template <> struct MaskOf<int16_t> { typedef __mmask32 type; };
+template <class K> using Mask = typename MaskOf<K>::type;
+
+template <class K> INLINE Mask<K> reaches(Vec<K> a, Vec<K> b) {
+  if constexpr (sizeof(K) == 4) return _mm512_cmpge_epi32_mask((__m512i)a, (__m512i)b);
+  else return _mm512_cmpge_epi16_mask((__m512i)a, (__m512i)b);
+}
+template <class K> INLINE Vec<K> pick(Mask<K> mask, Vec<K> yes, Vec<K> no) {
+  if constexpr (sizeof(K) == 4) return (Vec<K>)_mm512_mask_blend_epi32(mask, (__m512i)no, (__m512i)yes);
+  else return (Vec<K>)_mm512_mask_blend_epi16(mask, (__m512i)no, (__m512i)yes);
+}
+template <class K> INLINE void put_bits(uint8_t *bits, Mask<K> mask) { store(bits, mask); }
+template <class K> INLINE Mask<K> get_bits(const uint8_t *bits) { return load<Mask<K>>(bits); }
+template <class K> INLINE int count(Mask<K> mask) { return __builtin_popcount(mask); }
 #else
-  unsigned byte = 0;
-  for (int l = 0; l < 8; l++) byte |= unsigned(mask[l] & 1) << l;
-  *bits = byte;
-#endif
-}
-INLINE void put_bits(uint8_t *bits, Vec<int16_t> mask) {
-#if defined(PGF_AVX512)
-  store(bits, uint32_t(_mm512_movepi16_mask((__m512i)mask)));
-#elif defined(__AVX2__)
+template <class K> using Mask = Vec<K>;
+
+template <class K> INLINE Mask<K> reaches(Vec<K> a, Vec<K> b) { return a >= b; }
+template <class K> INLINE Vec<K> pick(Mask<K> mask, Vec<K> yes, Vec<K> no) { return mask ? yes : no; }
+template <class K> INLINE uint32_t bits_of(Mask<K> mask) {
+#if defined(__AVX2__)
+  if constexpr (sizeof(K) == 4) return _mm256_movemask_ps((__m256)mask);
   const __m256i m = (__m256i)mask;
   const __m128i low = _mm256_castsi256_si128(m), high = _mm256_extracti128_si256(m, 1);
-  store(bits, uint16_t(_mm_movemask_epi8(_mm_packs_epi16(low, high))));
+  return _mm_movemask_epi8(_mm_packs_epi16(low, high));
 #else
-  unsigned word = 0;
-  for (int l = 0; l < 16; l++) word |= unsigned(mask[l] & 1) << l;
-  store(bits, uint16_t(word));
+  uint32_t bits = 0;
+  for (int l = 0; l < LANES<K>; l++) bits |= uint32_t(mask[l] & 1) << l;
+  return bits;
 #endif
 }
-template <class K> INLINE Vec<K> get_bits(const uint8_t *bits) {
-  constexpr int L = LANES<K>;
+template <class K> INLINE void put_bits(uint8_t *bits, Mask<K> mask) {
+  if constexpr (LANES<K> == 8) *bits = bits_of<K>(mask);
+  else store(bits, uint16_t(bits_of<K>(mask)));
+}
+template <class K> INLINE Mask<K> get_bits(const uint8_t *bits) {
   Vec<K> spread, bit;
-#pragma GCC unroll 64
-  for (int l = 0; l < L; l++) {
-    spread[l] = load<uint16_t>(bits + l / 16 * 2 * (L >= 16));
-    bit[l] = K(1u << l % 16);
-  }
+  for (int l = 0; l < LANES<K>; l++) spread[l] = load<uint16_t>(bits), bit[l] = K(1u << l);
   return (spread & bit) != 0;
 }
+template <class K> INLINE int count(Mask<K> mask) { return __builtin_popcount(bits_of<K>(mask)); }
+#endif

@@ -68,10 +68,25 @@ __attribute__((noinline)) V nth(const V *keys, int m, int rank) {
 
 // ---- tiles
 
-// Transposes squares of T x T lanes in T vectors; T is at most the number of lanes.
-template <class K, int T> INLINE void transpose(Vec<K> *v) {
+// Transposes squares of T x T lanes in T vectors; T is at most the number of lanes. Squares of
+// halves are made of squares of pairs, whose shuffles are the quicker ones.
+template <class K, int T, int STEP = 1> INLINE void transpose(Vec<K> *v) {
+  if constexpr (sizeof(K) == 2) {
+    Vec<int32_t> pairs[T];
+#pragma GCC unroll 64
+    for (int i = 0; i < T; i += 2) {
+      const Vec<uint32_t> a = cast<Vec<uint32_t>>(v[i]), b = cast<Vec<uint32_t>>(v[i + 1]);
+      pairs[i] = cast<Vec<int32_t>>((a & 0xffff) | (b << 16));
+      pairs[i + 1] = cast<Vec<int32_t>>((a >> 16) | (b & 0xffff0000u));
+    }
+    if constexpr (T > 2) transpose<int32_t, T, 2>(pairs);
+#pragma GCC unroll 64
+    for (int i = 0; i < T; i++) v[i] = cast<Vec<K>>(pairs[i]);
+    return;
+  }
+  // Lanes of a vector stand STEP rows apart.
 #pragma GCC unroll 8
-  for (int d = 1; d < T; d *= 2) {
+  for (int d = 1; d * STEP < T; d *= 2) {
     Vec<K> low, high;
 #pragma GCC unroll 64
     for (int l = 0; l < LANES<K>; l++) {
@@ -80,10 +95,10 @@ template <class K, int T> INLINE void transpose(Vec<K> *v) {
     }
 #pragma GCC unroll 64
     for (int i = 0; i < T; i++)
-      if (!(i & d)) {
-        const Vec<K> a = v[i], b = v[i + d];
+      if (!(i & d * STEP)) {
+        const Vec<K> a = v[i], b = v[i + d * STEP];
         v[i] = __builtin_shuffle(a, b, low);
-        v[i + d] = __builtin_shuffle(a, b, high);
+        v[i + d * STEP] = __builtin_shuffle(a, b, high);
       }
   }
 }
@@ -105,12 +120,12 @@ __attribute__((noinline)) void repair(Tile<K> t, int m, int n, Vec<K> threshold,
     const int64_t start = start_of<K, T>(l, m);
     int reach = 0, equal = n;
     for (int64_t i = start; i < start + m; i++) {
-      reach += key_of_one(t.weight[i]) >= threshold[l];
-      equal -= key_of_one(t.weight[i]) > threshold[l];
+      reach += key_of(t.weight[i]) >= threshold[l];
+      equal -= key_of(t.weight[i]) > threshold[l];
     }
     if (reach == n) continue;
     for (int64_t i = start; i < start + m; i++) {
-      const K key = key_of_one(t.weight[i]);
+      const K key = key_of(t.weight[i]);
       if (key != threshold[l] || equal-- > 0) continue;
       t.effective[i] = decayed(Vec<K>{} + t.weight[i], d)[0];
       t.bits[i / 8] &= ~(1 << (i % 8));
@@ -137,34 +152,37 @@ template <class K, int T> void refresh_tile(Tile<K> t, int m, int n, Select<K> s
   constexpr int L = LANES<K>;
   const int q = m / T;
   Vec<K> keys[LONGEST];
+  for (int i = 0; i < m; i++) {
+    __builtin_prefetch(t.effective + i * L, 1);
+    __builtin_prefetch(t.weight + (m + i) * L);
+  }
   for (int j = 0; j < q; j++) {
     Vec<K> v[T];
 #pragma GCC unroll 64
-    for (int r = 0; r < T; r++) v[r] = key_of<K>(load<Vec<K>>(t.weight + (r * q + j) * L));
+    for (int r = 0; r < T; r++) v[r] = load<Vec<K>>(t.weight + (r * q + j) * L) & MAGNITUDE<K>;
     transpose<K, T>(v);
 #pragma GCC unroll 64
     for (int r = 0; r < T; r++) keys[j * T + r] = v[r];
   }
-  const Vec<K> threshold = select.nth(keys, m, select.rank);
-  Vec<K> kept = {};
+  // One that is NaN lets every NaN through, whatever its bits: too many, which is repaired.
+  const Vec<K> nth = select.nth(keys, m, select.rank), nan = Vec<K>{} + NOT_A_NUMBER<K>;
+  const Vec<K> threshold = nth < nan ? nth : nan;
+  int64_t kept = 0;
+  Vec<K> lane; // whose group's threshold a lane of vector r * q + j is held against
 #pragma GCC unroll 64
-  for (int r = 0; r < T; r++) {
-    Vec<K> lane;
-#pragma GCC unroll 64
-    for (int l = 0; l < L; l++) lane[l] = l / T * T + r;
+  for (int l = 0; l < L; l++) lane[l] = l / T * T;
+  for (int r = 0; r < T; r++, lane += 1) {
     const Vec<K> limit = __builtin_shuffle(threshold, lane);
     for (int j = 0; j < q; j++) {
       const int at = (r * q + j) * L;
       const Vec<K> raw = load<Vec<K>>(t.weight + at);
-      const Vec<K> mask = key_of<K>(raw) >= limit;
-      kept -= mask;
-      store(t.effective + at, mask ? raw : decayed(raw, d));
-      put_bits(t.bits + at / 8, mask);
+      const Mask<K> mask = reaches<K>(raw & MAGNITUDE<K>, limit);
+      kept += count<K>(mask);
+      store(t.effective + at, pick<K>(mask, raw, decayed(raw, d)));
+      put_bits<K>(t.bits + at / 8, mask);
     }
   }
-  int64_t all = 0;
-  for (int l = 0; l < L; l++) all += kept[l];
-  if (__builtin_expect(all != int64_t(n) * L, 0)) repair<K, T>(t, m, n, threshold, d);
+  if (__builtin_expect(kept != int64_t(n) * L, 0)) repair<K, T>(t, m, n, threshold, d);
 }
 
 // Groups that fill no tile go through one in a buffer; what lies behind them there is left out.
@@ -207,7 +225,7 @@ template <class K> void write(Tile<K> t, int64_t entries, float d) {
   int64_t i = 0;
   for (; i + L <= entries; i += L) {
     const Vec<K> raw = load<Vec<K>>(t.weight + i);
-    store(t.effective + i, get_bits<K>(t.bits + i / 8) ? raw : decayed(raw, d));
+    store(t.effective + i, pick<K>(get_bits<K>(t.bits + i / 8), raw, decayed(raw, d)));
   }
   for (; i < entries; i++) {
     const bool kept = t.bits[i / 8] >> (i % 8) & 1;
@@ -220,21 +238,24 @@ template <class K> void write(Tile<K> t, int64_t entries, float d) {
 void restrict_(float *gradient, const float *weight, const uint8_t *bits, int64_t entries, float d,
                float lambda) {
   constexpr int L = LANES<int32_t>;
+  typedef Vec<int32_t> I;
   typedef Vec<float> F;
   for (int64_t i = 0; i < entries; i += L) {
     const int64_t left = entries - i < L ? entries - i : L;
-    F g = {}, w = {};
-    Vec<int32_t> mask;
+    I g = {}, w = {};
+    uint8_t rest[8] = {};
+    const uint8_t *from = bits + i / 8;
     if (left == L) {
-      g = load<F>(gradient + i), w = load<F>(weight + i), mask = get_bits<int32_t>(bits + i / 8);
+      g = load<I>(gradient + i), w = load<I>(weight + i);
     } else {
-      uint8_t rest[8] = {};
-      std::memcpy(rest, bits + i / 8, (left + 7) / 8);
+      std::memcpy(rest, from, (left + 7) / 8);
       std::memcpy(&g, gradient + i, left * 4), std::memcpy(&w, weight + i, left * 4);
-      mask = get_bits<int32_t>(rest);
+      from = rest;
     }
-    if (d != 1.0f) g = mask ? g : g * d;
-    if (lambda != 0.0f) g = lambda * (mask ? F{} : w) + g;
+    const Mask<int32_t> mask = get_bits<int32_t>(from);
+    if (d != 1.0f) g = pick<int32_t>(mask, g, decayed(g, d));
+    if (lambda != 0.0f)
+      g = cast<I>(lambda * cast<F>(pick<int32_t>(mask, I{}, w)) + cast<F>(g));
     std::memcpy(gradient + i, &g, left * 4);
   }
 }
