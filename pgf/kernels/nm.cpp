@@ -152,9 +152,11 @@ template <class K, int T> void refresh_tile(Tile<K> t, int m, int n, Select<K> s
   constexpr int L = LANES<K>;
   const int q = m / T;
   Vec<K> keys[LONGEST];
+  // Lines to come; those to be written are read first all the same, and here not waited for.
+  const int ahead = m < 32 ? 32 : m;
   for (int i = 0; i < m; i++) {
-    __builtin_prefetch(t.effective + i * L, 1);
-    __builtin_prefetch(t.weight + (m + i) * L);
+    __builtin_prefetch(t.effective + (ahead + i) * L, 1);
+    __builtin_prefetch(t.weight + (ahead + i) * L);
   }
   for (int j = 0; j < q; j++) {
     Vec<K> v[T];
