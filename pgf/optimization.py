@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from timm.optim import create_optimizer_v2, list_optimizers, param_groups_weight_decay
@@ -50,11 +50,26 @@ def check_optimization(settings: TrainingSettings) -> None:
         raise UserError(f"training.schedule: no schedule '{settings.schedule}': {hint}")
     if settings.schedule == "inverse_sqrt" and not settings.warmup:
         raise UserError("training.warmup: the schedule 'inverse_sqrt' begins where a warm-up ends")
+    if settings.compile is not None:
+        backends = torch.compiler.list_backends(exclude_tags=())
+        if settings.compile not in backends:
+            hint = nearest(settings.compile, backends)
+            raise UserError(f"training.compile: torch has no backend '{settings.compile}': {hint}")
     if settings.cooldown and settings.schedule in NEVER_DOWN:
         raise UserError(
             f"training.cooldown: the schedule '{settings.schedule}' never comes down to "
             f"min_learning_rate; it needs a cooldown of 0"
         )
+
+
+def compiled(model: nn.Module, backend: str | None) -> nn.Module:
+    """Return a model whose passes are compiled; it shares the parameters of the one given.
+
+    Recipes write into parameters between the passes, so no value of theirs is part of a graph.
+    """
+    if backend is None:
+        return model
+    return cast(nn.Module, torch.compile(model, backend=backend))
 
 
 def make_optimizer(

@@ -11,7 +11,14 @@ from pgf.data.streams import Splits
 from pgf.evaluation import Evaluation
 from pgf.gradients import GradientStatistics
 from pgf.observers import Observer, Row
-from pgf.optimization import Average, Precision, Schedule, choose_device, make_optimizer
+from pgf.optimization import (
+    Average,
+    Precision,
+    Schedule,
+    choose_device,
+    compiled,
+    make_optimizer,
+)
 from pgf.patterns import Target
 from pgf.runs import RunSpec
 from pgf.seeds import seed_for
@@ -29,7 +36,7 @@ class Run:
     device: torch.device
     model: nn.Module
     replica: nn.Module
-    """The model, or what averages its gradients over the processes of the run."""
+    """The model, or what compiles it and averages its gradients over the run's processes."""
     sparsifier: Sparsifier
     optimizer: torch.optim.Optimizer
     schedule: Schedule
@@ -86,7 +93,7 @@ class Run:
             splits=splits,
             device=device,
             model=model,
-            replica=parallel.averaging(model, device),
+            replica=parallel.averaging(compiled(model, settings.compile), device),
             sparsifier=sparsifier,
             optimizer=optimizer,
             schedule=Schedule.make(optimizer, settings),

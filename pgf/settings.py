@@ -59,6 +59,9 @@ class TrainingSettings:
     processes: int = 1
     """Processes that share every batch, a GPU each; part of the run because it changes rounding."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    compile: str | None = None
+    """Backend of `torch.compile` for training's passes, such as `inductor`; None where compiling
+    would cost more than the run."""
     threads: int = 1
     """CPU threads of the numerical libraries; part of the run because it changes rounding."""
 

@@ -248,7 +248,8 @@ void restrict_(float *gradient, const float *weight, const uint8_t *bits, int64_
     uint8_t rest[8] = {};
     const uint8_t *from = bits + i / 8;
     if (left == L) {
-      g = load<I>(gradient + i), w = load<I>(weight + i);
+      g = load<I>(gradient + i);
+      if (lambda != 0.0f) w = load<I>(weight + i);
     } else {
       std::memcpy(rest, from, (left + 7) / 8);
       std::memcpy(&g, gradient + i, left * 4), std::memcpy(&w, weight + i, left * 4);
