@@ -69,12 +69,12 @@ def fingerprint_of(wildcards):
     return f"fingerprint={job_fingerprint(JOBS[wildcards.job])}"
 
 
-def gpus_of(wildcards):
-    return gpus(JOBS[wildcards.job], SITE)
-
-
-def threads_of(wildcards):
-    return cores(JOBS[wildcards.job], SITE)
+def by_job(find):
+    # One value for all jobs where they agree: Snakemake takes long to ask a function for each.
+    values = {find(specs, SITE) for specs in JOBS.values()}
+    if len(values) == 1:
+        return values.pop()
+    return lambda wildcards: find(JOBS[wildcards.job], SITE)
 
 
 def minutes_of(wildcards, attempt):
@@ -83,7 +83,3 @@ def minutes_of(wildcards, attempt):
 
 def memory_of(wildcards, attempt):
     return memory(JOBS[wildcards.job], COSTS, SITE, attempt=attempt)
-
-
-def extra_of(wildcards):
-    return extra_options(JOBS[wildcards.job], SITE)

@@ -5,12 +5,12 @@ rule train:
         f"{RESULTS}/logs/{{job}}.log",
     conda:
         "../../environment.yml"
-    threads: threads_of
+    threads: by_job(cores)
     resources:
         **queue_options(SITE),
         nodes=1,  # torchrun starts the processes of a run on one machine
-        gpu=gpus_of,
-        slurm_extra=extra_of,
+        gpu=by_job(gpus),
+        slurm_extra=by_job(extra_options),
         mem_mb=memory_of,
         runtime=minutes_of,
         hang_minutes=str(SITE.hang_minutes),  # no param: a change of it trains nothing again

@@ -10,12 +10,13 @@ from pgf.bench.registry import part
 
 RUNS = 10_000
 RECIPES = ("ste", "sr_ste", "mdgf_linear", "mdgf_exponential", "sdgf_stepwise")
-TARGETS = ("1:4(FF)", "1:16(FF)")
+TARGETS = ("1:2(FF)", "1:4(FF)", "1:8(FF)", "1:16(FF)", "1:32(FF)")
+SEEDS = 40
 TIMES = 3
 LONGER = 1.5
 EXPERIMENT = """
 name: planned
-tasks: {{digits_vit: {{}}}}
+tasks: {{{tasks}}}
 training: {{steps: 10, batch_size: 32, learning_rate: 0.002, evaluations: 1}}
 targets: [{targets}]
 recipes: {{{recipes}}}
@@ -89,13 +90,14 @@ def _dry_runs() -> tuple[Cost, Cost]:
     with tempfile.TemporaryDirectory() as folder:
         toy = Path(folder) / "Snakefile"
         toy.write_text(TOY.format(runs=RUNS), encoding="utf-8")
-        seeds = RUNS // (len(RECIPES) * len(TARGETS))
+        tasks = range(RUNS // (len(RECIPES) * len(TARGETS) * SEEDS))
         planned = Path(folder) / "planned.yaml"
         planned.write_text(
             EXPERIMENT.format(
+                tasks=", ".join(f"digits{i}: {{task: digits_vit}}" for i in tasks),
                 targets=", ".join(f'"{target}"' for target in TARGETS),
                 recipes=", ".join(f"{name}: {{}}" for name in RECIPES),
-                seeds=", ".join(map(str, range(seeds))),
+                seeds=", ".join(map(str, range(SEEDS))),
             ),
             encoding="utf-8",
         )
