@@ -3,7 +3,8 @@
 import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from pgf.records import RECORD, problem_with, set_run_aside, write_atomically
 from pgf.running import Run
 from pgf.runs import RunSpec
 from pgf.tasks import Task
-from pgf.train import train
+from pgf.train import train_together
 
 log = logging.getLogger(__name__)
 
@@ -51,11 +52,46 @@ def run_job(
         InterruptedRunError: it was time to stop; the run that was training has a checkpoint.
     """
     loaded: dict[str, Loaded] = {}
-    watch, writes = watch or Watch(), parallel.rank() == 0
-    for spec, following in zip(specs, [*specs[1:], None], strict=True):
-        directory = spec.directory(results)
-        directory.mkdir(parents=True, exist_ok=True)
-        with _held(directory, spec, watch) if writes else nullcontext():
+    watch = watch or Watch()
+    for part in _stacks(specs):
+        for spec, record in _train_part(part, results, loaded, progress, watch):
+            announce(spec, record, _next(specs, spec))
+    return [{"run": spec.slug, "fingerprint": spec.fingerprint()} for spec in specs]
+
+
+def _stacks(specs: Sequence[RunSpec]) -> Iterator[list[RunSpec]]:
+    """Yield the runs that train as one, in their order."""
+    for _, alike in groupby(specs, key=lambda spec: (_task_key(spec), spec.training)):
+        members = list(alike)
+        size = members[0].training.stack
+        yield from (members[i : i + size] for i in range(0, len(members), size))
+
+
+def _task_key(spec: RunSpec) -> str:
+    return json.dumps([spec.task.kind, spec.task.options], sort_keys=True, default=str)
+
+
+def _next(specs: Sequence[RunSpec], spec: RunSpec) -> RunSpec | None:
+    following = specs[specs.index(spec) + 1 :]
+    return following[0] if following else None
+
+
+def _train_part(
+    specs: Sequence[RunSpec],
+    results: Path,
+    loaded: dict[str, Loaded],
+    progress: Callable[[Run], None],
+    watch: Watch,
+) -> list[tuple[RunSpec, dict[str, Any]]]:
+    """Train those runs of a stack that are not complete; return them with their records."""
+    writes = parallel.rank() == 0
+    with ExitStack() as held:
+        wanted = []
+        for spec in specs:
+            directory = spec.directory(results)
+            directory.mkdir(parents=True, exist_ok=True)
+            if writes:
+                held.enter_context(_held(directory, spec, watch))
             problem = parallel.from_first(problem_with(spec, results) if writes else None)
             if problem is None:
                 continue
@@ -63,15 +99,21 @@ def run_job(
                 raise InterruptedRunError(f"{parallel.agreed(watch)}, before {spec.title}")
             if writes:
                 _clear(directory, problem)
-            run = _train_one(spec, directory, loaded, progress, watch)
-            record = write_outcome(run, directory) if writes else {}
-            if writes:
+            wanted.append(spec)
+        if not wanted:
+            return []
+        directories = [spec.directory(results) for spec in wanted]
+        runs = _train(wanted, directories, loaded, progress, watch)
+        records = [
+            write_outcome(run, directory) if writes else {}
+            for run, directory in zip(runs, directories, strict=True)
+        ]
+        if writes:
+            for spec, directory, record in zip(wanted, directories, records, strict=True):
                 (directory / checkpoints.CHECKPOINT).unlink(missing_ok=True)
                 log.info("%s: %s", spec.title, record["status"])
-        watch.has_worked = True
-        if writes:
-            announce(spec, record, following)
-    return [{"run": spec.slug, "fingerprint": spec.fingerprint()} for spec in specs]
+    watch.has_worked = True
+    return list(zip(wanted, records, strict=True)) if writes else []
 
 
 @contextmanager
@@ -96,25 +138,40 @@ def _clear(directory: Path, problem: str) -> None:
         log.warning("%s; kept as %s, training again", problem, set_run_aside(directory))
 
 
-def _train_one(
-    spec: RunSpec,
-    directory: Path,
+def _train(
+    specs: Sequence[RunSpec],
+    directories: Sequence[Path],
     loaded: dict[str, Loaded],
     progress: Callable[[Run], None],
     watch: Watch,
-) -> Run:
-    key = json.dumps([spec.task.kind, spec.task.options], sort_keys=True, default=str)
-    path = directory / checkpoints.CHECKPOINT
-    with _last_words(spec), _stacks_in(directory / TRAIN_LOG, watch):
-        task, splits = loaded.get(key, (None, None))
-        run = Run.make(spec, task=task, splits=splits)
-        loaded[key] = run.task, run.splits
-        state = checkpoints.load(path, fingerprint=spec.fingerprint())
-        if state is not None:
-            run.load_state_dict(state)
-            log.info("%s: resumed at step %d", spec.title, run.step)
-        told = progress if parallel.rank() == 0 else None
-        return train(run, checkpoint=path, progress=told, watch=watch)
+) -> list[Run]:
+    told = progress if parallel.rank() == 0 else None
+    with _last_words(specs[0]), _stacks_in(directories[0] / TRAIN_LOG, watch):
+        places = [directory / checkpoints.CHECKPOINT for directory in directories]
+        runs = [_made(spec, path, loaded) for spec, path in zip(specs, places, strict=True)]
+        # Those that were stopped at another step than the rest go on by themselves.
+        for step in dict.fromkeys(run.step for run in runs):
+            own = [i for i, run in enumerate(runs) if run.step == step]
+            train_together(
+                [runs[i] for i in own],
+                checkpoints=[places[i] for i in own],
+                progress=told,
+                watch=watch,
+            )
+        return runs
+
+
+def _made(spec: RunSpec, path: Path, loaded: dict[str, Loaded]) -> Run:
+    """Return a run, from its checkpoint if there is one; a task's data is loaded once."""
+    key = _task_key(spec)
+    task, splits = loaded.get(key, (None, None))
+    run = Run.make(spec, task=task, splits=splits)
+    loaded[key] = run.task, run.splits
+    state = checkpoints.load(path, fingerprint=spec.fingerprint())
+    if state is not None:
+        run.load_state_dict(state)
+        log.info("%s: resumed at step %d", spec.title, run.step)
+    return run
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from pgf.patterns import Target
 from pgf.running import Run
 from pgf.runs import RunSpec
 from pgf.settings import StatisticsSettings
+from pgf.stacks import check_stack
 from pgf.steps import training_step
 from pgf.tasks import Task, make_task
 
@@ -52,6 +53,7 @@ def check_runs(specs: Sequence[RunSpec], *, train_here: bool = True) -> None:
             with torch.device("meta"):  # nothing but names and shapes is asked of it
                 model = task.model()
             _check_forward(task, model)
+            check_stack(model, spec.training)
             own = [s.target for s in specs if s.task.name == spec.task.name]
             for target in dict.fromkeys(own):
                 select_layers(model, Target.parse(target), task.groups or None)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from pgf import checkpoints, parallel, places
 from pgf.data.streams import Splits
@@ -109,7 +109,7 @@ class Run:
             "fingerprint": self.spec.fingerprint(),
             "step": self.step,
             "seconds": self.seconds,
-            "model": self.model.state_dict(),
+            "model": {name: _own(value) for name, value in self.model.state_dict().items()},
             "sparsifier": self.sparsifier.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.precision.scaler.state_dict(),
@@ -144,3 +144,9 @@ class Run:
     def all_rows(self) -> list[Row]:
         """Return the curves so far."""
         return [*self.rows, *(row for observer in self.observers for row in observer.rows)]
+
+
+def _own(value: Tensor) -> Tensor:
+    """Return a tensor that shares no larger memory: a file would hold all of that."""
+    shared = value.untyped_storage().nbytes() > value.numel() * value.element_size()
+    return value.clone() if shared else value

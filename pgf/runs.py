@@ -36,6 +36,7 @@ NUMERIC_MODULES = (
     "parallel.py",
     "running.py",
     "steps.py",
+    "stacks.py",
     "train.py",
     "gradients",
     "observers.py",

@@ -59,6 +59,9 @@ class TrainingSettings:
     processes: int = 1
     """Processes that share every batch, a GPU each; part of the run because it changes rounding."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    stack: int = 1
+    """Runs of a job that train as one stacked model, for GPUs that a small model leaves idle; part
+    of the run because it changes rounding."""
     compile: str | None = None
     """Backend of `torch.compile` for training's passes, such as `inductor`; None where compiling
     would cost more than the run."""
@@ -72,6 +75,11 @@ class TrainingSettings:
         _require(
             self.checkpoint_minutes > 0,
             f"checkpoint_minutes must be positive: {self.checkpoint_minutes}",
+        )
+        _require(self.stack >= 1, f"stack must be at least 1: {self.stack}")
+        _require(
+            self.stack == 1 or (self.processes == 1 and self.compile is None),
+            f"stack {self.stack}: stacked runs train in one process and are not compiled",
         )
         _require(self.processes >= 1, f"processes must be at least 1: {self.processes}")
         _require(self.learning_rate > 0, f"learning_rate must be positive: {self.learning_rate}")

@@ -2,6 +2,7 @@
 
 import math
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -15,6 +16,18 @@ from pgf.running import Run
 from pgf.saliency import fix_saliency_masks, untouched
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """What a step trains on."""
+
+    drawn: Batch
+    """This process's share of the batch, on the run's device."""
+    micro_batches: list[Batch]
+    shares: list[float]
+    """What part of the whole batch each micro-batch is."""
+    learning_rate: float
+
+
 def training_step(run: Run, batch: Batch) -> float:
     """Do one optimiser step and return its mean loss; without the update if that is not finite.
 
@@ -22,7 +35,12 @@ def training_step(run: Run, batch: Batch) -> float:
         run: the run, whose next step this is.
         batch: this process's share of the batch; all of it where there is one process.
     """
-    settings, scaler = run.spec.training, run.precision.scaler
+    prepared = prepare(run, batch)
+    return update(run, prepared, _passes(run, prepared))
+
+
+def prepare(run: Run, batch: Batch) -> Prepared:
+    """Return what the next step trains on, with its effective weights and learning rate set."""
     drawn = (batch[0].to(run.device), batch[1].to(run.device))
     micro_batches = _micro_batches(run, drawn)
     shares = parallel.shares([run.task.weight(micro_batch) for micro_batch in micro_batches])
@@ -30,31 +48,44 @@ def training_step(run: Run, batch: Batch) -> float:
         run.task, run.sparsifier, micro_batches, shares, step=run.step, precision=run.precision
     )
     run.sparsifier.refresh(run.step)
-    learning_rate = run.schedule.set(run.step)
-    total = 0.0
-    for i, (micro_batch, share) in enumerate(zip(micro_batches, shares, strict=True)):
+    return Prepared(drawn, micro_batches, shares, run.schedule.set(run.step))
+
+
+def _passes(run: Run, prepared: Prepared) -> float:
+    """Go forward and backward; return the loss and leave the gradients in the model."""
+    total, shares = 0.0, prepared.shares
+    for i, (micro_batch, share) in enumerate(zip(prepared.micro_batches, shares, strict=True)):
         with _exchange(run, now=i == len(shares) - 1):
             with run.precision.autocast():
                 loss = run.task.loss(run.replica, micro_batch) * share
             # What processes exchange is their mean gradient, and the sum is meant.
-            scaler.scale(loss * parallel.size()).backward()
+            run.precision.scaler.scale(loss * parallel.size()).backward()
         total += float(loss.detach())
     (total,) = parallel.total([total])
-    if not math.isfinite(total):
-        return total
+    return total
+
+
+def update(run: Run, prepared: Prepared, loss: float) -> float:
+    """Do the optimiser step with the gradients in the model; return the loss.
+
+    Without the update if that is not finite.
+    """
+    settings, scaler = run.spec.training, run.precision.scaler
+    if not math.isfinite(loss):
+        return loss
     run.sparsifier.take_gradients()
     scaler.unscale_(run.optimizer)
     run.sparsifier.apply_gradient_rule()
     coefficient = _clip(run.optimizer, settings.clip_norm)
     state = StepState(
         step=run.step,
-        loss=total,
-        learning_rate=learning_rate,
+        loss=loss,
+        learning_rate=prepared.learning_rate,
         clip_coefficient=coefficient,
         model=run.model,
         sparsifier=run.sparsifier,
         optimizer=run.optimizer,
-        half_losses=lambda: _half_losses(run, drawn),
+        half_losses=lambda: _half_losses(run, prepared.drawn),
     )
     if parallel.rank() == 0:
         for observer in run.observers:
@@ -65,7 +96,7 @@ def training_step(run: Run, batch: Batch) -> float:
     run.optimizer.zero_grad(set_to_none=True)
     if run.average:
         run.average.update()
-    return total
+    return loss
 
 
 def _micro_batches(run: Run, drawn: Batch) -> list[Batch]:

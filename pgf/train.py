@@ -1,7 +1,7 @@
 """The training loop: from a run's settings to its evaluations, checkpoints and curves."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from time import perf_counter
 
@@ -14,6 +14,7 @@ from pgf.interruption import InterruptedRunError, Watch
 from pgf.observers import Row
 from pgf.records import OVERALL
 from pgf.running import Run
+from pgf.stacks import Stack
 from pgf.steps import training_step
 
 KEEP, STOP = 1, 2
@@ -37,42 +38,94 @@ def train(
     Raises:
         InterruptedRunError: it was time to stop; the checkpoint is written.
     """
-    settings, watch = run.spec.training, watch or Watch()
-    stream = run.splits.train.stream(
-        batch_size=settings.batch_size,
-        seed=run.spec.seed,
-        first_step=run.step,
-        part=(parallel.rank(), parallel.size()),
-    )
-    keeper = _Keeper(run, checkpoint, watch)
-    began = perf_counter() - run.seconds
-    with watch.over_steps():
-        _go_through(run, stream, keeper, progress, began)
+    train_together([run], checkpoints=[checkpoint], progress=progress, watch=watch)
     return run
 
 
+def train_together(
+    runs: Sequence[Run],
+    *,
+    checkpoints: Sequence[Path | None],
+    progress: Callable[[Run], None] | None = None,
+    watch: Watch | None = None,
+) -> None:
+    """Train runs of one task and length, all at one step, as one stacked model; else as `train`.
+
+    One that diverges leaves the stack, and the others go on.
+    """
+    watch = watch or Watch()
+    keeper = _Keeper(list(zip(runs, checkpoints, strict=True)), watch)
+    began = perf_counter() - sum(run.seconds for run in runs)
+    with watch.over_steps():
+        _go_through(runs, keeper, progress, began)
+
+
 def _go_through(
-    run: Run,
-    stream: Iterator[Batch],
+    runs: Sequence[Run],
     keeper: "_Keeper",
     progress: Callable[[Run], None] | None,
     began: float,
 ) -> None:
-    settings = run.spec.training
-    while run.step < settings.steps or _owes_evaluation(run):
-        if _owes_evaluation(run):
-            values = keeper.evaluate()
+    members = _Members(runs)
+    while members.runs:
+        owing = [run for run in members.runs if _owes_evaluation(run)]
+        if owing:
+            found = [(run, keeper.evaluate(run)) for run in owing]
         else:
-            values = {"loss": training_step(run, next(stream))}
-        run.seconds = perf_counter() - began
-        if not all(map(math.isfinite, values.values())):
-            run.diverged_at = run.step
-            return
-        run.step += "loss" in values
-        if not _owes_evaluation(run):
-            keeper.after_step()
-            if progress:
-                progress(run)
+            losses = members.step()
+            found = [(run, {"loss": loss}) for run, loss in zip(members.runs, losses, strict=True)]
+        for run, values in found:
+            # Of what they trained together, everyone has an even share.
+            run.seconds = (perf_counter() - began) / len(runs)
+            if all(map(math.isfinite, values.values())):
+                run.step += "loss" in values
+            else:
+                run.diverged_at = run.step
+        members.leave()
+        if owing or not any(_owes_evaluation(run) for run in members.runs):
+            _tell(members.runs, keeper, progress)
+        members.leave(done=True)
+
+
+def _tell(runs: Sequence[Run], keeper: "_Keeper", progress: Callable[[Run], None] | None) -> None:
+    if runs:
+        keeper.after_step()
+    for run in runs if progress else ():
+        assert progress
+        progress(run)
+
+
+class _Members:
+    """The runs that go on, with their data; several of them as a stack."""
+
+    def __init__(self, runs: Sequence[Run]) -> None:
+        self.streams = {id(run): _stream(run) for run in runs}
+        self.runs: list[Run] = list(runs)
+        self._stack: Stack | None = None
+        self.leave(done=True)
+
+    def step(self) -> list[float]:
+        batches = [next(self.streams[id(run)]) for run in self.runs]
+        if len(self.streams) == 1:
+            return [training_step(self.runs[0], batches[0])]
+        if self._stack is None or self._stack.runs != self.runs:
+            self._stack = Stack(self.runs)
+        return self._stack.step(batches)
+
+    def leave(self, *, done: bool = False) -> None:
+        """Drop the runs that have diverged, or those that are done."""
+        self.runs = [
+            run for run in self.runs if run.diverged_at is None and not (done and _is_done(run))
+        ]
+
+
+def _stream(run: Run) -> Iterator[Batch]:
+    return run.splits.train.stream(
+        batch_size=run.spec.training.batch_size,
+        seed=run.spec.seed,
+        first_step=run.step,
+        part=(parallel.rank(), parallel.size()),
+    )
 
 
 def _owes_evaluation(run: Run) -> bool:
@@ -81,47 +134,57 @@ def _owes_evaluation(run: Run) -> bool:
     return due and (not run.evaluations or run.evaluations[-1].step < run.step)
 
 
+def _is_done(run: Run) -> bool:
+    return run.step == run.spec.training.steps and not _owes_evaluation(run)
+
+
 class _Keeper:
     """Writes checkpoints when steps or minutes say so, and when it is time to stop."""
 
-    def __init__(self, run: Run, path: Path | None, watch: Watch) -> None:
-        self.run, self.path, self.watch = run, path, watch
+    def __init__(self, places: list[tuple[Run, Path | None]], watch: Watch) -> None:
+        self.places, self.watch = places, watch
         self.kept_at = perf_counter()
 
     def after_step(self) -> None:
-        """Write a checkpoint if it is time to; stop if it is time to and there is more to do."""
+        """Write checkpoints if it is time to; stop if it is time to and there is more to do."""
         self.watch.beat()
         self.watch.has_worked = True
         self._keep()
 
     def _keep(self) -> None:
-        if self._is_done():
+        going_on = [
+            (run, path)
+            for run, path in self.places
+            if run.diverged_at is None and not _is_done(run)
+        ]
+        if not going_on:
             return
-        action = parallel.highest(STOP if self.watch.reason() else KEEP if self._is_due() else 0)
-        if action and self.path:
-            checkpoints.save(self.path, self.run.state_dict(), writes=parallel.rank() == 0)
+        due = self._is_due(going_on[0][0])
+        action = parallel.highest(STOP if self.watch.reason() else KEEP if due else 0)
+        if action:
+            for run, path in going_on:
+                if path:
+                    checkpoints.save(path, run.state_dict(), writes=parallel.rank() == 0)
             self.kept_at = perf_counter()
         if action == STOP:
             # Whoever leaves first has torchrun end the others, the one that is writing as well.
             parallel.together()
-            raise InterruptedRunError(f"{parallel.agreed(self.watch)}, at step {self.run.step}")
+            step = going_on[0][0].step
+            raise InterruptedRunError(f"{parallel.agreed(self.watch)}, at step {step}")
 
-    def _is_due(self) -> bool:
-        settings = self.run.spec.training
+    def _is_due(self, run: Run) -> bool:
+        settings = run.spec.training
         minutes = (perf_counter() - self.kept_at) / 60
-        every = self.run.step % settings.checkpoint_every == 0
+        every = run.step % settings.checkpoint_every == 0
         return every or minutes >= settings.checkpoint_minutes
 
-    def _is_done(self) -> bool:
-        return self.run.step == self.run.spec.training.steps and not _owes_evaluation(self.run)
-
-    def evaluate(self) -> dict[str, float]:
+    def evaluate(self, run: Run) -> dict[str, float]:
         """Evaluate in the first process; all of them learn the values, or stop together."""
         values: dict[str, float] | None = None
         if parallel.rank() == 0:
-            hook = self.run.model.register_forward_pre_hook(self._look_up)
+            hook = run.model.register_forward_pre_hook(self._look_up)
             try:
-                values = _evaluate(self.run)
+                values = _evaluate(run)
             except _StopEvaluation:
                 pass
             finally:
@@ -132,7 +195,7 @@ class _Keeper:
         if values is None:
             self._keep()
             raise AssertionError("an evaluation stopped without a reason to")
-        _note(self.run, values)
+        _note(run, values)
         return values
 
     def _look_up(self, module: nn.Module, inputs: object) -> None:

@@ -25,6 +25,7 @@ ROWS = (
         "places",
         "running",
         "steps",
+        "stacks",
         "train",
         "outcomes",
     ),
