@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pgf.kernels import build
+
 ROOT = Path(__file__).parent.parent
 TINY = """
 name: tiny
@@ -21,7 +23,7 @@ analysis: {baselines: [sr_ste]}
 
 
 class Checkout:
-    """A copy of the project in a folder of its own, with an empty home."""
+    """A copy of the project in a folder of its own, with a home that holds the kernels alone."""
 
     def __init__(self, folder: Path) -> None:
         self.root = folder / "a checkout"
@@ -32,6 +34,10 @@ class Checkout:
         (self.root / "configs/tiny.yaml").write_text(TINY)
         home = folder / "home"
         home.mkdir()
+        if build.library() is not None:  # or every home would build the kernels again
+            (home / ".cache/pgf").mkdir(parents=True)
+            for built in build.folder().glob("*.so"):
+                shutil.copy(built, home / ".cache/pgf")
         bin_folder = str(Path(sys.executable).parent)
         path = os.pathsep.join((bin_folder, os.environ["PATH"]))
         self.environment = {**os.environ, "HOME": str(home), "PATH": path}

@@ -2,20 +2,23 @@
 
 import json
 import math
+from time import perf_counter
 
 import pytest
 import torch
 from test_masks import slow_mask
 
 from pgf.bench import registry, report
+from pgf.bench.kinds import gpu as gpu_part
 from pgf.bench.kinds import masks as masks_part
 from pgf.bench.kinds import memory as memory_part
 from pgf.bench.kinds import steps as steps_part
+from pgf.bench.kinds import sweep as sweep_part
 from pgf.bench.model import Bound, Line, Part
 from pgf.bench.registry import find_part, part_names
 from pgf.bench.timing import ratio
 from pgf.bench.usual import argsort_mask, make_usual
-from pgf.bench.vit import Contender, Usual
+from pgf.bench.vit import BenchVit, Contender, Usual
 from pgf.errors import UserError
 from pgf.patterns import NMPattern, Target
 from pgf.recipes import RECIPES
@@ -109,6 +112,27 @@ def test_small_versions_of_the_parts_measure_what_they_say(
     sparse = [name for name, kind in RECIPES.items() if not kind.is_dense]
     named = [line.what.split(",")[0] for line in lines]
     assert set(sparse) <= set(named)
+
+
+def test_small_versions_of_the_lines_for_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu_part, "ROUNDS", 1)
+    monkeypatch.setattr(gpu_part, "FF_OF_VIT_B", ((16, 8), (8, 16)))
+    lines = [gpu_part.mask_line(NMPattern(1, 8), torch.device("cpu"))]
+    lines += gpu_part.step_lines(perf_counter, batch_size=2, task=BenchVit())
+    assert all(line.ratio is not None and math.isfinite(line.ratio) for line in lines)
+    if not torch.cuda.is_available():
+        part = gpu_part.gpu(quiet)
+        assert all(line.ours is None and line.target for line in part.lines)
+
+
+def test_a_small_sweep_leaves_the_records_of_runs_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweep_part, "RECIPES", ("sr_ste", "mdgf_linear"))
+    monkeypatch.setattr(sweep_part, "SEEDS", 1)
+    monkeypatch.setattr(sweep_part, "STEPS", 5)
+    line, same = sweep_part.sweep_line(quiet, device="cpu", processes=2, target=1.0)
+    assert same and line.ratio is not None and line.ratio > 0
+    line, _ = sweep_part.sweep_line(quiet, device="cpu", processes=1, target=1.0, stack=2)
+    assert line.ratio is not None and line.ratio > 0
 
 
 def test_a_sparse_run_takes_its_masters_and_little_more() -> None:

@@ -1,4 +1,7 @@
-"""The Triton kernels under Triton's interpreter, in a process that is set to it from its start."""
+"""The Triton kernels: on a GPU where there is one, else under Triton's interpreter.
+
+The interpreter has a process of its own, which is set to it from its start.
+"""
 
 import os
 import subprocess
@@ -18,7 +21,9 @@ DECAYS, LAMBDAS = [0.0, 0.37, 1.0], [1e-3, 0.0, 2e-4]
 WIDE = ("1:2", "2:4", "1:16", "7:8", "8:64", "16:128", "1:3")
 """Patterns that all dtypes and kinds of weights are tried with; the interpreter is slow."""
 
-if not on_gpu.interpreted():
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+
+if DEVICE == "cpu" and not on_gpu.interpreted():
     # Decorated functions are made for the interpreter, or not, when Triton is imported.
     @pytest.mark.skipif(find_spec("triton") is None, reason="no Triton here")
     def test_under_the_interpreter() -> None:
@@ -42,11 +47,11 @@ else:
     ) -> None:
         pattern = NMPattern.parse(text)
         for kind in KINDS if text in WIDE else ("quantised",):
-            every = [weights(kind, pattern, dtype, *shape) for shape in SHAPES]
+            every = [weights(kind, pattern, dtype, *shape).to(DEVICE) for shape in SHAPES]
             effectives = [torch.full_like(weight, 9.0) for weight in every]
             kept = [kernel.room(weight) for weight in every]
             kernel.refresh(every, effectives, kept, pattern=pattern, decays=DECAYS)
-            masks = [slow_mask(weight, pattern) for weight in every]
+            masks = [slow_mask(weight.cpu(), pattern).to(DEVICE) for weight in every]
             for i, weight in enumerate(every):
                 assert torch.equal(kernel.unpack(kept[i], weight.shape), masks[i])
                 packed = kernel.pack(masks[i])
@@ -65,9 +70,9 @@ else:
     ) -> None:
         pattern = NMPattern(2, 8)
         for kind in KINDS:
-            every = [weights(kind, pattern, dtype, *shape) for shape in SHAPES]
-            masks = [slow_mask(weight, pattern) for weight in every]
-            ours = [torch.randn(weight.shape).to(dtype) for weight in every]
+            every = [weights(kind, pattern, dtype, *shape).to(DEVICE) for shape in SHAPES]
+            masks = [slow_mask(weight.cpu(), pattern).to(DEVICE) for weight in every]
+            ours = [torch.randn_like(weight) for weight in every]
             expected = [gradient.clone() for gradient in ours]
             if not contiguous:
                 ours = [gradient.t().contiguous().t() for gradient in ours]
@@ -79,24 +84,26 @@ else:
 
     def test_nothing_is_written_beside_a_weight() -> None:
         pattern = NMPattern(1, 4)
-        room, bits = torch.full((64, 8), 5.0), torch.full((64,), 77, dtype=torch.uint8)
-        weight = torch.randn(11, 8)
+        room = torch.full((64, 8), 5.0, device=DEVICE)
+        bits = torch.full((64,), 77, dtype=torch.uint8, device=DEVICE)
+        weight = torch.randn(11, 8, device=DEVICE)
         kernel.refresh([weight], [room[3:14]], [bits[2:13]], pattern=pattern, decays=[0.0])
         assert (room[:3] == 5.0).all() and (room[14:] == 5.0).all()
         assert (bits[:2] == 77).all() and (bits[13:] == 77).all()
 
     def test_a_table_of_addresses_is_not_taken_for_another() -> None:
         pattern = NMPattern(2, 4)
-        buffer, effective = torch.randn(16, 16), torch.zeros(16, 16)
+        buffer, effective = torch.randn(16, 16, device=DEVICE), torch.zeros(16, 16, device=DEVICE)
         for rows in (16, 4, 9):
             weight, kept = buffer[:rows], kernel.room(buffer)
             effective.zero_()
             kernel.refresh([weight], [effective[:rows]], [kept], pattern=pattern, decays=[0.0])
-            assert_bitwise(effective[:rows], defined(weight, slow_mask(weight, pattern), 0.0))
+            mask = slow_mask(weight.cpu(), pattern).to(DEVICE)
+            assert_bitwise(effective[:rows], defined(weight, mask, 0.0))
             assert not effective[rows:].any()
 
-    def test_the_interpreter_serves_contiguous_weights_of_known_types() -> None:
-        square = torch.randn(8, 8)
+    def test_contiguous_weights_of_known_types_are_served() -> None:
+        square = torch.randn(8, 8, device=DEVICE)
         assert on_gpu.serves(square, square.clone())
         assert not on_gpu.serves(square.double(), square.double())
         assert not on_gpu.serves(square.t()[:4], square[:4])

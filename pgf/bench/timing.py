@@ -3,7 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from time import process_time
+from time import perf_counter, process_time
+
+import torch
 
 
 @dataclass(frozen=True)
@@ -16,28 +18,39 @@ class Ratio:
 
 
 def rotate(
-    contenders: Mapping[str, Callable[[], object]], *, rounds: int, repeats: int = 1
+    contenders: Mapping[str, Callable[[], object]],
+    *,
+    rounds: int,
+    repeats: int = 1,
+    clock: Callable[[], float] = process_time,
 ) -> dict[str, list[float]]:
-    """Return the seconds a call takes of the processor, per round, of each contender.
+    """Return the seconds a call takes, per round, of each contender.
 
-    Everything is called once beforehand. Time that the machine spends on others does not count,
-    which of one thread is time as on a clock.
+    Everything is called once beforehand. By the processor's time what the machine spends on others
+    does not count; of one thread it is time as on a clock.
 
     Args:
         contenders: what to call, by name.
         rounds: how often each comes in turn.
         repeats: calls in a row, of which a round takes the mean.
+        clock: what tells the time, in seconds.
     """
     for call in contenders.values():
         call()
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(rounds):
         for name, call in contenders.items():
-            began = process_time()
+            began = clock()
             for _ in range(repeats):
                 call()
-            times[name].append((process_time() - began) / repeats)
+            times[name].append((clock() - began) / repeats)
     return times
+
+
+def gpu_clock() -> float:
+    """Return the time by the clock when all work on the GPU is done."""
+    torch.cuda.synchronize()
+    return perf_counter()
 
 
 def ratio(times: Sequence[float], base: Sequence[float]) -> Ratio:

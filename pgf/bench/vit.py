@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import timm
 import torch
@@ -21,23 +21,29 @@ from pgf.tasks.vision import ImageClassification
 TARGET = "1:32(FF)"
 STEPS = 1000
 SAMPLES = 256
+ON_CPU = {"learning_rate": 1e-4, "precision": "float32", "device": "cpu"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class BenchVit(ImageClassification):
-    """12 blocks of width 192, 64 patches and a class token; 3.5 million weights in FF layers."""
+    """By default 12 blocks of width 192, 65 tokens; 3.5 million weights in FF layers."""
 
     n_classes: ClassVar[int] = 10
 
+    name: str = "vit_tiny_patch16_224"
+    size: int = 32
+    patch: int = 4
+
     def model(self) -> nn.Module:
-        return timm.create_model("vit_tiny_patch16_224", img_size=32, patch_size=4, num_classes=10)
+        sizes = {"img_size": self.size, "patch_size": self.patch}
+        return timm.create_model(self.name, num_classes=self.n_classes, **sizes)
 
     def example(self) -> Batch:
-        return torch.zeros(1, 3, 32, 32), torch.zeros(1, dtype=torch.long)
+        return torch.zeros(1, 3, self.size, self.size), torch.zeros(1, dtype=torch.long)
 
     def load(self) -> Splits:
         generator = torch.Generator().manual_seed(0)
-        inputs = torch.randn(SAMPLES, 3, 32, 32, generator=generator)
+        inputs = torch.randn(SAMPLES, *self.example()[0].shape[1:], generator=generator)
         data = TensorData(inputs, torch.arange(SAMPLES) % 10)
         return Splits(train=data, test=data, fingerprint="noise")
 
@@ -46,7 +52,13 @@ class Contender:
     """A run in the middle of its training, to be stepped in turn with others."""
 
     def __init__(
-        self, recipe: str, *, batch_size: int, statistics: StatisticsSettings = HARDLY_EVER
+        self,
+        recipe: str,
+        *,
+        batch_size: int,
+        statistics: StatisticsSettings = HARDLY_EVER,
+        task: BenchVit = BenchVit(),
+        **training: Any,
     ) -> None:
         target = "dense" if recipe == "dense" else TARGET
         spec = RunSpec(
@@ -57,11 +69,10 @@ class Contender:
             references=(TARGET,),
             seed=0,
             training=TrainingSettings(
-                steps=STEPS, batch_size=batch_size, learning_rate=1e-4, precision="float32"
+                **{**ON_CPU, "steps": STEPS, "batch_size": batch_size, **training}
             ),
             statistics=statistics,
         )
-        task = BenchVit()
         self.run = Run.make(spec, task=task, splits=task.load())
         self.run.step = STEPS // 2
         self.stream: Iterator[Batch] = self.run.splits.train.stream(batch_size=batch_size, seed=0)

@@ -63,13 +63,17 @@ def compiler() -> str:
     return path
 
 
+def folder() -> Path:
+    """Return where builds are kept."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pgf"
+
+
 def _built(path: str) -> Path:
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pgf"
-    target = folder / f"nm-{_key(path)}.so"
+    target = folder() / f"nm-{_key(path)}.so"
     if not target.exists():
-        folder.mkdir(parents=True, exist_ok=True)
+        folder().mkdir(parents=True, exist_ok=True)
         # Whoever builds at the same time builds the same; the last one to finish stays.
-        with tempfile.TemporaryDirectory(dir=folder) as building:
+        with tempfile.TemporaryDirectory(dir=folder()) as building:
             made = Path(building) / "nm.so"
             subprocess.run(
                 [path, *FLAGS, str(SOURCE), "-o", str(made)],
