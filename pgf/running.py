@@ -83,7 +83,7 @@ class Run:
             references=spec.references,
             groups=task.groups or None,
         )
-        splits = splits or task.load()
+        splits = (splits or task.load()).on(device)
         precision = Precision.make(settings, device)
         own = [parallel.rank()] if parallel.rank() else []
         torch.manual_seed(seed_for(spec.seed, "dropout", *own))

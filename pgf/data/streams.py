@@ -2,9 +2,11 @@
 
 import os
 import random
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -26,13 +28,19 @@ Key = tuple[int | None, int, int, int]
 """Run seed (None: no augmentation), epoch, sample index, and which of its repeats in the epoch."""
 
 
-@contextmanager
-def isolated_rng(seed: int) -> Iterator[None]:
-    """Seed all global CPU generators inside, and leave none of it behind."""
-    kept = (random.getstate(), np.random.get_state(), torch.get_rng_state())
+def seed_all(seed: int) -> None:
+    """Seed all global CPU generators."""
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.default_generator.manual_seed(seed)
+
+
+@contextmanager
+def isolated_rng(seed: int | None = None) -> Iterator[None]:
+    """Seed all global CPU generators inside, if with anything, and leave none of it behind."""
+    kept = (random.getstate(), np.random.get_state(), torch.get_rng_state())
+    if seed is not None:
+        seed_all(seed)
     try:
         yield
     finally:
@@ -88,6 +96,15 @@ def _order(n: int, *, seed: int, repeats: int) -> Tensor:
     return torch.tensor(list(sampler))
 
 
+def ahead(batches: Iterator[Batch], *, count: int = 2) -> Iterator[Batch]:
+    """Yield batches that a thread has made ready; they must draw from no global generator."""
+    with ThreadPoolExecutor(1, thread_name_prefix="pgf-data") as pool:
+        ready = deque(pool.submit(next, batches, None) for _ in range(count))
+        while (batch := ready.popleft().result()) is not None:
+            ready.append(pool.submit(next, batches, None))
+            yield batch
+
+
 @dataclass(frozen=True)
 class TensorData:
     """A data set that fits in memory, without augmentation."""
@@ -106,7 +123,14 @@ class TensorData:
             len(self), batch_size=batch_size, seed=seed, first_step=first_step, part=part
         )
         for _, _, indices in batches:
-            yield self.inputs[indices], self.labels[indices]
+            there = indices.to(self.inputs.device)
+            yield self.inputs[there], self.labels[there]
+
+    def on(self, device: torch.device) -> "TensorData":
+        """Return the data set in the memory of a device."""
+        if self.inputs.device == device:
+            return self
+        return TensorData(self.inputs.to(device), self.labels.to(device))
 
     def in_order(self, batch_size: int) -> Iterator[Batch]:
         """Yield every sample once."""
@@ -157,12 +181,19 @@ class MappedData:
         yield from self._loader(keys)
 
     def __getitem__(self, key: Key) -> tuple[Tensor, int]:
-        seed, epoch, index, repeat = key
+        return self.__getitems__([key])[0]
+
+    def __getitems__(self, keys: list[Key]) -> list[tuple[Tensor, int]]:
+        """Return samples of a batch; the generators' states are kept once for all of them."""
+        with isolated_rng():
+            return [self._sample(*key) for key in keys]
+
+    def _sample(self, seed: int | None, epoch: int, index: int, repeat: int) -> tuple[Tensor, int]:
         image, label = self.read(index)
         if seed is None:
             return self.evaluation_transform(image), label
-        with isolated_rng(seed_for(seed, "augmentation", epoch, index, repeat)):
-            return self.training_transform(image), label
+        seed_all(seed_for(seed, "augmentation", epoch, index, repeat))
+        return self.training_transform(image), label
 
     def _loader(self, keys: Iterator[list[Key]]) -> Iterator[Batch]:
         # A generator of its own: a loader otherwise draws its workers' seed from the global one.
@@ -210,3 +241,11 @@ class Splits:
     """Samples that could not be used and were left out, as asked."""
     sections: Mapping[str, int] = field(default_factory=dict)
     """Samples of each part of `test`, in its order, where it has parts."""
+
+    def on(self, device: torch.device) -> "Splits":
+        """Return the splits with what fits in memory on a device; the rest comes batch by batch."""
+        train, test = (
+            data.on(device) if isinstance(data, TensorData) else data
+            for data in (self.train, self.test)
+        )
+        return replace(self, train=train, test=test)
