@@ -188,9 +188,11 @@ def _last_words(spec: RunSpec) -> Iterator[None]:
     except torch.OutOfMemoryError as error:
         parts = spec.training.accumulation
         samples = spec.training.batch_size // (parts * spec.training.processes)
+        stack = spec.training.stack
         problem = (
-            f"{spec.title}: the GPU's memory does not hold {samples} samples at a time: raise "
-            f"training.accumulation, which is {parts}"
+            f"{spec.title}: the GPU's memory does not hold {samples} samples at a time"
+            + (f" of {stack} runs: lower training.stack, or" if stack > 1 else ":")
+            + f" raise training.accumulation, which is {parts}"
         )
         log.error(problem)
         raise UserError(problem) from error

@@ -156,12 +156,13 @@ def memory(specs: Sequence[RunSpec], costs: Mapping[str, Cost], site: Site, *, a
 
 
 def needed_memory(specs: Sequence[RunSpec], costs: Mapping[str, Cost], site: Site) -> int:
-    """Return the main memory in MB of the largest run, all its processes together."""
+    """Return the main memory in MB of the largest run or stack, all its processes together."""
 
-    def model(task: str) -> int:
-        return costs[task].bytes // 2**20 if task in costs else 0
+    def models(spec: RunSpec) -> int:
+        task, count = spec.task.name, min(spec.training.stack, len(specs))
+        return count * (costs[task].bytes // 2**20) if task in costs else 0
 
-    return max(spec.training.processes * (site.memory_mb + model(spec.task.name)) for spec in specs)
+    return max(spec.training.processes * (site.memory_mb + models(spec)) for spec in specs)
 
 
 def processes(specs: Sequence[RunSpec]) -> int:

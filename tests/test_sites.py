@@ -118,6 +118,10 @@ def test_a_task_that_the_estimate_lacks_is_one_that_nobody_knows(tmp_path: Path)
     site = Site(longest_minutes=77, memory_mb=500)
     assert minutes([SPEC], costs, site, attempt=1) == 77
     assert memory([SPEC], costs, site, attempt=1) == 500
+    stacked = replace(SPEC, training=replace(SPEC.training, stack=3))
+    gigabyte = {SPEC.task.name: replace(COSTS[SPEC.task.name], bytes=2**30)}
+    for runs, models in (([stacked], 1), ([stacked] * 2, 2), ([stacked] * 9, 3)):
+        assert memory(runs, gigabyte, site, attempt=1) == 500 + models * 1024
 
 
 def test_what_a_site_leaves_open_is_not_asked_for() -> None:
