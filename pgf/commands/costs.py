@@ -54,6 +54,9 @@ def compute(options: Options) -> None:
 
 def _add_bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("parts", nargs="*", help="only these: masks, steps, sweep ...; else all")
+    parser.add_argument(
+        "--readme", action="store_true", help="measure nothing; write the README's summary"
+    )
 
 
 @command(arguments=_add_bench, experiment=False)
@@ -62,6 +65,14 @@ def bench(options: Options) -> None:
     from pgf.bench.registry import find_part, part_names
     from pgf.bench.report import FOLDER, write
 
+    if options.readme:
+        from pgf.bench.summary import summary_block
+        from pgf.readme import README, with_block
+
+        text = README.read_text(encoding="utf-8")
+        made = with_block(text, FOLDER, summary_block(RESULTS / FOLDER))
+        README.write_text(made, encoding="utf-8")
+        return
     measures = {name: find_part(name) for name in options.parts or part_names()}
     for name, measure in measures.items():
         part = measure(lambda text: print(text, file=sys.stderr))

@@ -23,7 +23,7 @@ def to_markdown(table: Table) -> str:
         for block in section.blocks:
             parts += [f"**{block.title}**"] if block.title else []
             parts += [block.lead] if block.lead else []
-            parts.append(_markdown_block(block))
+            parts.append(markdown_block(block))
         if section.notes:
             parts.append("\n".join(f"- {note}" for note in section.notes))
     return "\n\n".join(parts) + "\n"
@@ -61,7 +61,7 @@ def _markdown_cell(cell: Cell) -> str:
     return f"**{text}**" if cell.bold else text
 
 
-def _markdown_block(block: Block) -> str:
+def markdown_block(block: Block) -> str:
     cells = [list(block.header), *([_markdown_cell(cell) for cell in row] for row in block.rows)]
     head, *body = _padded(cells, block)
     rule = [

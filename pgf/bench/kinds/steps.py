@@ -11,7 +11,7 @@ from pgf.bench.vit import TARGET, Contender, Usual
 from pgf.recipes import RECIPES
 
 DENSE, USUAL = "dense", "usual way"
-ROUNDS = {64: 9, 8: 25}
+ROUNDS = {64: 15, 8: 41}
 TARGETS = {64: 1.02, 8: 1.05}
 
 
