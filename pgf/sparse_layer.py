@@ -72,6 +72,11 @@ class SparseLayer:
         return self.block.view(self.master.detach())
 
     @property
+    def launch(self) -> object:
+        """What layers must share to be worked on at once."""
+        return id(self.kernel), self.master.dtype, self.master.device
+
+    @property
     def effective(self) -> Tensor:
         """The effective weight in the block's view; writing to it writes into the model."""
         return self.block.view(self.parameter.detach())

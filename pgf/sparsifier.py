@@ -104,11 +104,11 @@ class Sparsifier:
 
     def _write(self, masked: Sequence[SparseLayer]) -> None:
         """Take the masks of the layers' phases and write the effective weights with them."""
-        launches = defaultdict[tuple[int, NMPattern | None], list[SparseLayer]](list)
+        launches = defaultdict[tuple[object, NMPattern | None], list[SparseLayer]](list)
         for layer in masked:
             assert layer.phase is not None
             pattern = None if layer.find_mask() else layer.phase.pattern
-            launches[id(layer.kernel), pattern].append(layer)
+            launches[layer.launch, pattern].append(layer)
         for (_, pattern), layers in launches.items():
             weights = [layer.weight for layer in layers]
             effectives = [layer.effective for layer in layers]
@@ -142,10 +142,10 @@ class Sparsifier:
 
         To be called on unscaled gradients that hold all micro-batches and all ranks.
         """
-        launches = defaultdict[int, list[SparseLayer]](list)
+        launches = defaultdict[object, list[SparseLayer]](list)
         for layer in self.layers:
             if layer.kept is not None and layer.master.grad is not None:
-                launches[id(layer.kernel)].append(layer)
+                launches[layer.launch].append(layer)
         for layers in launches.values():
             layers[0].kernel.restrict(
                 [layer.gradient for layer in layers],
