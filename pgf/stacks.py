@@ -5,6 +5,7 @@ recipe, target, data order, clipping, statistics and optimiser. What differs fro
 rounding: products of matrices become batched ones.
 """
 
+import logging
 from collections.abc import Sequence
 
 import torch
@@ -20,6 +21,8 @@ from pgf.errors import UserError
 from pgf.running import Run
 from pgf.settings import TrainingSettings
 from pgf.steps import Prepared, prepare, update
+
+log = logging.getLogger(__name__)
 
 
 def check_stack(model: nn.Module, settings: TrainingSettings) -> None:
@@ -60,7 +63,8 @@ class Stack:
             for each, view in zip(parameters, stacked.unbind(), strict=True):
                 each[name].data = view
             (self.trained if parameter.requires_grad else self.fixed)[name] = stacked
-        self._passes = vmap(grad_and_value(self._loss), in_dims=(0, 0, 0, 0))
+        self.at_once = len(self.runs)
+        """Runs whose passes are done together; fewer where memory does not hold them all."""
 
     def step(self, batches: Sequence[Batch]) -> list[float]:
         """Do one optimiser step of every run; return their losses, as `training_step` does."""
@@ -91,10 +95,27 @@ class Stack:
             inputs, labels = _stacked([own.micro_batches[i] for own in prepared])
             # Fused attention is not batched everywhere, and at these sizes no faster.
             with precision.autocast(), sdpa_kernel(SDPBackend.MATH):
-                gradients, values = self._passes(self.trained, self.fixed, inputs, labels)
+                gradients, values = self._passes(inputs, labels)
             losses += values.detach().float() * share
             self._add(gradients, share)
         return [float(loss) for loss in losses]
+
+    def _passes(self, inputs: Tensor, labels: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """Return gradients and losses; what memory does not hold at once, in several parts."""
+        while True:
+            passes = vmap(grad_and_value(self._loss), chunk_size=self.at_once)
+            try:
+                found: tuple[dict[str, Tensor], Tensor] = passes(
+                    self.trained, self.fixed, inputs, labels
+                )
+                return found
+            except torch.OutOfMemoryError:
+                if self.at_once == 1:
+                    raise
+            self.at_once = -(-self.at_once // 2)
+            log.info("memory does not hold a stack of %d: %d at once", len(self.runs), self.at_once)
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
 
     def _add(self, gradients: dict[str, Tensor], share: float) -> None:
         for name, stacked in gradients.items():

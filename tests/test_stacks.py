@@ -10,7 +10,9 @@ import torch
 from helpers import TARGET, assert_same_run, digits, tiny_spec, trained, weights
 from test_jobs import files_of, work
 from timm.models.vision_transformer import VisionTransformer
+from torch.func import vmap
 
+import pgf.stacks
 from pgf.checkpoints import CHECKPOINT
 from pgf.errors import UserError
 from pgf.interruption import InterruptedRunError, Watch
@@ -110,6 +112,28 @@ def test_a_member_that_diverges_leaves_the_others_alone() -> None:
     train_together(runs, checkpoints=[None] * 3, progress=break_one)
     assert [run.diverged_at for run in runs] == [None, 5, None]
     for run in (runs[0], runs[2]):
+        own, its = weights(run), weights(alone(run.spec))
+        assert all((own[n].float() - its[n].float()).abs().max() <= TOLERANCE for n in own)
+
+
+def test_what_memory_does_not_hold_at_once_is_done_in_parts(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "pgf")
+
+    def small_memory(function: Any, *, chunk_size: int) -> Any:
+        def full(*_: Any) -> Any:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+        return vmap(function, chunk_size=chunk_size) if chunk_size <= 2 else full
+
+    specs = [tiny_spec("sr_ste", seed=seed, stack=5) for seed in range(5)]
+    runs = [Run.make(spec, splits=digits()) for spec in specs]
+    monkeypatch.setattr(pgf.stacks, "vmap", small_memory)
+    train_together(runs, checkpoints=[None] * 5)
+    assert "does not hold a stack of 5: 3 at once" in caplog.text
+    assert "does not hold a stack of 5: 2 at once" in caplog.text
+    for run in runs:
         own, its = weights(run), weights(alone(run.spec))
         assert all((own[n].float() - its[n].float()).abs().max() <= TOLERANCE for n in own)
 
