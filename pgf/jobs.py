@@ -53,9 +53,10 @@ def run_job(
     """
     loaded: dict[str, Loaded] = {}
     watch = watch or Watch()
-    for part in _stacks(specs):
+    parts = list(_stacks(specs))
+    for part, following in zip(parts, [*parts[1:], None], strict=True):
         for spec, record in _train_part(part, results, loaded, progress, watch):
-            announce(spec, record, _next(specs, spec))
+            announce(spec, record, following[0] if following else None)
     return [{"run": spec.slug, "fingerprint": spec.fingerprint()} for spec in specs]
 
 
@@ -69,11 +70,6 @@ def _stacks(specs: Sequence[RunSpec]) -> Iterator[list[RunSpec]]:
 
 def _task_key(spec: RunSpec) -> str:
     return json.dumps([spec.task.kind, spec.task.options], sort_keys=True, default=str)
-
-
-def _next(specs: Sequence[RunSpec], spec: RunSpec) -> RunSpec | None:
-    following = specs[specs.index(spec) + 1 :]
-    return following[0] if following else None
 
 
 def _train_part(
@@ -102,18 +98,9 @@ def _train_part(
             wanted.append(spec)
         if not wanted:
             return []
-        directories = [spec.directory(results) for spec in wanted]
-        runs = _train(wanted, directories, loaded, progress, watch)
-        records = [
-            write_outcome(run, directory) if writes else {}
-            for run, directory in zip(runs, directories, strict=True)
-        ]
-        if writes:
-            for spec, directory, record in zip(wanted, directories, records, strict=True):
-                (directory / checkpoints.CHECKPOINT).unlink(missing_ok=True)
-                log.info("%s: %s", spec.title, record["status"])
+        records = _train(wanted, results, loaded, progress, watch)
     watch.has_worked = True
-    return list(zip(wanted, records, strict=True)) if writes else []
+    return [(spec, records[spec.slug]) for spec in wanted] if writes else []
 
 
 @contextmanager
@@ -140,14 +127,25 @@ def _clear(directory: Path, problem: str) -> None:
 
 def _train(
     specs: Sequence[RunSpec],
-    directories: Sequence[Path],
+    results: Path,
     loaded: dict[str, Loaded],
     progress: Callable[[Run], None],
     watch: Watch,
-) -> list[Run]:
-    told = progress if parallel.rank() == 0 else None
+) -> dict[str, dict[str, Any]]:
+    """Train the runs of a stack; return their records by slug, written as each came to its end."""
+    writes = parallel.rank() == 0
+    directories = [spec.directory(results) for spec in specs]
+    places = [directory / checkpoints.CHECKPOINT for directory in directories]
+    records: dict[str, dict[str, Any]] = {}
+
+    def ended(run: Run) -> None:
+        directory = run.spec.directory(results)
+        records[run.spec.slug] = write_outcome(run, directory) if writes else {}
+        if writes:
+            (directory / checkpoints.CHECKPOINT).unlink(missing_ok=True)
+            log.info("%s: %s", run.spec.title, records[run.spec.slug]["status"])
+
     with _last_words(specs[0]), _stacks_in(directories[0] / TRAIN_LOG, watch):
-        places = [directory / checkpoints.CHECKPOINT for directory in directories]
         runs = [_made(spec, path, loaded) for spec, path in zip(specs, places, strict=True)]
         # Those that were stopped at another step than the rest go on by themselves.
         for step in dict.fromkeys(run.step for run in runs):
@@ -155,10 +153,11 @@ def _train(
             train_together(
                 [runs[i] for i in own],
                 checkpoints=[places[i] for i in own],
-                progress=told,
+                progress=progress if writes else None,
+                ended=ended,
                 watch=watch,
             )
-        return runs
+    return records
 
 
 def _made(spec: RunSpec, path: Path, loaded: dict[str, Loaded]) -> Run:

@@ -45,7 +45,8 @@ def check_runs(specs: Sequence[RunSpec], *, train_here: bool = True) -> None:
                 choose_device(spec.training)
             task = make_task(spec.task)
             task.check(spec.training)
-            size = len(task.load().train)
+            data = task.load().train
+            size = len(data)
             if size < spec.training.batch_size:
                 raise UserError(
                     f"batch_size {spec.training.batch_size} exceeds the {size} samples to train"
@@ -53,7 +54,7 @@ def check_runs(specs: Sequence[RunSpec], *, train_here: bool = True) -> None:
             with torch.device("meta"):  # nothing but names and shapes is asked of it
                 model = task.model()
             _check_forward(task, model)
-            check_stack(model, spec.training)
+            check_stack(model, spec.training, data)
             own = [s.target for s in specs if s.task.name == spec.task.name]
             for target in dict.fromkeys(own):
                 select_layers(model, Target.parse(target), task.groups or None)

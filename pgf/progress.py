@@ -130,7 +130,7 @@ class Reporter:
         if time.monotonic() - self.last_line < SECONDS_BETWEEN_LINES:
             return
         total = run.spec.training.steps
-        left = run.seconds / run.step * (total - run.step)
+        left = run.together * run.seconds / run.step * (total - run.step)
         self._print(
             f"training {run.spec.title}: step {run.step} of {total}, {duration(left)} left for it"
         )

@@ -48,6 +48,8 @@ class Run:
     evaluations: list[Evaluation] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
     seconds: float = 0.0
+    together: int = 1
+    """Runs that train with it, itself included."""
     diverged_at: int | None = None
     places: list[dict[str, Any]] = field(default_factory=list)
     """Where it has trained, this machine last."""

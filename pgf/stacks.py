@@ -16,7 +16,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
-from pgf.data.streams import Batch
+from pgf.data.streams import Batch, TrainingData
+from pgf.data.texts import TextData
 from pgf.errors import UserError
 from pgf.running import Run
 from pgf.settings import TrainingSettings
@@ -25,14 +26,18 @@ from pgf.steps import Prepared, prepare, update
 log = logging.getLogger(__name__)
 
 
-def check_stack(model: nn.Module, settings: TrainingSettings) -> None:
-    """Check that runs of a model can train as one.
+def check_stack(
+    model: nn.Module, settings: TrainingSettings, data: TrainingData | None = None
+) -> None:
+    """Check that runs of a model, and of data if they are at hand, can train as one.
 
     Raises:
         UserError: why they cannot.
     """
     if settings.stack == 1:
         return
+    if isinstance(data, TextData):
+        raise UserError("training.stack: batches of texts differ in length: train them alone")
     if settings.precision == "float16":
         raise UserError("training.stack: runs in float16 each need a loss scale: train them alone")
     for module in model.modules():
@@ -54,7 +59,7 @@ class Stack:
     def __init__(self, runs: Sequence[Run]) -> None:
         self.runs = list(runs)
         first = self.runs[0]
-        check_stack(first.model, first.spec.training)
+        check_stack(first.model, first.spec.training, first.splits.train)
         self.trained: dict[str, Tensor] = {}
         self.fixed: dict[str, Tensor] = {}
         parameters = [dict(run.model.named_parameters()) for run in self.runs]
@@ -65,6 +70,16 @@ class Stack:
             (self.trained if parameter.requires_grad else self.fixed)[name] = stacked
         self.at_once = len(self.runs)
         """Runs whose passes are done together; fewer where memory does not hold them all."""
+
+    def release(self) -> None:
+        """Give every run weights of its own again, so that one alone holds no others in memory."""
+        for run in self.runs:
+            run.optimizer.zero_grad(set_to_none=True)
+            for parameter in run.model.parameters():
+                parameter.grad = None
+                parameter.data = parameter.data.clone()
+        self.trained.clear()
+        self.fixed.clear()
 
     def step(self, batches: Sequence[Batch]) -> list[float]:
         """Do one optimiser step of every run; return their losses, as `training_step` does."""
@@ -91,7 +106,8 @@ class Stack:
         """Go forward and backward; leave every run's gradients in its model."""
         precision = self.runs[0].precision
         losses = torch.zeros(len(self.runs), device=self.runs[0].device)
-        for i, share in enumerate(prepared[0].shares):
+        for i in range(len(prepared[0].shares)):
+            share = torch.tensor([own.shares[i] for own in prepared], device=losses.device)
             inputs, labels = _stacked([own.micro_batches[i] for own in prepared])
             # Fused attention is not batched everywhere, and at these sizes no faster.
             with precision.autocast(), sdpa_kernel(SDPBackend.MATH):
@@ -117,9 +133,10 @@ class Stack:
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
 
-    def _add(self, gradients: dict[str, Tensor], share: float) -> None:
+    def _add(self, gradients: dict[str, Tensor], share: Tensor) -> None:
         for name, stacked in gradients.items():
-            for run, gradient in zip(self.runs, (stacked * share).unbind(), strict=True):
+            scaled = stacked * share.to(stacked.dtype).view(-1, *[1] * (stacked.dim() - 1))
+            for run, gradient in zip(self.runs, scaled.unbind(), strict=True):
                 parameter = run.model.get_parameter(name)
                 if parameter.grad is None:
                     parameter.grad = gradient

@@ -1,7 +1,7 @@
 """The training loop: from a run's settings to its evaluations, checkpoints and curves."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
 
@@ -47,44 +47,60 @@ def train_together(
     *,
     checkpoints: Sequence[Path | None],
     progress: Callable[[Run], None] | None = None,
+    ended: Callable[[Run], None] | None = None,
     watch: Watch | None = None,
 ) -> None:
     """Train runs of one task and length, all at one step, as one stacked model; else as `train`.
 
     One that diverges leaves the stack, and the others go on.
+
+    Args:
+        runs: fresh, or resumed.
+        checkpoints: where to keep the state of each.
+        progress: called with every run after every step.
+        ended: called with a run as soon as it has diverged or is done.
+        watch: says when to stop early; None for never.
     """
     watch = watch or Watch()
     keeper = _Keeper(list(zip(runs, checkpoints, strict=True)), watch)
-    began = perf_counter() - sum(run.seconds for run in runs)
+    for run in runs:
+        run.together = len(runs)
     with watch.over_steps():
-        _go_through(runs, keeper, progress, began)
+        for run in _go_through(runs, keeper, progress):
+            watch.rest()  # what is written now is no step
+            if ended:
+                ended(run)
 
 
 def _go_through(
-    runs: Sequence[Run],
-    keeper: "_Keeper",
-    progress: Callable[[Run], None] | None,
-    began: float,
-) -> None:
+    runs: Sequence[Run], keeper: "_Keeper", progress: Callable[[Run], None] | None
+) -> Iterator[Run]:
+    """Train to the end; yield every run as soon as it has diverged or is done."""
     members = _Members(runs)
+    yield from members.leave(done=True)
     while members.runs:
+        began = perf_counter()
         owing = [run for run in members.runs if _owes_evaluation(run)]
         if owing:
             found = [(run, keeper.evaluate(run)) for run in owing]
         else:
             losses = members.step()
             found = [(run, {"loss": loss}) for run, loss in zip(members.runs, losses, strict=True)]
+        for run in members.runs:
+            # Of what they do together, everyone has an even share.
+            run.seconds += (perf_counter() - began) / len(members.runs)
         for run, values in found:
-            # Of what they trained together, everyone has an even share.
-            run.seconds = (perf_counter() - began) / len(runs)
-            if all(map(math.isfinite, values.values())):
+            if _all_finite(values):
                 run.step += "loss" in values
             else:
                 run.diverged_at = run.step
-        members.leave()
+        yield from members.leave()
+        began = perf_counter()
         if owing or not any(_owes_evaluation(run) for run in members.runs):
             _tell(members.runs, keeper, progress)
-        members.leave(done=True)
+        for run in members.runs:
+            run.seconds += (perf_counter() - began) / len(members.runs)
+        yield from members.leave(done=True)
 
 
 def _tell(runs: Sequence[Run], keeper: "_Keeper", progress: Callable[[Run], None] | None) -> None:
@@ -102,21 +118,31 @@ class _Members:
         self.streams = {id(run): _stream(run) for run in runs}
         self.runs: list[Run] = list(runs)
         self._stack: Stack | None = None
-        self.leave(done=True)
 
     def step(self) -> list[float]:
         batches = [next(self.streams[id(run)]) for run in self.runs]
         if len(self.streams) == 1:
             return [training_step(self.runs[0], batches[0])]
-        if self._stack is None or self._stack.runs != self.runs:
+        if self._stack is None:
             self._stack = Stack(self.runs)
         return self._stack.step(batches)
 
-    def leave(self, *, done: bool = False) -> None:
-        """Drop the runs that have diverged, or those that are done."""
-        self.runs = [
+    def leave(self, *, done: bool = False) -> list[Run]:
+        """Drop the runs that have diverged, or those that are done; return them."""
+        staying = [
             run for run in self.runs if run.diverged_at is None and not (done and _is_done(run))
         ]
+        kept = {id(run) for run in staying}
+        gone = [run for run in self.runs if id(run) not in kept]
+        if gone and self._stack is not None:
+            self._stack.release()
+            self._stack = None
+        self.runs = staying
+        return gone
+
+
+def _all_finite(values: Mapping[str, float]) -> bool:
+    return all(map(math.isfinite, values.values()))
 
 
 def _stream(run: Run) -> Iterator[Batch]:
@@ -196,6 +222,8 @@ class _Keeper:
             self._keep()
             raise AssertionError("an evaluation stopped without a reason to")
         _note(run, values)
+        if not _all_finite(values):
+            run.diverged_at = run.step  # at once: the next one's evaluation may be cut short
         return values
 
     def _look_up(self, module: nn.Module, inputs: object) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import subprocess
 from time import perf_counter
 
 import pytest
@@ -15,6 +16,7 @@ from pgf.bench.kinds import memory as memory_part
 from pgf.bench.kinds import steps as steps_part
 from pgf.bench.kinds import sweep as sweep_part
 from pgf.bench.model import Bound, Line, Part
+from pgf.bench.processes import PYTHON, run
 from pgf.bench.registry import find_part, part_names
 from pgf.bench.timing import ratio
 from pgf.bench.usual import argsort_mask, make_usual
@@ -133,6 +135,15 @@ def test_a_small_sweep_leaves_the_records_of_runs_alone(monkeypatch: pytest.Monk
     assert same and line.ratio is not None and line.ratio > 0
     line, _ = sweep_part.sweep_line(quiet, device="cpu", processes=1, target=1.0, stack=2)
     assert line.ratio is not None and line.ratio > 0
+
+
+def test_a_command_does_not_count_the_memory_of_who_measures_it(tmp_path) -> None:
+    ballast = torch.ones(150 * 2**18)  # 150 MiB
+    cost = run([PYTHON, "-c", "sum(range(10**6))"], cwd=tmp_path)
+    assert ballast.numel() and 0 < cost.mebibytes < 100
+    assert 0 < cost.cpu_seconds < 60 and cost.seconds > 0
+    with pytest.raises(subprocess.CalledProcessError):
+        run([PYTHON, "-c", "raise SystemExit(3)"], cwd=tmp_path)
 
 
 def test_a_sparse_run_takes_its_masters_and_little_more() -> None:

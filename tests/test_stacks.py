@@ -14,6 +14,8 @@ from torch.func import vmap
 
 import pgf.stacks
 from pgf.checkpoints import CHECKPOINT
+from pgf.data.streams import Batch
+from pgf.data.texts import TextData
 from pgf.errors import UserError
 from pgf.interruption import InterruptedRunError, Watch
 from pgf.jobs import run_job
@@ -23,6 +25,7 @@ from pgf.running import Run
 from pgf.runs import RunSpec
 from pgf.settings import TrainingSettings
 from pgf.stacks import check_stack
+from pgf.tasks.digits import DigitsVit
 from pgf.train import train_together
 
 TOLERANCE = 2e-4
@@ -114,6 +117,76 @@ def test_a_member_that_diverges_leaves_the_others_alone() -> None:
     for run in (runs[0], runs[2]):
         own, its = weights(run), weights(alone(run.spec))
         assert all((own[n].float() - its[n].float()).abs().max() <= TOLERANCE for n in own)
+
+
+def broken_at(run: Run, step: int) -> None:
+    if run.spec.seed == 1 and run.step == step:
+        with torch.no_grad():
+            run.model.get_parameter("head.bias").fill_(math.nan)
+
+
+def test_the_record_of_a_member_that_diverges_is_written_at_once(tmp_path: Path) -> None:
+    specs, watch = [tiny_spec("sr_ste", seed=seed, stack=3) for seed in range(3)], Watch()
+
+    def progress(run: Run) -> None:
+        broken_at(run, 5)
+        if run.step == 9:
+            watch.signalled = "SIGTERM"
+
+    with pytest.raises(InterruptedRunError):
+        run_job(specs, tmp_path, announce=lambda *_: None, progress=progress, watch=watch)
+    record, _ = files_of(specs[1], tmp_path)
+    assert (record["status"], record["diverged_at"]) == ("diverged", 5)
+    assert work(specs, tmp_path) == [specs[0].title, specs[2].title]
+
+
+def test_a_member_whose_evaluation_is_no_number_has_diverged_before_the_next_is_looked_at() -> None:
+    specs, watch = [tiny_spec("sr_ste", seed=seed, stack=3) for seed in range(3)], Watch()
+    runs = [Run.make(spec, splits=digits()) for spec in specs]
+
+    def progress(run: Run) -> None:
+        if run is runs[2] and run.step == 4:  # evaluated after the fifth step, one after another
+            with torch.no_grad():
+                masters = runs[0].sparsifier.masters
+                next(iter(masters.values())).fill_(math.nan)
+            hook = runs[1].model.register_forward_pre_hook(lambda *_: stop())
+            assert hook
+
+    def stop() -> None:
+        watch.signalled = "SIGTERM"
+
+    with pytest.raises(InterruptedRunError):
+        train_together(runs, checkpoints=[None] * 3, progress=progress, watch=watch)
+    assert runs[0].diverged_at is not None
+
+
+def test_a_run_that_has_left_a_stack_holds_its_own_weights_alone() -> None:
+    specs = [tiny_spec("sr_ste", seed=seed, stack=3) for seed in range(3)]
+    runs = [Run.make(spec, splits=digits()) for spec in specs]
+    train_together(runs, checkpoints=[None] * 3, progress=lambda run: broken_at(run, 5))
+    for run in runs:
+        for parameter in run.model.parameters():
+            assert parameter.grad is None
+            size = parameter.numel() * parameter.element_size()
+            assert parameter.untyped_storage().nbytes() == size
+
+
+def test_members_count_their_micro_batches_each_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    def weight(task: DigitsVit, batch: Batch) -> float:
+        return float(batch[1].sum()) + 1.0
+
+    monkeypatch.setattr(DigitsVit, "weight", weight)
+    specs = [tiny_spec("ste", seed=seed, stack=2, accumulation=3, steps=2) for seed in range(2)]
+    for run in together(specs):
+        own, its = weights(run), weights(alone(run.spec))
+        assert all((own[n].float() - its[n].float()).abs().max() <= TOLERANCE for n in own)
+
+
+def test_texts_are_not_stacked() -> None:
+    texts = TextData.of([("a", "b")], encode=lambda every: [[1] for _ in every])
+    settings = TrainingSettings(steps=1, batch_size=2, learning_rate=1.0, stack=2)
+    with pytest.raises(UserError, match="batches of texts differ in length"):
+        check_stack(vit(), settings, texts)
 
 
 def test_what_memory_does_not_hold_at_once_is_done_in_parts(

@@ -1,7 +1,7 @@
 """Commands timed as a user starts them: from a process of their own to its end."""
 
+import json
 import os
-import resource
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -31,31 +31,51 @@ def run(command: Sequence[str], *, cwd: Path) -> Cost:
     Raises:
         subprocess.CalledProcessError: it failed.
     """
-    began = perf_counter()
-    process = start(command, cwd=cwd)
-    used = wait(process)
-    return Cost(perf_counter() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
-
-
-def start(command: Sequence[str], *, cwd: Path) -> subprocess.Popen[bytes]:
-    """Start a command that sees this project's package; what it says goes nowhere."""
-    return subprocess.Popen(
-        command,
+    # By a small process in between: a child counts the memory of who forked it as its own.
+    done = subprocess.run(
+        [PYTHON, "-c", LAUNCHER, *command],
         cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.DEVNULL,
+        env=environment(),
+        stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
+        check=True,
     )
+    return Cost(*json.loads(done.stdout))
 
 
-def wait(process: subprocess.Popen[bytes]) -> resource.struct_rusage:
-    """Wait for a process to end; return what it used.
+LAUNCHER = """
+import json, resource, subprocess, sys, time
+began = time.perf_counter()
+subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+seconds = time.perf_counter() - began
+print(json.dumps([seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024]))
+"""
+
+
+def environment() -> dict[str, str]:
+    """Return the environment in which a command sees this project's package."""
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+def together(commands: Sequence[Sequence[str]], *, cwd: Path) -> float:
+    """Run commands side by side; return the seconds until the last one ends.
 
     Raises:
-        subprocess.CalledProcessError: it failed.
+        subprocess.CalledProcessError: one failed.
     """
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, process.args)
-    return used
+    began = perf_counter()
+    started = [
+        subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for command in commands
+    ]
+    for process in started:
+        if process.wait():
+            raise subprocess.CalledProcessError(process.returncode, process.args)
+    return perf_counter() - began

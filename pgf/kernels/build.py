@@ -32,7 +32,7 @@ def library() -> ctypes.CDLL | None:
         return None
     try:
         return _loaded(compiler())
-    except (OSError, subprocess.SubprocessError) as error:
+    except (OSError, RuntimeError, subprocess.SubprocessError) as error:
         # Torch does the same, bitwise, only slower.
         said = getattr(error, "stderr", "") or str(error)
         log.info(

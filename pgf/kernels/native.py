@@ -1,6 +1,7 @@
 """The kernels in C++ (`nm.cpp`): contiguous float32 and bfloat16 weights on a CPU."""
 
 import ctypes
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -148,8 +149,8 @@ def _restrict(
 
 
 def _no_bits(entries: int) -> Tensor:
-    """Return room for a bit per entry; vectors may read a little past the last one."""
-    return torch.empty((entries + 63) // 64 * 8, dtype=torch.uint8)
+    """Return room for a bit per entry, and a little more: vectors may read past the last one."""
+    return torch.empty((entries + 63) // 64 * 8 + 8, dtype=torch.uint8)
 
 
 @cache
@@ -181,3 +182,6 @@ def _in_parts(part: Callable[[int, int], None], count: int, entries: int) -> Non
 @cache
 def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="pgf-masks")
+
+
+os.register_at_fork(after_in_child=_pool.cache_clear)  # a child has none of the threads

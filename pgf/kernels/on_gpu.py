@@ -1,10 +1,9 @@
 """The kernels in Triton: contiguous weights on a GPU, all of them in one launch."""
 
+import logging
 import os
-from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 from typing import Any
 
@@ -12,9 +11,12 @@ import torch
 from torch import Tensor
 
 from pgf.kernels.base import Numbers, Tensors
+from pgf.kernels.build import SWITCH
 from pgf.kernels.eager import EagerKernel
 from pgf.masks import nm_mask
 from pgf.patterns import NMPattern
+
+log = logging.getLogger(__name__)
 
 BITS = {torch.float32: 31, torch.bfloat16: 15, torch.float16: 15}
 """Of a magnitude."""
@@ -23,8 +25,8 @@ EXPONENTS = {torch.float32: 23, torch.bfloat16: 7, torch.float16: 10}
 LONGEST_GROUP = 1024
 ENTRIES = 2048
 """Of a tile."""
-TABLES = 64
-"""Tables of addresses that are kept on the device; a run needs a few."""
+TABLES = 16
+"""Lists of tiles that are kept on the device; a run needs a few."""
 
 _eager = EagerKernel()
 
@@ -36,8 +38,23 @@ def serves(*tensors: Tensor) -> bool:
         and all(t.is_contiguous() for t in tensors)
         and len({t.dtype for t in tensors}) == 1
         and tensors[0].dtype in BITS
-        and find_spec("triton") is not None
+        and works(tensors[0].device)
     )
+
+
+@cache
+def works(device: torch.device) -> bool:
+    """Whether Triton builds a kernel for a device: it needs a C compiler and Python's headers."""
+    if os.environ.get(SWITCH) == "0" or find_spec("triton") is None:
+        return False
+    try:
+        weight, mask = torch.ones(8, device=device), torch.ones(1, dtype=torch.uint8, device=device)
+        TritonKernel().write([weight], [weight.clone()], [mask], decays=[0.0])
+        return True
+    except Exception as error:  # whatever a compiler, a driver or a full disk raises
+        said = " ".join(str(error).split())[-500:]
+        log.warning("no kernels on the GPU, torch takes the masks, more slowly (%s)", said)
+        return False
 
 
 def interpreted() -> bool:
@@ -123,19 +140,6 @@ class TritonKernel:
         return bits.view(-1)[: shape.numel()].bool().view(shape)
 
 
-@dataclass(frozen=True)
-class Table:
-    """Where weights lie, and which tile works on what of them."""
-
-    addresses: tuple[Tensor, ...]
-    sizes: Tensor
-    tiles: Tensor
-    """(2, tiles): the weight, and its first group or entry."""
-
-
-_tables: OrderedDict[tuple[int, ...], Table] = OrderedDict()
-
-
 def _launch(
     kernel: Any,
     tensors: Sequence[Tensors],
@@ -147,38 +151,27 @@ def _launch(
     """Run a kernel once over all weights; `unit` entries make what tiles count in."""
     first = tensors[0][0]
     per_tile = options.get("GROUPS") or options["COUNT"]
-    table = _table(tensors, unit, per_tile)
     device = first.device
+    sizes, tiles = _tiles(tuple(t.numel() for t in tensors[0]), unit, per_tile, device)
+    # Small, and new at every step: gradients lie elsewhere each time.
+    addresses = [torch.tensor([t.data_ptr() for t in each], device=device) for each in tensors]
     values = [torch.tensor(list(n), dtype=torch.float32, device=device) for n in numbers]
-    count = table.tiles.shape[1]
+    count = tiles.shape[1]
     element = _element(first.dtype)
-    kernel[(count,)](
-        *table.addresses, *values, table.sizes, table.tiles, count, ELEMENT=element, **options
-    )
+    kernel[(count,)](*addresses, *values, sizes, tiles, count, ELEMENT=element, **options)
 
 
-def _table(tensors: Sequence[Tensors], unit: int, per_tile: int) -> Table:
-    addresses = [[tensor.data_ptr() for tensor in each] for each in tensors]
-    # Weights at their old address may have another size.
-    sizes = [tensor.numel() for tensor in tensors[0]]
-    key = (unit, per_tile, *sizes, *(a for each in addresses for a in each))
-    if key in _tables:
-        _tables.move_to_end(key)
-        return _tables[key]
-    device = tensors[0][0].device
-    tiles = [
-        (which, start)
-        for which, size in enumerate(sizes)
-        for start in range(0, -(-size // unit), per_tile)
-    ]
-    _tables[key] = Table(
-        tuple(torch.tensor(each, device=device) for each in addresses),
-        torch.tensor(sizes, device=device),
-        torch.tensor(tiles, device=device).t().contiguous(),
+@lru_cache(TABLES)
+def _tiles(
+    sizes: tuple[int, ...], unit: int, per_tile: int, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Return the sizes, and each tile's weight and first group or entry, (2, tiles)."""
+    parts = [torch.arange(0, -(-size // unit), per_tile) for size in sizes]
+    which = torch.repeat_interleave(
+        torch.arange(len(sizes)), torch.tensor([len(part) for part in parts])
     )
-    if len(_tables) > TABLES:
-        _tables.popitem(last=False)
-    return _tables[key]
+    tiles = torch.stack([which, torch.cat(parts)]).contiguous()
+    return torch.tensor(sizes, device=device), tiles.to(device)
 
 
 @cache

@@ -17,7 +17,7 @@ SHAPE = (3072, 768)
 PATTERNS = ("2:4", "1:4", "1:8", "1:16", "1:32", "1:64", "1:128", "7:8", "8:16", "8:64", "16:128")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 BUFFERS = 8
-"""Weights in turn, more than caches hold."""
+"""Weights in turn, more than a core's own caches hold."""
 ROUNDS, REPEATS = 15, 4
 TARGET = 2.0
 
@@ -40,7 +40,7 @@ def masks(progress: Progress) -> Part:
             "Floor: reading the weight, writing the effective weight and a byte of mask, at the "
             "bandwidth of torch's copy in the same rounds.",
             "The usual way: argsort, scatter into a float mask, multiplication.",
-            f"{BUFFERS} weights in turn, so that they come from memory and not from a cache.",
+            f"{BUFFERS} weights in turn, more than a core's own caches hold.",
         ),
     )
 

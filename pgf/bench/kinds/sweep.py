@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import median
-from time import perf_counter
 
 from pgf.bench.model import Bound, Line, Part, Progress
-from pgf.bench.processes import PYTHON, run, start, wait
+from pgf.bench.processes import PYTHON, run
+from pgf.bench.processes import together as side_by_side
 from pgf.bench.registry import part
 from pgf.records import RECORD
 from pgf.runs import RunSpec
@@ -67,14 +67,8 @@ def sweep_line(
             progress(f"sweep: run {i + 1} of {ALONE} in a process of its own")
             seconds.append(run(_training([spec], alone, f"run{i}"), cwd=alone).seconds)
         progress(f"sweep: {len(specs)} runs in {processes} processes")
-        began = perf_counter()
-        packs = [
-            start(_training(ours[k::processes], together, f"job{k}"), cwd=together)
-            for k in range(processes)
-        ]
-        for pack in packs:
-            wait(pack)
-        taken = perf_counter() - began
+        packs = [_training(ours[k::processes], together, f"job{k}") for k in range(processes)]
+        taken = side_by_side(packs, cwd=together)
         same = all(_record(spec, alone) == _record(spec, together) for spec in specs[:ALONE])
     usual = median(seconds) * len(specs)
     line = Line(
