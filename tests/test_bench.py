@@ -7,9 +7,10 @@ from time import perf_counter
 
 import pytest
 import torch
+from helpers import tiny_spec
 from test_masks import slow_mask
 
-from pgf.bench import registry, report
+from pgf.bench import experiment, registry, report
 from pgf.bench.kinds import gpu as gpu_part
 from pgf.bench.kinds import masks as masks_part
 from pgf.bench.kinds import memory as memory_part
@@ -20,7 +21,7 @@ from pgf.bench.processes import PYTHON, run
 from pgf.bench.registry import find_part, part_names
 from pgf.bench.timing import ratio
 from pgf.bench.usual import argsort_mask, make_usual
-from pgf.bench.vit import BenchVit, Contender, Usual
+from pgf.bench.vit import BenchVit, Usual, VitContender
 from pgf.errors import UserError
 from pgf.patterns import NMPattern, Target
 from pgf.recipes import RECIPES
@@ -64,13 +65,13 @@ def test_a_contender_is_in_the_sparse_phase_whatever_its_recipe() -> None:
     for name, kind in RECIPES.items():
         if kind.is_dense:
             continue
-        contender = Contender(name, batch_size=2)
+        contender = VitContender(name, batch_size=2)
         contender.step()
         assert all(layer.kept is not None for layer in contender.run.sparsifier.layers), name
 
 
 def test_the_contenders_compute_the_same_model() -> None:
-    usual, ours = Usual(batch_size=4), Contender("sr_ste", batch_size=4)
+    usual, ours = Usual(batch_size=4), VitContender("sr_ste", batch_size=4)
     ours.run.sparsifier.refresh(0)
     batch = torch.randn(2, 3, 32, 32)
     torch.testing.assert_close(usual.run.model(batch), ours.run.model(batch))
@@ -135,6 +136,20 @@ def test_a_small_sweep_leaves_the_records_of_runs_alone(monkeypatch: pytest.Monk
     assert same and line.ratio is not None and line.ratio > 0
     line, _ = sweep_part.sweep_line(quiet, device="cpu", processes=1, target=1.0, stack=2)
     assert line.ratio is not None and line.ratio > 0
+
+
+def test_the_recipes_of_an_experiment_are_measured_against_its_dense_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(experiment, "ROUNDS", 1)
+    monkeypatch.setattr(experiment, "STEPS", 2)
+    specs = [tiny_spec(recipe) for recipe in ("sr_ste", "dense", "mdgf_linear")]
+    lines = experiment.measure(specs)
+    names = [*(spec.short_title for spec in specs), "Dense, statistics on"]
+    assert [line[0] for line in lines] == names
+    assert lines[1][2:] == (1.0, 0.0) and all(line[1] > 0 for line in lines)
+    with pytest.raises(UserError, match="no dense recipe"):
+        experiment.measure(specs[:1])
 
 
 def test_a_command_does_not_count_the_memory_of_who_measures_it(tmp_path) -> None:

@@ -55,7 +55,12 @@ def gpu_clock() -> float:
 
 def ratio(times: Sequence[float], base: Sequence[float]) -> Ratio:
     """Return the ratio of two contenders of one rotation."""
-    values = sorted(t / b for t, b in zip(times, base, strict=True))
+    return summed_up([t / b for t, b in zip(times, base, strict=True)])
+
+
+def summed_up(ratios: Sequence[float]) -> Ratio:
+    """Return median and spread of ratios, one a round."""
+    values = sorted(ratios)
     quarter = len(values) // 4
     return Ratio(median(values), (values[-1 - quarter] - values[quarter]) / 2)
 

@@ -1,6 +1,5 @@
 """ViT-Tiny at 32x32 in patches of 4, on pictures of noise: what training steps are timed on."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -8,6 +7,7 @@ import timm
 import torch
 from torch import nn
 
+from pgf.bench.contender import Contender
 from pgf.bench.usual import make_usual
 from pgf.data.streams import Batch, Splits, TensorData
 from pgf.patterns import Target
@@ -15,7 +15,6 @@ from pgf.preflight import HARDLY_EVER
 from pgf.running import Run
 from pgf.runs import RunSpec
 from pgf.settings import RecipeSettings, StatisticsSettings, TaskSettings, TrainingSettings
-from pgf.steps import training_step
 from pgf.tasks.vision import ImageClassification
 
 TARGET = "1:32(FF)"
@@ -48,8 +47,8 @@ class BenchVit(ImageClassification):
         return Splits(train=data, test=data, fingerprint="noise")
 
 
-class Contender:
-    """A run in the middle of its training, to be stepped in turn with others."""
+class VitContender(Contender):
+    """A run in the middle of its training."""
 
     def __init__(
         self,
@@ -73,17 +72,11 @@ class Contender:
             ),
             statistics=statistics,
         )
-        self.run = Run.make(spec, task=task, splits=task.load())
+        super().__init__(Run.make(spec, task=task, splits=task.load()))
         self.run.step = STEPS // 2
-        self.stream: Iterator[Batch] = self.run.splits.train.stream(batch_size=batch_size, seed=0)
-
-    def step(self) -> None:
-        """Do one optimiser step."""
-        training_step(self.run, next(self.stream))
-        self.run.step += 1
 
 
-class Usual(Contender):
+class Usual(VitContender):
     """SR-STE in the usual way: dense training of layers that mask themselves."""
 
     def __init__(self, *, batch_size: int) -> None:

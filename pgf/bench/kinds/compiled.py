@@ -8,7 +8,7 @@ from torch._inductor.utils import fresh_cache
 from pgf.bench.model import Line, Part, Progress
 from pgf.bench.registry import part
 from pgf.bench.timing import milliseconds, ratio, rotate
-from pgf.bench.vit import Contender
+from pgf.bench.vit import VitContender
 
 BATCH = 64
 ROUNDS = 9
@@ -22,9 +22,9 @@ def compiled(progress: Progress) -> Part:
     torch.set_num_threads(1)
     progress(f"compiled: batch {BATCH}")
     runs = {
-        "dense": Contender("dense", batch_size=BATCH),
-        "dense, compiled": Contender("dense", batch_size=BATCH, compile=BACKEND),
-        "sr_ste, compiled": Contender("sr_ste", batch_size=BATCH, compile=BACKEND),
+        "dense": VitContender("dense", batch_size=BATCH),
+        "dense, compiled": VitContender("dense", batch_size=BATCH, compile=BACKEND),
+        "sr_ste, compiled": VitContender("sr_ste", batch_size=BATCH, compile=BACKEND),
     }
     began = perf_counter()
     with fresh_cache():  # or a second bench would only read what the first has compiled

@@ -11,7 +11,7 @@ from pgf.bench.kinds.sweep import sweep_line
 from pgf.bench.model import Bound, Line, Part, Progress
 from pgf.bench.registry import part
 from pgf.bench.timing import gpu_clock, milliseconds, ratio, rotate
-from pgf.bench.vit import BenchVit, Contender
+from pgf.bench.vit import BenchVit, VitContender
 from pgf.kernels import kernel_for
 from pgf.patterns import NMPattern
 from pgf.recipes import RECIPES
@@ -104,7 +104,7 @@ def mask_line(
 def step_lines(clock: Callable[[], float], *, task: BenchVit, **contender: Any) -> list[Line]:
     """Return the lines of a step of every recipe, against dense."""
     names = [name for name, kind in RECIPES.items() if not kind.is_dense]
-    runs = {name: Contender(name, task=task, **contender) for name in ("dense", *names)}
+    runs = {name: VitContender(name, task=task, **contender) for name in ("dense", *names)}
     times = rotate({name: r.step for name, r in runs.items()}, rounds=ROUNDS, clock=clock)
     lines = []
     for name in names:

@@ -5,7 +5,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from pgf.bench.model import Line, Part, Progress
 from pgf.bench.registry import part
-from pgf.bench.vit import Contender, Usual
+from pgf.bench.vit import Usual, VitContender
 from pgf.recipes import RECIPES
 
 BATCH = 8
@@ -17,11 +17,11 @@ def memory(progress: Progress) -> Part:
     """Bytes at the peak of a step, in units of the sparse layers' weights."""
     torch.set_num_threads(1)
     progress("memory: one step of every recipe")
-    dense = _peak(Contender("dense", batch_size=BATCH))
+    dense = _peak(VitContender("dense", batch_size=BATCH))
     usual = _peak(Usual(batch_size=BATCH)) - dense
     lines = []
     for name in [name for name, kind in RECIPES.items() if not kind.is_dense]:
-        contender = Contender(name, batch_size=BATCH)
+        contender = VitContender(name, batch_size=BATCH)
         masters = contender.run.sparsifier.masters.values()
         weights = sum(master.numel() * master.element_size() for master in masters)
         more = _peak(contender) - dense
@@ -48,7 +48,7 @@ def memory(progress: Progress) -> Part:
     )
 
 
-def _peak(contender: Contender) -> int:
+def _peak(contender: VitContender) -> int:
     """Return the bytes that tensors take at most during a step, the run's own included."""
     contender.step()
     held = _held(contender)
@@ -63,7 +63,7 @@ def _peak(contender: Contender) -> int:
     return held + highest
 
 
-def _held(contender: Contender) -> int:
+def _held(contender: VitContender) -> int:
     run = contender.run
     state = [tensor for values in run.optimizer.state.values() for tensor in values.values()]
     sparsifier = run.sparsifier

@@ -4,8 +4,8 @@ import torch
 
 from pgf.bench.model import Line, Part, Progress
 from pgf.bench.registry import part
-from pgf.bench.timing import milliseconds, rotate
-from pgf.bench.vit import Contender
+from pgf.bench.timing import milliseconds, rotate, summed_up
+from pgf.bench.vit import VitContender
 from pgf.preflight import HARDLY_EVER
 from pgf.settings import StatisticsSettings
 
@@ -25,22 +25,23 @@ def statistics(progress: Progress) -> Part:
         "statistics": StatisticsSettings(every=1, noise_every=RARE),
         "noise": StatisticsSettings(every=1, noise_every=1),
     }
-    runs = {n: Contender("sr_ste", batch_size=BATCH, statistics=s) for n, s in sampled.items()}
+    runs = {n: VitContender("sr_ste", batch_size=BATCH, statistics=s) for n, s in sampled.items()}
     times = rotate({name: run.step for name, run in runs.items()}, rounds=ROUNDS)
     usual = StatisticsSettings()
-    ratios = sorted(
-        1 + (some / none - 1) / usual.every + (all_ - some) / none / usual.noise_every
-        for none, some, all_ in zip(*times.values(), strict=True)
+    found = summed_up(
+        [
+            1 + (some / none - 1) / usual.every + (all_ - some) / none / usual.noise_every
+            for none, some, all_ in zip(*times.values(), strict=True)
+        ]
     )
-    middle, quarter = len(ratios) // 2, len(ratios) // 4
     none = milliseconds(times["none"])
     line = Line(
         what=f"every {usual.every} steps, noise every {usual.noise_every}, batch {BATCH}",
         unit="ms",
         floor=none,
-        ours=none * ratios[middle],
-        ratio=ratios[middle],
-        spread=(ratios[-1 - quarter] - ratios[quarter]) / 2,
+        ours=none * found.median,
+        ratio=found.median,
+        spread=found.spread,
         target=TARGET,
     )
     return Part(

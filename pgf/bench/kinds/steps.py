@@ -7,7 +7,7 @@ import torch
 from pgf.bench.model import Line, Part, Progress
 from pgf.bench.registry import part
 from pgf.bench.timing import milliseconds, ratio, rotate
-from pgf.bench.vit import TARGET, Contender, Usual
+from pgf.bench.vit import TARGET, Usual, VitContender
 from pgf.recipes import RECIPES
 
 DENSE, USUAL = "dense", "usual way"
@@ -36,9 +36,9 @@ def steps(progress: Progress) -> Part:
 def _lines(batch_size: int, progress: Progress) -> list[Line]:
     torch.set_num_threads(1)
     names = [name for name, kind in RECIPES.items() if not kind.is_dense]
-    contenders: dict[str, Contender] = {}
+    contenders: dict[str, VitContender] = {}
     for name in (DENSE, *names):
-        contenders[name] = Contender(name, batch_size=batch_size)
+        contenders[name] = VitContender(name, batch_size=batch_size)
     contenders[USUAL] = Usual(batch_size=batch_size)
     progress(f"steps: {len(contenders)} contenders, batch {batch_size}")
     calls = {name: contender.step for name, contender in contenders.items()}
@@ -65,7 +65,7 @@ def _lines(batch_size: int, progress: Progress) -> list[Line]:
 class _masks_of:  # noqa: N801
     """Refresh and gradient rule of a step, on gradients of ones."""
 
-    def __init__(self, contender: Contender) -> None:
+    def __init__(self, contender: VitContender) -> None:
         self.run = contender.run
         for master in self.run.sparsifier.masters.values():
             master.grad = torch.ones_like(master)
