@@ -7,9 +7,8 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
-from pgf.kernels import Kernel, kernel_for
+from pgf.kernels import Kernel, kernel_for, magnitude_mask
 from pgf.layers import PrunableWeight
-from pgf.masks import nm_mask
 from pgf.patterns import NMPattern
 from pgf.recipes import GradientRule, MaskSource, Phase
 
@@ -107,10 +106,11 @@ class SparseLayer:
             self.kept = self.room
             return False
         if source is MaskSource.FROZEN and str(source) not in self.fixed:
-            self.fixed[str(source)] = nm_mask(self.weight, self.phase.pattern)
+            self.fixed[str(source)] = magnitude_mask(self.weight, self.phase.pattern)
         self.kept = self.fixed.kept[str(source)]
         return True
 
+    @torch.no_grad()
     def mask_at(self, phase: Phase) -> Tensor:
         """Return the mask of a phase as bools in the block's view, whatever is in force now.
 
@@ -118,7 +118,9 @@ class SparseLayer:
         """
         assert phase.pattern is not None
         source = str(phase.mask_source)
-        return self.fixed[source] if source in self.fixed else nm_mask(self.weight, phase.pattern)
+        if source in self.fixed:
+            return self.fixed[source]
+        return magnitude_mask(self.weight, phase.pattern)
 
     @property
     def gradient_decay(self) -> float:

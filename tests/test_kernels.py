@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from test_masks import KINDS, make_scores, slow_mask
 from torch import Tensor
 
-from pgf.kernels import EagerKernel, NativeKernel, build, kernel_for, native
+from pgf.kernels import EagerKernel, NativeKernel, build, kernel_for, magnitude_mask, native
 from pgf.patterns import NMPattern
 
 PATTERNS = (
@@ -60,6 +60,7 @@ def expect(weight: Tensor, pattern: NMPattern, decay: float) -> None:
     assert torch.equal(kernel.unpack(kept, weight.shape), mask)
     assert_bitwise(effective, defined(weight, mask, decay))
     assert torch.equal(kernel.unpack(kernel.pack(mask), weight.shape), mask)
+    assert torch.equal(magnitude_mask(weight, pattern), mask)
     effective.fill_(9.0)
     kernel.write([weight], [effective], [kernel.pack(mask)], decays=[decay])
     assert_bitwise(effective, defined(weight, mask, decay))

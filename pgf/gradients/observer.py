@@ -14,8 +14,8 @@ from pgf.gradients.definitions import (
     total,
     value_or_none,
 )
+from pgf.kernels import magnitude_mask
 from pgf.layers import PrunableWeight, select_layers
-from pgf.masks import nm_mask
 from pgf.observers import Row, StepState
 from pgf.patterns import NMPattern, Target
 from pgf.records import OVERALL
@@ -92,7 +92,7 @@ class GradientStatistics:
         if reference.layer is not None:
             return state.sparsifier.target_mask(reference.layer)
         weight = reference.block.view(state.owned(reference.block).detach())
-        return nm_mask(weight, reference.pattern)
+        return magnitude_mask(weight, reference.pattern)
 
     @torch.no_grad()
     def _sample(self, state: StepState) -> None:

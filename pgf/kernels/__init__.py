@@ -3,6 +3,7 @@
 Every kernel gives bitwise what `EagerKernel` does.
 """
 
+import torch
 from torch import Tensor
 
 from pgf.kernels import native, on_gpu
@@ -10,8 +11,10 @@ from pgf.kernels.base import Kernel
 from pgf.kernels.eager import EagerKernel
 from pgf.kernels.native import NativeKernel
 from pgf.kernels.on_gpu import TritonKernel
+from pgf.masks import nm_mask
+from pgf.patterns import NMPattern
 
-__all__ = ["EagerKernel", "Kernel", "NativeKernel", "TritonKernel", "kernel_for"]
+__all__ = ["EagerKernel", "Kernel", "NativeKernel", "TritonKernel", "kernel_for", "magnitude_mask"]
 
 EAGER, NATIVE, TRITON = EagerKernel(), NativeKernel(), TritonKernel()
 
@@ -21,3 +24,14 @@ def kernel_for(weight: Tensor, effective: Tensor) -> Kernel:
     if native.serves(weight, effective):
         return NATIVE
     return TRITON if on_gpu.serves(weight, effective) else EAGER
+
+
+def magnitude_mask(weight: Tensor, pattern: NMPattern) -> Tensor:
+    """Return what `nm_mask` does, by the fastest kernel; for who needs a mask and no weight."""
+    written = torch.empty_like(weight)
+    kernel = kernel_for(weight, written)
+    if kernel is EAGER:
+        return nm_mask(weight, pattern)
+    mask = kernel.room(weight)
+    kernel.refresh([weight], [written], [mask], pattern=pattern, decays=[0.0])
+    return kernel.unpack(mask, weight.shape)

@@ -16,7 +16,8 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 PACKAGES = ("sbatch", "slurmctld", "slurmd", "munged")
 ACCOUNTING = ("slurmdbd", "mariadbd")
-LONGEST_SECONDS = 240.0
+LONGEST_SECONDS = 900.0
+"""For what hangs: a smoke run of half a minute took four where memory was slow."""
 LOOK_SECONDS = 0.3
 
 TRIAL = """
@@ -179,7 +180,7 @@ def ask(*command: str) -> str:
     return done.stdout
 
 
-def until(condition: Callable[[], object], what: str, seconds: float = 120.0) -> None:
+def until(condition: Callable[[], object], what: str, seconds: float = 600.0) -> None:
     """Wait for something that SLURM or a job does."""
     end = time.monotonic() + seconds
     while not condition():
