@@ -180,6 +180,11 @@ class MappedData:
         )
         yield from self._loader(keys)
 
+    def on(self, device: torch.device) -> "MappedData":
+        """Return itself: what is read sample by sample goes to the device batch by batch."""
+        del device
+        return self
+
     def __getitem__(self, key: Key) -> tuple[Tensor, int]:
         return self.__getitems__([key])[0]
 
@@ -226,6 +231,10 @@ class TrainingData(Protocol):
         """Yield every sample once."""
         ...
 
+    def on(self, device: torch.device) -> "TrainingData":
+        """Return the data set in the memory of a device; itself, if it comes batch by batch."""
+        ...
+
 
 @dataclass(frozen=True)
 class Splits:
@@ -244,8 +253,4 @@ class Splits:
 
     def on(self, device: torch.device) -> "Splits":
         """Return the splits with what fits in memory on a device; the rest comes batch by batch."""
-        train, test = (
-            data.on(device) if isinstance(data, TensorData) else data
-            for data in (self.train, self.test)
-        )
-        return replace(self, train=train, test=test)
+        return replace(self, train=self.train.on(device), test=self.test.on(device))

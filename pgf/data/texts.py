@@ -67,6 +67,11 @@ class TextData:
         for start in range(0, len(self), batch_size):
             yield self.batch(np.arange(start, min(start + batch_size, len(self))))
 
+    def on(self, device: torch.device) -> "TextData":
+        """Return itself: texts go to the device batch by batch, cut into tokens."""
+        del device
+        return self
+
     def by_length(self, batch_size: int) -> Iterator[tuple[npt.NDArray[np.int64], Batch]]:
         """Yield every sample once, the longest first, each batch with its indices."""
         order = np.argsort(-self.lengths, kind="stable")

@@ -19,6 +19,7 @@ from pgf.data.images import (
     open_images,
 )
 from pgf.data.pictures import Pictures
+from pgf.data.pixels import PixelData
 from pgf.data.streams import Batch, MappedData, Splits
 from pgf.errors import UserError, nearest
 from pgf.tasks.base import register
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 SPLIT_SEED = 20240204
 INTERPOLATIONS = ("bicubic", "bilinear", "nearest", "box", "hamming", "lanczos", "random")
+NOT_ON_THE_DEVICE = ("augmentation", "color_jitter", "erasing")
 RESERVED = {
     "num_classes": "it comes from the data, or the option classes",
     "img_size": "use the option image_size",
@@ -72,6 +74,9 @@ class Images(ImageClassification):
     evaluate_on_holdout: bool = False
     in_memory: bool = False
     """Decode all images once: for small ones, of one size."""
+    on_device: bool = False
+    """Keep all training images on the device and augment whole batches there: for small ones, of
+    one size, with crops and flips alone. Other crops are drawn than one by one."""
     skip_unreadable: bool = False
     """Leave out images that cannot be decoded, named in the log and counted in the record."""
     augmentation: str | None = None
@@ -96,7 +101,11 @@ class Images(ImageClassification):
             if key in self.model_options:
                 raise UserError(f"model_options: {key} is not for the model alone: {RESERVED[key]}")
         low, high = self.crop_scale
+        others = [name for name in NOT_ON_THE_DEVICE if getattr(self, name)]
         checks = {
+            f"on_device knows crops and flips alone, no {', '.join(others)}": not (
+                self.on_device and others
+            ),
             f"holdout is a share of the training images: {self.holdout}": 0 < self.holdout < 1,
             f"repeats must be at least 1: {self.repeats}": self.repeats >= 1,
             f"workers must be at least 0: {self.workers}": self.workers >= 0,
@@ -174,7 +183,7 @@ class Images(ImageClassification):
             parts = [part.readable() for part in parts]
         raw = [part.raw for part in parts]
         return Splits(
-            train=self._mapped(parts[0]),
+            train=self._on_device(parts[0]) if self.on_device else self._mapped(parts[0]),
             test=self._mapped(parts[1]),
             fingerprint=content_hash(raw, image=self.image_column, label=self.label_column),
             test_name=list(self._data)[1],
@@ -247,6 +256,16 @@ class Images(ImageClassification):
             evaluation_transform=self._transform(is_training=False),
             workers=self.workers,
             repeats=self.repeats,
+        )
+
+    def _on_device(self, pictures: Pictures) -> PixelData:
+        return PixelData.of(
+            pictures.in_memory(),
+            size=self.image_size,
+            scale=(self.crop_scale[0], self.crop_scale[1]),
+            flip=self.flip,
+            repeats=self.repeats,
+            interpolation=self.interpolation,
         )
 
     def _transform(self, *, is_training: bool) -> Callable[[Any], torch.Tensor]:
