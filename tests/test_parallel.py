@@ -88,38 +88,50 @@ def test_the_first_process_alone_takes_statistics(trained: Path) -> None:
     assert "gradient_variance" in names[0] and "gradient_variance" not in names[1]
 
 
+TWO = (
+    "name: two\ntasks: {digits_vit: {}}\n"
+    "training: {steps: 300, batch_size: 32, learning_rate: 0.002, evaluations: 2,"
+    " processes: 2, checkpoint_every: 10}\n"
+    'targets: ["1:4(FF)"]\nrecipes: {sr_ste: {options: {dense: 0.1}}}\nseeds: [0]\n'
+)
+
+
+def checkout_of_two(folder: Path) -> tuple[Checkout, Path]:
+    """Return a copy of the project with an experiment of one run, and that run's folder."""
+    checkout = Checkout(folder)
+    (checkout.root / "configs/two.yaml").write_text(TWO)
+    return checkout, checkout.root / "results/two/runs/digits_vit/sr_ste/1of4_FF/seed0"
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The curves of the run when nothing stops it."""
+    checkout, run = checkout_of_two(tmp_path_factory.mktemp("undisturbed"))
+    code, output = checkout.run("pgf", "train", "two")
+    assert code == 0, output
+    return (run / "curves.parquet").read_bytes()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("signalled", ["all", "the second alone"])
-def test_processes_that_are_stopped_go_on_bitwise(signalled: str, tmp_path: Path) -> None:
-    config = (
-        "name: two\ntasks: {digits_vit: {}}\n"
-        "training: {steps: 300, batch_size: 32, learning_rate: 0.002, evaluations: 2,"
-        " processes: 2, checkpoint_every: 10}\n"
-        'targets: ["1:4(FF)"]\nrecipes: {sr_ste: {options: {dense: 0.1}}}\nseeds: [0]\n'
-    )
-    found = []
-    for name in ("stopped", "undisturbed"):
-        folder = tmp_path / name
-        folder.mkdir()
-        checkout = Checkout(folder)
-        (checkout.root / "configs/two.yaml").write_text(config)
-        run = checkout.root / "results/two/runs/digits_vit/sr_ste/1of4_FF/seed0"
-        if name == "stopped":
-            with checkout.start("pgf", "train", "two") as process:
-                while not (run / "checkpoint.pt").exists():
-                    assert process.poll() is None
-                if signalled == "all":
-                    process.terminate()
-                else:
-                    os.kill(child_of(process.pid, "LOCAL_RANK=1"), signal.SIGTERM)
-                wait_for("pgf: stopped (SIGTERM, at step", process)
-                process.communicate()  # a closed pipe would change the exit code
-            assert process.returncode == TO_BE_CONTINUED
-            assert not (run / "record.json").exists()
-        code, output = checkout.run("pgf", "train", "two")
-        assert code == 0, output
-        found.append((run / "curves.parquet").read_bytes())
-    assert found[0] == found[1]
+def test_processes_that_are_stopped_go_on_bitwise(
+    signalled: str, undisturbed: bytes, tmp_path: Path
+) -> None:
+    checkout, run = checkout_of_two(tmp_path)
+    with checkout.start("pgf", "train", "two") as process:
+        while not (run / "checkpoint.pt").exists():
+            assert process.poll() is None
+        if signalled == "all":
+            process.terminate()
+        else:
+            os.kill(child_of(process.pid, "LOCAL_RANK=1"), signal.SIGTERM)
+        wait_for("pgf: stopped (SIGTERM, at step", process)
+        process.communicate()  # a closed pipe would change the exit code
+    assert process.returncode == TO_BE_CONTINUED
+    assert not (run / "record.json").exists()
+    code, output = checkout.run("pgf", "train", "two")
+    assert code == 0, output
+    assert (run / "curves.parquet").read_bytes() == undisturbed
 
 
 def child_of(process: int, variable: str) -> int:
