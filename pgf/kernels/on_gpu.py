@@ -27,6 +27,8 @@ ENTRIES = 2048
 """Of a tile."""
 TABLES = 16
 """Lists of tiles that are kept on the device; a run needs a few."""
+NUMBERS = 1024
+"""Lists of addresses, decays and lambdas that are; a stack of 32 runs needs some 300."""
 
 _eager = EagerKernel()
 
@@ -153,12 +155,18 @@ def _launch(
     per_tile = options.get("GROUPS") or options["COUNT"]
     device = first.device
     sizes, tiles = _tiles(tuple(t.numel() for t in tensors[0]), unit, per_tile, device)
-    # Small, and new at every step: gradients lie elsewhere each time.
-    addresses = [torch.tensor([t.data_ptr() for t in each], device=device) for each in tensors]
-    values = [torch.tensor(list(n), dtype=torch.float32, device=device) for n in numbers]
+    # Weights stay where they are, and gradients mostly come to lie where the last ones did.
+    addresses = [_on(device, torch.int64, *(t.data_ptr() for t in each)) for each in tensors]
+    values = [_on(device, torch.float32, *each) for each in numbers]
     count = tiles.shape[1]
     element = _element(first.dtype)
     kernel[(count,)](*addresses, *values, sizes, tiles, count, ELEMENT=element, **options)
+
+
+@lru_cache(NUMBERS)
+def _on(device: torch.device, dtype: torch.dtype, *values: float) -> Tensor:
+    """Return numbers as a tensor; those of a step before are there already."""
+    return torch.tensor(values, dtype=dtype, device=device)
 
 
 @lru_cache(TABLES)
