@@ -41,10 +41,11 @@ def look(specs: Sequence[RunSpec], results: Path, spent: Spent) -> None:
                 spent[spec.slug] = record["train_seconds"]
 
 
-def seconds_left(specs: Sequence[RunSpec], spent: Spent) -> float:
+def seconds_left(specs: Sequence[RunSpec], spent: Spent) -> tuple[float, Counter[str]]:
     """Return how long the runs without a record will train, one after another.
 
-    By the mean of the finished runs of the same task; of all, for a task that has none yet.
+    By the mean of the finished runs of the same task. Runs of a task that has none yet are not in
+    it: they come as counts, by task.
     """
     own: dict[str, list[float]] = {}
     missing: Counter[str] = Counter()
@@ -53,8 +54,8 @@ def seconds_left(specs: Sequence[RunSpec], spent: Spent) -> float:
             own.setdefault(spec.task.name, []).append(spent[spec.slug])
         else:
             missing[spec.task.name] += 1
-    every = [seconds for values in own.values() for seconds in values]
-    return sum(count * fmean(own.get(task, every)) for task, count in missing.items() if every)
+    known = sum(count * fmean(own[task]) for task, count in missing.items() if task in own)
+    return known, Counter({task: n for task, n in missing.items() if task not in own})
 
 
 def duration(seconds: float) -> str:
@@ -139,7 +140,9 @@ class Reporter:
         if done == total:
             return ""
         jobs = int(os.environ.get(SIDE_BY_SIDE, "1"))
-        return f"; about {duration(seconds_left(self.every, self._spent) / jobs)} left"
+        seconds, unknown = seconds_left(self.every, self._spent)
+        others = "".join(f", and {count} runs of {task}" for task, count in unknown.items())
+        return f"; about {duration(seconds / jobs)} left{others}"
 
     def _print(self, line: str) -> None:
         self.last_line = time.monotonic()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from helpers import tiny_spec
 
-from pgf.progress import Spent, look, seconds_left
+from pgf.progress import SIDE_BY_SIDE, Reporter, Spent, look, seconds_left
 from pgf.records import RECORD, REQUIRED, SCHEMA, write_record
 from pgf.runs import RunSpec
 
@@ -22,7 +22,7 @@ def record(spec: RunSpec, results: Path, seconds: float) -> None:
     write_record(folder, {**dict.fromkeys(REQUIRED), "schema": SCHEMA, "train_seconds": seconds})
 
 
-def left(specs: list[RunSpec], results: Path) -> float:
+def left(specs: list[RunSpec], results: Path) -> tuple[float, dict[str, int]]:
     spent: Spent = {}
     look(specs, results, spent)
     return seconds_left(specs, spent)
@@ -32,14 +32,25 @@ def test_a_task_is_estimated_by_its_own_runs(tmp_path: Path) -> None:
     quick, slow = runs("quick", 5), runs("slow", 3)
     for spec, seconds in ((quick[0], 2.0), (quick[1], 4.0), (slow[0], 100.0)):
         record(spec, tmp_path, seconds)
-    assert left([*quick, *slow], tmp_path) == pytest.approx(3 * 3.0 + 2 * 100.0)
+    assert left([*quick, *slow], tmp_path) == (pytest.approx(3 * 3.0 + 2 * 100.0), {})
 
 
-def test_a_task_without_a_run_is_taken_for_one_like_the_others(tmp_path: Path) -> None:
-    first, other = runs("first", 2), runs("other", 2)
-    assert left([*first, *other], tmp_path) == 0
+def test_runs_of_a_task_that_has_none_yet_are_counted_instead(tmp_path: Path) -> None:
+    first, other = runs("first", 3), runs("other", 2)
+    assert left([*first, *other], tmp_path) == (0, {"first": 3, "other": 2})
     record(first[0], tmp_path, 5.0)
-    assert left([*first, *other], tmp_path) == pytest.approx(15.0)
+    assert left([*first, *other], tmp_path) == (pytest.approx(10.0), {"other": 2})
+
+
+def test_a_line_says_what_the_time_left_leaves_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(SIDE_BY_SIDE, "2")
+    first, other = runs("first", 5), runs("other", 2)
+    reporter = Reporter([*first, *other], tmp_path)
+    done = {"train_seconds": 60.0, "status": "complete", "metric": "accuracy", "final": 1.0}
+    reporter.finished(first[0], done, first[1])
+    assert "in 60 s; about 2 min left, and 2 runs of other; now" in capsys.readouterr().err
 
 
 def test_a_broken_record_is_a_run_to_come(tmp_path: Path) -> None:
@@ -47,7 +58,7 @@ def test_a_broken_record_is_a_run_to_come(tmp_path: Path) -> None:
     record(some[0], tmp_path, 5.0)
     some[1].directory(tmp_path).mkdir(parents=True)
     (some[1].directory(tmp_path) / RECORD).write_text("{")
-    assert left(some, tmp_path) == pytest.approx(10.0)
+    assert left(some, tmp_path) == (pytest.approx(10.0), {})
 
 
 def test_a_record_is_read_once(tmp_path: Path) -> None:
