@@ -145,7 +145,7 @@ def _train(
             (directory / checkpoints.CHECKPOINT).unlink(missing_ok=True)
             log.info("%s: %s", run.spec.title, records[run.spec.slug]["status"])
 
-    with _last_words(specs[0]), _stacks_in(directories[0] / TRAIN_LOG, watch):
+    with _last_words(specs), _stacks_in(directories[0] / TRAIN_LOG, watch):
         runs = [_made(spec, path, loaded) for spec, path in zip(specs, places, strict=True)]
         # Those that were stopped at another step than the rest go on by themselves.
         for step in dict.fromkeys(run.step for run in runs):
@@ -174,12 +174,14 @@ def _made(spec: RunSpec, path: Path, loaded: dict[str, Loaded]) -> Run:
 
 
 @contextmanager
-def _last_words(spec: RunSpec) -> Iterator[None]:
-    """Have the run's log say how it ended, if not well."""
+def _last_words(specs: Sequence[RunSpec]) -> Iterator[None]:
+    """Have the runs' logs say how they ended, if not well."""
+    spec, others = specs[0], len(specs) - 1
+    title = spec.title + (f" and the {others} stacked with it" if others else "")
     try:
         yield
     except (InterruptedRunError, BusyError) as error:
-        log.info("%s: stopped (%s)", spec.title, error)
+        log.info("%s: stopped (%s)", title, error)
         raise
     except UserError as error:
         log.error("%s", error)
@@ -189,14 +191,14 @@ def _last_words(spec: RunSpec) -> Iterator[None]:
         samples = spec.training.batch_size // (parts * spec.training.processes)
         stack = spec.training.stack
         problem = (
-            f"{spec.title}: the GPU's memory does not hold {samples} samples at a time"
+            f"{title}: the GPU's memory does not hold {samples} samples at a time"
             + (f" of {stack} runs: lower training.stack, or" if stack > 1 else ":")
             + f" raise training.accumulation, which is {parts}"
         )
         log.error(problem)
         raise UserError(problem) from error
     except Exception:
-        log.exception("%s: a fault of pgf or of what it calls", spec.title)
+        log.exception("%s: a fault of pgf or of what it calls", title)
         raise
 
 
