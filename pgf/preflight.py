@@ -100,7 +100,7 @@ def _seconds(spec: RunSpec, task: Task, splits: Splits, *, samples: int) -> floa
     training = replace(spec.training, batch_size=samples, accumulation=1, processes=1)
     spec = replace(spec, training=training, statistics=HARDLY_EVER)
     run = Run.make(spec, task=task, splits=splits)
-    stream = splits.train.stream(batch_size=samples, seed=spec.seed)
+    stream = run.splits.train.stream(batch_size=samples, seed=spec.seed)
     times = []
     for _ in range(WARM_UP_STEPS + TIMED_STEPS):
         began = perf_counter()

@@ -88,6 +88,11 @@ def test_the_native_kernel_serves_the_patterns_that_matter(text: str) -> None:
     assert native.knows(NMPattern.parse(text)) == (not awkward)
 
 
+def test_a_mask_whose_groups_do_not_fit_is_refused() -> None:
+    with pytest.raises(ValueError, match="do not divide"):
+        magnitude_mask(torch.randn(2, 6), NMPattern(1, 4))
+
+
 def test_what_the_native_kernel_cannot_read_is_left_to_torch() -> None:
     square = torch.randn(8, 8)
     for weight in (square.t()[:4], square.double(), square[:, :4]):

@@ -69,7 +69,7 @@ def test_every_crop_lies_inside_its_image(
     boxes = drawn(count=30, height=height, width=width, scale=(low, high), seed=seed).boxes
     assert torch.equal(boxes, boxes.round())
     top, left, tall, wide = boxes.unbind(1)
-    assert (top >= 0).all() and (left >= 0).all()
+    assert (top >= 0).all() and (left >= 0).all() and (tall > 0).all() and (wide > 0).all()
     assert (top + tall <= height).all() and (left + wide <= width).all()
 
 
@@ -145,25 +145,36 @@ def test_whole_images_are_bitwise_those_of_the_evaluation(tmp_path: Path) -> Non
             assert other[1][same.index(True)] == label
 
 
-def test_crops_depend_on_seed_epoch_and_place_alone() -> None:
+def test_a_run_goes_on_with_the_crops_of_its_step() -> None:
     data = square()
     batches = data.stream(batch_size=4, seed=1)
     first = [next(batches)[0] for _ in range(6)]
     torch.manual_seed(17)
     later = data.stream(batch_size=4, seed=1, first_step=4)
     assert all(torch.equal(next(later)[0], batch) for batch in first[4:])
-    other = next(data.stream(batch_size=4, seed=2))[0]
-    assert not torch.equal(other, first[0])
-    one, two = (data._draw(seed).boxes for seed in (1, 2))
-    assert not torch.equal(one, two)
 
 
+def test_every_epoch_and_seed_has_crops_of_its_own() -> None:
+    """All images are the same: what differs is how they are cropped."""
+    data = square(4)
+    alike = replace(data, pixels=data.pixels[:1].expand(4, -1, -1, -1))
+    seen = []
+    for seed in (1, 2):
+        batches = alike.stream(batch_size=4, seed=seed)
+        seen += [next(batches)[0] for _ in range(2)]
+    assert all(not torch.equal(a, b) for i, a in enumerate(seen) for b in seen[:i])
+
+
+@pytest.mark.parametrize("scale", [(0.9, 1.0), (1.0, 1.0)])
+@pytest.mark.parametrize("size", [8, 28])
 @pytest.mark.parametrize("repeats", [1, 3])
-def test_shares_of_a_batch_are_the_batch(repeats: int) -> None:
-    data = square(repeats=repeats)
+def test_shares_of_a_batch_are_the_batch(
+    repeats: int, size: int, scale: tuple[float, float]
+) -> None:
+    data = square(repeats=repeats, size=size, scale=scale)
     whole = data.stream(batch_size=6, seed=1)
-    parts = [data.stream(batch_size=6, seed=1, part=(i, 4)) for i in range(4)]
-    for _ in range(5):
+    parts = [data.stream(batch_size=6, seed=1, part=(i, 6)) for i in range(6)]
+    for _ in range(6):
         inputs, labels = next(whole)
         shares = [next(part) for part in parts]
         assert torch.equal(torch.cat([share[0] for share in shares]), inputs)
@@ -172,13 +183,34 @@ def test_shares_of_a_batch_are_the_batch(repeats: int) -> None:
         assert any(labels.tolist().count(label) > 1 for label in labels.tolist())
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 32, 96, 224])
+def test_of_a_square_at_full_scale_nothing_is_cut_off(size: int) -> None:
+    boxes = drawn(count=2000, height=size, width=size, scale=(1.0, 1.0)).boxes
+    assert (boxes == torch.tensor([0, 0, size, size])).all()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU")
+@pytest.mark.parametrize("scale", [(0.08, 1.0), (1.0, 1.0)])
+def test_a_gpu_crops_as_a_cpu_does(scale: tuple[float, float]) -> None:
+    data = square(scale=scale)
+    there = data.on(torch.device("cuda")).stream(batch_size=6, seed=1)
+    for _, (inputs, labels) in zip(range(4), data.stream(batch_size=6, seed=1), strict=False):
+        found, own = next(there)
+        assert found.device.type == "cuda"
+        assert torch.allclose(found.cpu(), inputs, atol=1e-4) and torch.equal(own.cpu(), labels)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         ({"augmentation": "rand-m9-mstd0.5-inc1", "erasing": 0.1}, "no augmentation, erasing"),
         ({"color_jitter": 0.4}, "no color_jitter"),
         ({"image_size": 10}, "20x12 pixels, image_size is 10; it must not be less"),
-        ({"interpolation": "bicubic"}, "set interpolation: bilinear instead of bicubic"),
+        ({"interpolation": "bicubic"}, "set interpolation: bilinear instead of bicubic, or crop"),
+        (
+            {"interpolation": "bicubic", "crop_scale": (1.0, 1.0)},
+            "20x12 pixels are resized to 20x20.*instead of bicubic$",
+        ),
     ],
 )
 def test_what_is_not_done_on_the_device_is_refused(

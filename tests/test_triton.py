@@ -13,7 +13,7 @@ import torch
 from test_kernels import PATTERNS, assert_bitwise, defined, weights
 from test_masks import KINDS, slow_mask
 
-from pgf.kernels import EagerKernel, TritonKernel, kernel_for, on_gpu
+from pgf.kernels import EagerKernel, TritonKernel, kernel_for, magnitude_mask, on_gpu
 from pgf.patterns import NMPattern
 
 SHAPES = ((5, 2), (1, 1), (3, 1))
@@ -56,6 +56,7 @@ else:
                 assert torch.equal(kernel.unpack(kept[i], weight.shape), masks[i])
                 packed = kernel.pack(masks[i])
                 assert torch.equal(kernel.unpack(packed, weight.shape), masks[i])
+                assert torch.equal(magnitude_mask(weight, pattern), masks[i])
                 assert_bitwise(effectives[i], defined(weight, masks[i], DECAYS[i]))
                 effectives[i].fill_(9.0)
             kernel.write(every, effectives, kept, decays=DECAYS)

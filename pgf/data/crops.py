@@ -63,9 +63,9 @@ class Crops:
         corners = torch.where(found, corners, room // 2)
         return cls(torch.cat([corners, sides], dim=1), uniform(count) < flip)
 
-    def keep_all_of(self, height: int, width: int) -> bool:
-        """Whether every crop is the whole of its image."""
-        return bool((self.boxes == torch.tensor([0, 0, height, width])).all())
+    def on(self, device: torch.device) -> "Crops":
+        """Return them in the memory of a device."""
+        return Crops(self.boxes.to(device), self.flipped.to(device))
 
 
 def _first_that_fits(
@@ -75,7 +75,7 @@ def _first_that_fits(
 
     Where none does, as much of the image as the bounds of the ratio leave. And whether one did.
     """
-    sides = torch.stack([(area / ratio).sqrt().round(), (area * ratio).sqrt().round()], dim=2)
+    sides = torch.stack([area / ratio, area * ratio], dim=2).sqrt().round().clamp(min=1)
     whole = torch.tensor([height, width], dtype=sides.dtype)
     fits = (sides <= whole).all(dim=2)
     first = sides[torch.arange(len(sides)), fits.int().argmax(dim=1)]
@@ -84,25 +84,26 @@ def _first_that_fits(
     return torch.where(found, first, torch.tensor(most, dtype=sides.dtype)), found
 
 
+def flipped(pixels: Tensor, crops: Crops) -> Tensor:
+    """Return whole images, those mirrored that are to be: (samples, channels, height, width)."""
+    return torch.where(crops.flipped[:, None, None, None], pixels.flip(3), pixels)
+
+
 def cropped(pixels: Tensor, crops: Crops, *, size: int) -> Tensor:
-    """Return the crops, enlarged to a size bilinearly as Pillow does.
+    """Return the crops, enlarged to a size bilinearly as Pillow does, and mirrored.
 
     Args:
         pixels: (samples, channels, height, width), floating.
-        crops: one of each sample; no side is longer than `size`, as nothing is smoothed.
+        crops: one of each sample, on the same device; no side is longer than `size`, as nothing is
+            smoothed.
         size: height and width of the result.
     """
     height, width = pixels.shape[2:]
-    if (height, width) == (size, size) and crops.keep_all_of(height, width):
-        flipped = crops.flipped.to(pixels.device)[:, None, None, None]
-        return torch.where(flipped, pixels.flip(3), pixels)
-    boxes = crops.boxes.float().to(pixels.device)
-    top, left, tall, wide = boxes.unsqueeze(2).unbind(1)
+    top, left, tall, wide = crops.boxes.to(pixels.dtype).unsqueeze(2).unbind(1)
     steps = (torch.arange(size, device=pixels.device) + 0.5) / size
-    mirrored = crops.flipped.to(pixels.device)[:, None]
-    down = top + (steps * tall).clamp(min=torch.tensor(0.5), max=tall - 0.5)
-    along = torch.where(mirrored, 1 - steps, steps)
-    across = left + (along * wide).clamp(min=torch.tensor(0.5), max=wide - 0.5)
+    along = torch.where(crops.flipped[:, None], 1 - steps, steps)
+    down = top + (steps * tall).clamp(min=0.5).minimum(tall - 0.5)
+    across = left + (along * wide).clamp(min=0.5).minimum(wide - 0.5)
     grid = torch.stack(
         [
             (2 * across / width - 1)[:, None, :].expand(-1, size, -1),

@@ -82,8 +82,8 @@ class Pictures:
         kept = self.raw.select(i for i in range(len(self)) if i not in left_out)
         return Pictures(kept, self.image, self.label, self.number, self.where)
 
-    def in_memory(self) -> "StoredPictures":
-        """Return the images decoded once for all.
+    def in_memory(self, option: str = "in_memory") -> "StoredPictures":
+        """Return the images decoded once for all, as an option asks.
 
         Raises:
             UserError: one cannot be decoded, or they are not all of one size.
@@ -96,7 +96,7 @@ class Pictures:
             own = np.asarray(picture)
             if own.shape != first.shape:
                 raise UserError(
-                    f"in_memory: {self._name(index)} has {own.shape[1]}x{own.shape[0]} pixels, the "
+                    f"{option}: {self._name(index)} has {own.shape[1]}x{own.shape[0]} pixels, the "
                     f"first one {first.shape[1]}x{first.shape[0]}; it needs images of one size"
                 )
             pixels[index] = own

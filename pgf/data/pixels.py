@@ -3,19 +3,19 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import torch
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor
 
-from pgf.data.crops import Crops, cropped
-from pgf.data.pictures import StoredPictures
+from pgf.data.crops import Crops, cropped, flipped
+from pgf.data.pictures import Pictures
 from pgf.data.streams import ALL, Batch, Part, index_batches
 from pgf.errors import UserError
 from pgf.seeds import seed_for
 
 WHOLE = (1.0, 1.0)
+BILINEAR = "bilinear"
 
 
 @dataclass(frozen=True)
@@ -35,32 +35,32 @@ class PixelData:
 
     @classmethod
     def of(
-        cls, stored: StoredPictures, *, size: int, interpolation: str, **how: Any
+        cls,
+        pictures: Pictures,
+        *,
+        size: int,
+        scale: tuple[float, float],
+        flip: float,
+        repeats: int,
+        interpolation: str,
     ) -> "PixelData":
-        """Return decoded images as training data.
+        """Return images as training data, all decoded.
 
         Args:
-            stored: the images.
+            pictures: the images.
             size: height and width of what is trained on.
+            scale: see the field.
+            flip: see the field.
+            repeats: see the field.
             interpolation: how crops are to be resized; it must be bilinear if any are.
-            **how: `scale`, `flip` and `repeats`.
 
         Raises:
-            UserError: crops would have to be shrunk, or resized in another way.
+            UserError: one cannot be decoded, they differ in size, or are not what can be cropped.
         """
-        height, width = stored.pixels.shape[1:3]
-        if max(height, width) > size:
-            raise UserError(
-                f"on_device enlarges crops and shrinks none: the images have {width}x{height} "
-                f"pixels, image_size is {size}; it must not be less"
-            )
-        data = cls(_channels_first(stored), torch.tensor(stored.labels), size, **how)
-        if (height, width, data.scale) != (size, size, WHOLE) and interpolation != "bilinear":
-            raise UserError(
-                f"on_device resizes bilinearly: set interpolation: bilinear instead of "
-                f"{interpolation}, or crop_scale: [1.0, 1.0] for images of {size}x{size} pixels"
-            )
-        return data
+        check_size(*pictures.read(0)[0].size, size=size, interpolation=interpolation)
+        stored = pictures.in_memory("on_device")
+        pixels = torch.from_numpy(stored.pixels).permute(0, 3, 1, 2).contiguous()
+        return cls(pixels, torch.tensor(stored.labels), size, scale, flip, repeats)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -80,7 +80,7 @@ class PixelData:
         drawn = None
         for epoch, start, indices in batches:
             if drawn is None or drawn[0] != epoch:
-                drawn = epoch, self._draw(seed_for(seed, "augmentation", epoch))
+                drawn = epoch, self.draw(seed_for(seed, "augmentation", epoch))
             yield self._batch(indices, drawn[1][start : start + len(indices)])
 
     def in_order(self, batch_size: int) -> Iterator[Batch]:
@@ -90,17 +90,34 @@ class PixelData:
         for indices in torch.arange(len(self)).split(batch_size):
             count = len(indices)
             crops = Crops(whole.expand(count, -1), torch.zeros(count, dtype=torch.bool))
-            yield self._batch(indices, crops)
+            yield self._batch(indices, crops.on(self.pixels.device))
 
     def on(self, device: torch.device) -> "PixelData":
-        """Return the data set in the memory of a device."""
-        return replace(self, pixels=self.pixels.to(device), labels=self.labels.to(device))
+        """Return the data set in the memory of a device.
 
-    def _draw(self, seed: int) -> Crops:
+        Raises:
+            UserError: it does not fit there.
+        """
+        try:
+            return replace(self, pixels=self.pixels.to(device), labels=self.labels.to(device))
+        except torch.OutOfMemoryError as error:
+            raise UserError(
+                f"the GPU's memory does not hold {len(self)} images, "
+                f"{self.pixels.nbytes / 2**20:.0f} MB: leave out on_device"
+            ) from error
+
+    def draw(self, seed: int) -> Crops:
+        """Return the crops of an epoch by position in it, on the device."""
         height, width = self.pixels.shape[2:]
-        return Crops.draw(
+        crops = Crops.draw(
             len(self), height=height, width=width, scale=self.scale, flip=self.flip, seed=seed
         )
+        return crops.on(self.pixels.device)
+
+    @property
+    def uncropped(self) -> bool:
+        """Whether every crop is the whole image: no other fits into a square, rounded."""
+        return self.scale == WHOLE and self.pixels.shape[2:] == (self.size, self.size)
 
     @cached_property
     def _scaling(self) -> tuple[Tensor, Tensor]:
@@ -112,11 +129,27 @@ class PixelData:
 
     def _batch(self, indices: Tensor, crops: Crops) -> Batch:
         there = indices.to(self.pixels.device)
-        # In torchvision's order of operations, so that an untouched image is bitwise the same.
-        pixels = self.pixels[there].float() / 255
         mean, std = self._scaling
-        return cropped((pixels - mean) / std, crops, size=self.size), self.labels[there]
+        # In torchvision's order of operations, so that an untouched image is bitwise the same.
+        pixels = (self.pixels[there].float() / 255 - mean) / std
+        if self.uncropped:
+            return flipped(pixels, crops), self.labels[there]
+        return cropped(pixels, crops, size=self.size), self.labels[there]
 
 
-def _channels_first(stored: StoredPictures) -> Tensor:
-    return torch.from_numpy(stored.pixels).permute(0, 3, 1, 2).contiguous()
+def check_size(width: int, height: int, *, size: int, interpolation: str) -> None:
+    """Check that images of a size can be trained on at another.
+
+    Raises:
+        UserError: crops would have to be shrunk, or whole images resized in another way.
+    """
+    if max(height, width) > size:
+        raise UserError(
+            f"on_device enlarges crops and shrinks none: the images have {width}x{height} "
+            f"pixels, image_size is {size}; it must not be less"
+        )
+    if (height, width) != (size, size) and interpolation != BILINEAR:
+        raise UserError(
+            f"on_device: images of {width}x{height} pixels are resized to {size}x{size}, and that "
+            f"bilinearly: set interpolation: bilinear instead of {interpolation}"
+        )

@@ -27,10 +27,14 @@ def kernel_for(weight: Tensor, effective: Tensor) -> Kernel:
 
 
 def magnitude_mask(weight: Tensor, pattern: NMPattern) -> Tensor:
-    """Return what `nm_mask` does, by the fastest kernel; for who needs a mask and no weight."""
+    """Return what `nm_mask` does, by the fastest kernel; for who needs a mask and no weight.
+
+    Raises:
+        ValueError: M does not divide the width.
+    """
     written = torch.empty_like(weight)
     kernel = kernel_for(weight, written)
-    if kernel is EAGER:
+    if kernel is EAGER or not pattern.fits(weight.shape[-1]):
         return nm_mask(weight, pattern)
     mask = kernel.room(weight)
     kernel.refresh([weight], [written], [mask], pattern=pattern, decays=[0.0])

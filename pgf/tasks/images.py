@@ -19,7 +19,7 @@ from pgf.data.images import (
     open_images,
 )
 from pgf.data.pictures import Pictures
-from pgf.data.pixels import PixelData
+from pgf.data.pixels import BILINEAR, WHOLE, PixelData
 from pgf.data.streams import Batch, MappedData, Splits
 from pgf.errors import UserError, nearest
 from pgf.tasks.base import register
@@ -75,8 +75,9 @@ class Images(ImageClassification):
     in_memory: bool = False
     """Decode all images once: for small ones, of one size."""
     on_device: bool = False
-    """Keep all training images on the device and augment whole batches there: for small ones, of
-    one size, with crops and flips alone. Other crops are drawn than one by one."""
+    """Keep all training images on the device and augment whole batches there: small ones, of one
+    size that is at most `image_size`, with crops and flips alone, resized bilinearly (as evaluation
+    is then). Other crops are drawn than one by one."""
     skip_unreadable: bool = False
     """Leave out images that cannot be decoded, named in the log and counted in the record."""
     augmentation: str | None = None
@@ -102,7 +103,12 @@ class Images(ImageClassification):
                 raise UserError(f"model_options: {key} is not for the model alone: {RESERVED[key]}")
         low, high = self.crop_scale
         others = [name for name in NOT_ON_THE_DEVICE if getattr(self, name)]
+        resized = (low, high) != WHOLE and self.interpolation != BILINEAR
         checks = {
+            f"on_device resizes crops bilinearly: set interpolation: bilinear instead of "
+            f"{self.interpolation}, or crop_scale: [1.0, 1.0] for whole images": not (
+                self.on_device and resized
+            ),
             f"on_device knows crops and flips alone, no {', '.join(others)}": not (
                 self.on_device and others
             ),
@@ -248,7 +254,8 @@ class Images(ImageClassification):
         )
 
     def _mapped(self, pictures: Pictures) -> MappedData:
-        source = pictures.in_memory() if self.in_memory else pictures
+        kept = self.in_memory or self.on_device
+        source = pictures.in_memory() if kept else pictures
         return MappedData(
             read=source.read,
             size=len(source),
@@ -260,7 +267,7 @@ class Images(ImageClassification):
 
     def _on_device(self, pictures: Pictures) -> PixelData:
         return PixelData.of(
-            pictures.in_memory(),
+            pictures,
             size=self.image_size,
             scale=(self.crop_scale[0], self.crop_scale[1]),
             flip=self.flip,
