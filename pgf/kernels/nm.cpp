@@ -222,10 +222,13 @@ template <class K> int refresh(Tile<K> t, int64_t groups, int m, int n, float d)
 
 // ---- with a mask at hand
 
+constexpr int AHEAD = 32; // vectors; see refresh_tile
+
 template <class K> void write(Tile<K> t, int64_t entries, float d) {
   constexpr int L = LANES<K>;
   int64_t i = 0;
   for (; i + L <= entries; i += L) {
+    __builtin_prefetch(t.effective + i + AHEAD * L, 1);
     const Vec<K> raw = load<Vec<K>>(t.weight + i);
     store(t.effective + i, pick<K>(get_bits<K>(t.bits + i / 8), raw, decayed(raw, d)));
   }
@@ -242,23 +245,25 @@ void restrict_(float *gradient, const float *weight, const uint8_t *bits, int64_
   constexpr int L = LANES<int32_t>;
   typedef Vec<int32_t> I;
   typedef Vec<float> F;
-  for (int64_t i = 0; i < entries; i += L) {
-    const int64_t left = entries - i < L ? entries - i : L;
-    I g = {}, w = {};
-    uint8_t rest[8] = {};
-    const uint8_t *from = bits + i / 8;
-    if (left == L) {
-      g = load<I>(gradient + i);
-      if (lambda != 0.0f) w = load<I>(weight + i);
-    } else {
-      std::memcpy(rest, from, (left + 7) / 8);
-      std::memcpy(&g, gradient + i, left * 4), std::memcpy(&w, weight + i, left * 4);
-      from = rest;
-    }
+  const auto restricted = [=](I g, I w, const uint8_t *from) {
     const Mask<int32_t> mask = get_bits<int32_t>(from);
     if (d != 1.0f) g = pick<int32_t>(mask, g, decayed(g, d));
     if (lambda != 0.0f)
       g = cast<I>(lambda * cast<F>(pick<int32_t>(mask, I{}, w)) + cast<F>(g));
+    return g;
+  };
+  int64_t i = 0;
+  for (; i + L <= entries; i += L) {
+    __builtin_prefetch(gradient + i + AHEAD * L, 1);
+    const I w = lambda != 0.0f ? load<I>(weight + i) : I{};
+    store(gradient + i, restricted(load<I>(gradient + i), w, bits + i / 8));
+  }
+  if (const int64_t left = entries - i) {
+    I g = {}, w = {};
+    uint8_t rest[8] = {};
+    std::memcpy(rest, bits + i / 8, (left + 7) / 8);
+    std::memcpy(&g, gradient + i, left * 4), std::memcpy(&w, weight + i, left * 4);
+    g = restricted(g, w, rest);
     std::memcpy(gradient + i, &g, left * 4);
   }
 }
