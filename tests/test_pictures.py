@@ -27,8 +27,6 @@ OPTIONS: dict[str, Any] = {
     "image_size": 16,
 }
 
-BILINEAR = {"interpolation": "bilinear", "image_size": 24}
-
 
 @pytest.fixture(autouse=True)
 def nothing_from_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,8 +99,6 @@ def test_images_in_memory_need_one_size(tmp_path: Path) -> None:
     Image.new("RGB", (9, 9)).save(folder / "bee" / "2.png")
     with pytest.raises(UserError, match=r"in_memory: .*bee/2\.png.* 9x9 pixels, the first one 20x"):
         pictures_of(folder).in_memory()
-    with pytest.raises(UserError, match=r"on_device: .*bee/2\.png.* 9x9 pixels, the first one 20x"):
-        Images(path=str(folder), on_device=True, **{**OPTIONS, **BILINEAR}).load()
 
 
 def pictures_of(folder: Path) -> Pictures:

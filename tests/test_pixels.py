@@ -218,3 +218,10 @@ def test_what_is_not_done_on_the_device_is_refused(
 ) -> None:
     with pytest.raises(UserError, match=f"on_device.*{words}"):
         loaded(tmp_path, **options)
+
+
+def test_images_on_the_device_need_one_size(tmp_path: Path) -> None:
+    folder = class_folders(tmp_path)
+    Image.new("RGB", (9, 9)).save(folder / "bee" / "2.png")
+    with pytest.raises(UserError, match=r"on_device: .*bee/2\.png.* 9x9 pixels, the first one 20x"):
+        loaded(tmp_path)
