@@ -15,7 +15,7 @@ INSTALLED := $(VENV)/.installed
 RUN := PATH="$$PWD/$(VENV)/bin:$$PATH" $(PY)
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce doctor plan compute test test-slurm lint format lock bench clean
+.PHONY: help reproduce doctor plan compute test test-slurm golden lint format lock bench clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -38,6 +38,9 @@ test: $(INSTALLED) ## the whole test suite, but for what needs a SLURM of its ow
 
 test-slurm: $(INSTALLED) ## the SLURM profile on a real SLURM: root, and Debian's slurm-wlm and munge
 	@$(RUN) -m pytest tests/slurm $(if $(ONLY),-k "$(ONLY)")
+
+golden: $(INSTALLED) ## write the golden curves in tests/golden anew, after a change that is meant to move numbers
+	@PYTHONPATH=.:tests $(RUN) -m golden.curves
 
 lint: $(INSTALLED) ## formatting, style, types and the workflow's own checks
 	@$(RUN) -m ruff check .
