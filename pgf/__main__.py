@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pgf.commands import COMMANDS
+from pgf.cli import COMMANDS
 from pgf.errors import UserError
 
 EXIT_BAD_INPUT = 2

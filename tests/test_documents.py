@@ -5,14 +5,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from support import ROOT
 
-from pgf.commands import COMMANDS
-from pgf.config import CONFIGS, load_experiment
+from pgf.analysis.readme import documents, results_block, with_block
+from pgf.cli import COMMANDS
 from pgf.errors import UserError
-from pgf.readme import documents, results_block, with_block
+from pgf.experiments.config import CONFIGS, load_experiment
 from pgf.recipes import RECIPES
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -78,8 +78,8 @@ def test_every_config_begins_with_its_command(path: Path) -> None:
 def test_the_recipe_of_the_readme_can_be_registered_and_ends_at_its_target(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pgf.patterns import NMPattern
     from pgf.recipes import find_recipe
+    from pgf.recipes.patterns import NMPattern
 
     source = re.search(r"```python\n(# gentle\.py\n.*?)```", README, re.S)
     assert source is not None

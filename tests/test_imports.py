@@ -1,4 +1,4 @@
-"""Imports point one way, tables need no torch, and files stay short."""
+"""Rooms import one way, through each other's doors; what needs no torch imports none."""
 
 import ast
 import subprocess
@@ -7,98 +7,100 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support import ROOT
 
-ROOT = Path(__file__).parents[1]
-ROWS = (
-    *("errors", "patterns", "recipes", "settings", "seeds", "runs", "records", "statistics"),
-    *("collection", "selection", "tables", "figures", "entries", "validation", "config"),
-    *("results", "progress", "failures", "slurm", "adoption", "sites", "doctor", "gpus"),
-    *("interruption", "leases", "requeue"),
-    *("masks", "kernels", "layer_listing", "roles", "layers", "sparse_layer", "sparsifier"),
-    *("observers", "gradients"),
-    *("parallel", "data", "tasks", "optimization", "evaluation", "saliency", "checkpoints"),
-    *(
-        "flops",
-        "estimate",
-        "compute",
-        "provenance",
-        "places",
-        "running",
-        "steps",
-        "stacks",
-        "train",
-        "outcomes",
+PACKAGE = ROOT / "pgf"
+MAY_IMPORT = {
+    "recipes": (),
+    "sparsity": ("recipes",),
+    "experiments": ("recipes",),
+    "records": ("experiments", "recipes"),
+    "tasks": ("experiments",),
+    "training": ("sparsity", "tasks", "records", "experiments", "recipes"),
+    "analysis": ("records", "experiments", "recipes"),
+    "jobs": ("training", "analysis", "sparsity", "tasks", "records", "experiments", "recipes"),
+    "costs": (
+        *("jobs", "training", "analysis", "sparsity", "tasks", "records", "experiments", "recipes"),
     ),
-    *("jobs", "launch", "preflight", "bench", "plan", "model_survey", "readme", "reproduce"),
-    *("hours",),
-    *("commands", "__main__"),
-)
-"""A module imports from rows before its own. What needs no torch comes first."""
-
-WITHOUT_TORCH = (
-    *("pgf.patterns", "pgf.recipes", "pgf.settings", "pgf.runs", "pgf.records", "pgf.config"),
-    *("pgf.collection", "pgf.statistics", "pgf.tables", "pgf.figures"),
-)
-
-
-def modules() -> dict[str, list[Path]]:
-    """Return the files of each top-level module of the package."""
-    found: dict[str, list[Path]] = {}
-    for path in sorted((ROOT / "pgf").rglob("*.py")):
-        name = path.relative_to(ROOT / "pgf").parts[0].removesuffix(".py")
-        if name != "__init__":
-            found.setdefault(name, []).append(path)
-    return found
+    "cli": (
+        *("costs", "jobs", "training", "analysis", "sparsity", "tasks", "records"),
+        *("experiments", "recipes"),
+    ),
+}
+"""Room -> the rooms that it may import from. `errors` and `seeds` are everybody's."""
+FRONT = {"__init__.py", "__main__.py", "errors.py", "seeds.py"}
+WITHOUT_TORCH = ("recipes", "experiments", "records", "analysis")
 
 
 def statements(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield everything but what stands under `if TYPE_CHECKING`."""
     for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
-            continue
         yield child
         yield from statements(child)
 
 
-def imported_modules(path: Path) -> set[str]:
-    """Return the top-level modules of the package that a file imports, anywhere in it."""
+def imports(path: Path) -> set[str]:
+    """Return the modules of the package that a file imports, anywhere in it, types alone too."""
     found: set[str] = set()
     for node in statements(ast.parse(path.read_text(encoding="utf-8"))):
-        names: list[str] = []
-        if isinstance(node, ast.ImportFrom) and node.module == "pgf":
-            names = [f"pgf.{alias.name}" for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            names = [node.module or ""]
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pgf"):
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            modules = {name for name in names if is_module(name)}
+            found |= modules | ({str(node.module)} if modules != names else set())
         elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        found |= {name.split(".")[1] for name in names if name.startswith("pgf.")}
-    return found & set(modules())
+            found |= {alias.name for alias in node.names}
+    return {name for name in found if name.startswith("pgf.")}
 
 
-def test_every_module_has_its_row() -> None:
-    assert set(modules()) == set(ROWS)
+def is_module(name: str) -> bool:
+    path = ROOT.joinpath(*name.split("."))
+    return path.is_dir() or path.with_suffix(".py").is_file()
 
 
-@pytest.mark.parametrize("module", sorted(modules()))
-def test_a_module_imports_from_rows_before_its_own_alone(module: str) -> None:
-    allowed = {*ROWS[: ROWS.index(module)], module}
+def test_a_package_of_ten_rooms() -> None:
+    folders = {p.name for p in PACKAGE.iterdir() if p.is_dir() and p.name != "__pycache__"}
+    assert folders == set(MAY_IMPORT)
+    assert {p.name for p in PACKAGE.iterdir() if p.is_file()} == FRONT
+
+
+def test_the_rooms_that_a_room_may_import_from_come_before_it() -> None:
+    order = list(MAY_IMPORT)
+    for room, others in MAY_IMPORT.items():
+        assert all(order.index(other) < order.index(room) for other in others)
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_a_room_imports_from_the_rooms_below_it_alone(room: str) -> None:
+    allowed = {*MAY_IMPORT[room], room, "errors", "seeds"}
     wrong = {
-        f"{path.name} imports {name}"
-        for path in modules()[module]
-        for name in imported_modules(path) - allowed
+        f"{path.relative_to(PACKAGE)} imports {name}"
+        for path in (PACKAGE / room).rglob("*.py")
+        for name in imports(path)
+        if name.split(".")[1] not in allowed
     }
     assert not wrong
 
 
-@pytest.mark.parametrize("module", WITHOUT_TORCH)
-def test_what_makes_plans_and_tables_imports_no_torch(module: str) -> None:
-    code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_no_files_of_a_room_import_each_other_in_a_circle(room: str) -> None:
+    files = {module_of(path): imports(path) for path in (PACKAGE / room).rglob("*.py")}
+    waiting = {name: {other for other in own if other in files} for name, own in files.items()}
+    while free := [name for name, own in waiting.items() if not own - {name}]:
+        for name in free:
+            del waiting[name]
+        for own in waiting.values():
+            own.difference_update(free)
+    assert not waiting
 
 
-@pytest.mark.slow
-def test_a_training_run_needs_no_configuration_library() -> None:
-    code = "import sys, pgf.jobs; sys.exit(bool({'pydantic', 'pandas'} & set(sys.modules)))"
+def module_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@pytest.mark.parametrize("room", WITHOUT_TORCH)
+def test_what_makes_plans_and_tables_imports_no_torch(room: str) -> None:
+    modules = ", ".join(module_of(path) for path in sorted((PACKAGE / room).rglob("*.py")))
+    code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
 

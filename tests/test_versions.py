@@ -2,13 +2,11 @@
 
 import re
 import tomllib
-from pathlib import Path
 
 import yaml
 from packaging.markers import Marker
 from packaging.requirements import Requirement
-
-ROOT = Path(__file__).parent.parent
+from support import ROOT
 
 
 def declared() -> list[Requirement]:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from pgf.errors import UserError, nearest
-from pgf.patterns import NMPattern
+from pgf.recipes.patterns import NMPattern
 
 
 class GradientRule(StrEnum):

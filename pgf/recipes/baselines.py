@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from pgf.errors import UserError
-from pgf.patterns import NMPattern
 from pgf.recipes.base import Clock, GradientRule, MaskSource, Phase, Recipe
+from pgf.recipes.patterns import NMPattern
 from pgf.recipes.registry import register
 
 

@@ -17,8 +17,8 @@ rapidly"; no public code was found, and arXiv 2402.04744 (table 7) does not say 
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pgf.patterns import NMPattern
 from pgf.recipes.baselines import SrSte
+from pgf.recipes.patterns import NMPattern
 from pgf.recipes.registry import register
 from pgf.recipes.sdgf import StructureDecay
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from pgf.errors import UserError
-from pgf.patterns import NMPattern
 from pgf.recipes.base import Clock, Phase, Recipe
+from pgf.recipes.patterns import NMPattern
 from pgf.recipes.registry import register
 
 

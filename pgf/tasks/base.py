@@ -7,9 +7,9 @@ from typing import ClassVar, TypeVar
 
 from torch import Tensor, nn
 
-from pgf.data.streams import Batch, Splits
 from pgf.errors import UserError, nearest
-from pgf.settings import TaskSettings, TrainingSettings
+from pgf.experiments.settings import TaskSettings, TrainingSettings
+from pgf.tasks.data.streams import Batch, Splits
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,8 +8,8 @@ import torch
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
-from pgf.data.streams import Batch, Splits, TensorData
 from pgf.tasks.base import register
+from pgf.tasks.data.streams import Batch, Splits, TensorData
 from pgf.tasks.vision import ImageClassification
 
 TRAINING_IMAGES = 1000

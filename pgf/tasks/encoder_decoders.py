@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import torch
 from torch import nn
 
-from pgf.data.pretrained import check_shapes, checkpoint_folder, read_config, weights_hash
-from pgf.data.texts import PADDING, Texts
-from pgf.data.tokens import SPECIAL, Codec, load_codec
 from pgf.errors import UserError, nearest
+from pgf.tasks.data.pretrained import check_shapes, checkpoint_folder, read_config, weights_hash
+from pgf.tasks.data.texts import PADDING, Texts
+from pgf.tasks.data.tokens import SPECIAL, Codec, load_codec
 from pgf.tasks.sequences import SequenceTask
 
 if TYPE_CHECKING:

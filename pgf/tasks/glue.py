@@ -8,13 +8,13 @@ from typing import Any, ClassVar, Literal, cast
 
 from torch import nn
 
-from pgf.data.glue import GLUE, HUB, GlueTask, check_split, find_glue_task, overall
-from pgf.data.number_glue import BELOW, number_glue
-from pgf.data.streams import Splits
-from pgf.data.texts import TextData, columns_of
-from pgf.data.translations import open_texts
 from pgf.errors import UserError, nearest
 from pgf.tasks.base import register
+from pgf.tasks.data.glue import GLUE, HUB, GlueTask, check_split, find_glue_task, overall
+from pgf.tasks.data.number_glue import BELOW, number_glue
+from pgf.tasks.data.streams import Splits
+from pgf.tasks.data.texts import TextData, columns_of
+from pgf.tasks.data.translations import open_texts
 from pgf.tasks.encoder_decoders import T5
 from pgf.tasks.sequences import Pairs
 

@@ -11,18 +11,18 @@ from timm.data import create_transform
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
-from pgf.data.images import (
+from pgf.errors import UserError, nearest
+from pgf.tasks.base import register
+from pgf.tasks.data.images import (
     check_columns,
     check_labels,
     class_names,
     content_hash,
     open_images,
 )
-from pgf.data.pictures import Pictures
-from pgf.data.pixels import BILINEAR, WHOLE, PixelData
-from pgf.data.streams import Batch, MappedData, Splits
-from pgf.errors import UserError, nearest
-from pgf.tasks.base import register
+from pgf.tasks.data.pictures import Pictures
+from pgf.tasks.data.pixels import BILINEAR, WHOLE, PixelData
+from pgf.tasks.data.streams import Batch, MappedData, Splits
 from pgf.tasks.vision import ImageClassification
 
 if TYPE_CHECKING:

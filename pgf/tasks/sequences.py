@@ -15,12 +15,12 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from pgf.data.streams import Batch, Splits
-from pgf.data.texts import IGNORED, PADDING, TextData, Texts, joined
-from pgf.data.tokens import LEAST_VOCABULARY, Codec, train_codec
 from pgf.errors import UserError
-from pgf.settings import TrainingSettings
+from pgf.experiments.settings import TrainingSettings
 from pgf.tasks.base import Task
+from pgf.tasks.data.streams import Batch, Splits
+from pgf.tasks.data.texts import IGNORED, PADDING, TextData, Texts, joined
+from pgf.tasks.data.tokens import LEAST_VOCABULARY, Codec, train_codec
 
 SLICE = 10_000
 Pairs = tuple[Texts, Texts]

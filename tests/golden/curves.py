@@ -11,14 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from helpers import EVERY_RECIPE, TARGET, advised_options, digits, tiny_spec
-from texts import NUMBERS, SMALL
+from support.helpers import EVERY_RECIPE, TARGET, advised_options, digits, tiny_spec
+from support.texts import NUMBERS, SMALL
 
-from pgf.observers import Row
-from pgf.running import Run
-from pgf.runs import RunSpec
-from pgf.settings import RecipeSettings, StatisticsSettings, TaskSettings, TrainingSettings
-from pgf.train import train
+from pgf.experiments.run_spec import RunSpec
+from pgf.experiments.settings import (
+    RecipeSettings,
+    StatisticsSettings,
+    TaskSettings,
+    TrainingSettings,
+)
+from pgf.training.loop import train
+from pgf.training.observers import Row
+from pgf.training.run_state import Run
 
 HERE = Path(__file__).parent
 STEPS = 14

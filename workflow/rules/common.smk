@@ -1,12 +1,12 @@
 # What the rules share. Parsed anew in every job: nothing here imports torch or scans the disk.
 from pathlib import Path
 
-from pgf.compute import compute_files
-from pgf.config import experiment_path, load_experiment
+from pgf.costs.compute import compute_files
+from pgf.experiments.config import experiment_path, load_experiment
 from pgf.errors import UserError
-from pgf.figures import figure_files
-from pgf.runs import job_fingerprint
-from pgf.sites import (
+from pgf.analysis.figures import figure_files
+from pgf.experiments.run_spec import job_fingerprint
+from pgf.jobs.slurm.sites import (
     Site,
     cores,
     extra_options,
@@ -17,7 +17,7 @@ from pgf.sites import (
     queue_options,
     read_estimate,
 )
-from pgf.tables import table_files
+from pgf.analysis.tables import table_files
 
 try:
     EXPERIMENT_FILE = experiment_path(config.get("experiment", "laptop"))

@@ -1,0 +1,32 @@
+"""How masks move over training, and how much of the weights they keep."""
+
+from typing import TYPE_CHECKING
+
+from pgf.analysis.figures.panels import Panel, draw_panels, statistic
+from pgf.analysis.figures.registry import figure
+from pgf.analysis.tables.context import Context
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PANELS = (
+    Panel("flip rate of the mask", statistic("flip_rate")),
+    Panel("cumulative mask change (SAD)", statistic("cumulative_sad")),
+    Panel("share of weight magnitude kept", statistic("kept_mass")),
+)
+
+
+def caption(context: Context) -> str:
+    """Return what is drawn."""
+    del context
+    return (
+        "Statistics of the mask of the strict target, taken in every phase so that recipes "
+        "compare; a dense run is seen through the mask that the target would have. Definitions: "
+        "pgf/training/gradients/definitions.py."
+    )
+
+
+@figure("masks", caption=caption)
+def masks(context: Context) -> "Figure":
+    """Return the figure; dense runs are seen through the mask that the target would have."""
+    return draw_panels(context, PANELS, columns=1, height=1.4)

@@ -1,0 +1,172 @@
+"""Figures of curves: one panel per statistic, a group of panels per task."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from string import ascii_lowercase
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from pgf.analysis.figures.series import (
+    BAND,
+    all_shown,
+    draw_band,
+    not_drawn,
+    remark,
+    shown_recipes,
+    shown_target,
+)
+from pgf.analysis.figures.style import WIDTH, add_legend, looks, new_figure
+from pgf.analysis.tables.context import Context, target_label
+from pgf.analysis.tables.curves import by_seed
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Values = Callable[[Context, str, str, str], pd.DataFrame]
+"""(context, task, recipe, target) -> steps down, seeds across."""
+Painter = Callable[["Axes"], None]
+"""What draws one panel."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One statistic over training."""
+
+    title: str
+    values: Values
+    log: bool = False
+
+
+def statistic(name: str) -> Values:
+    """Return what reads a statistic of the curves as it is."""
+
+    def values(context: Context, task: str, recipe: str, target: str) -> pd.DataFrame:
+        return by_seed(context, task, recipe, target, name)
+
+    return values
+
+
+def draw_panels(
+    context: Context,
+    panels: Sequence[Panel],
+    *,
+    columns: int,
+    height: float,
+    text: str = BAND,
+    width: float = WIDTH,
+    below: Sequence[Painter] = (),
+) -> "Figure":
+    """Return a figure with a group of panels for each task, at its target nearest 1:16.
+
+    Args:
+        context: the runs and curves.
+        panels: the panels of a group.
+        columns: panels beside each other.
+        height: inches of a row.
+        text: how to read the figure.
+        width: inches of the figure.
+        below: what draws the panels of one more row, that of no task.
+    """
+    tasks = [task for task in context.tasks if shown_target(context, task)]
+    rows = -(-len(panels) // columns)
+    shown = all_shown(context)
+    across = 4 if width > WIDTH else 2
+    figure, axes = new_figure(
+        max(1, rows * len(tasks)) + bool(below),
+        columns,
+        height=height,
+        legend_rows=3 + len(shown) // across,
+        share_x=not below and len(tasks) < 2,
+        width=width,
+    )
+    styles = looks([name for name, _ in context.recipes])
+    for i, task in enumerate(tasks):
+        target = shown_target(context, task) or ""
+        for j, panel in enumerate(panels):
+            place = axes[i * rows + j // columns][j % columns]
+            for recipe in shown_recipes(context, task):
+                values = panel.values(context, task, recipe, target)
+                draw_band(place, values, look=styles[recipe], label=context.label(recipe))
+            head = f"{task}, {target_label(target)}\n" if len(tasks) > 1 and j == 0 else ""
+            dress(place, f"{head}({ascii_lowercase[j]}) {panel.title}", log=panel.log)
+        if len(tasks) > 1:
+            _share_steps(axes[i * rows : (i + 1) * rows])
+        for place in axes[(i + 1) * rows - 1]:
+            place.set_xlabel("step")
+    for place, paint in zip(axes[-1], below, strict=False):
+        paint(place)
+    if tasks:
+        texts = [*_where(context, tasks), text, not_drawn(context)]
+        shown_text = remark(context, texts, characters=31 * across)
+        add_legend(
+            figure,
+            (line[0] for line in axes[: rows * len(tasks) : rows]),
+            shown_text,
+            columns=across,
+        )
+    return figure
+
+
+def _share_steps(rows: "Sequence[Sequence[Axes]]") -> None:
+    """Let the panels of one task share their x axis: tasks train for different numbers of steps."""
+    for line in rows[1:]:
+        for place, first in zip(line, rows[0], strict=True):
+            place.sharex(first)
+    for line in rows[:-1]:
+        for place in line:
+            place.tick_params(labelbottom=False)
+
+
+def _where(context: Context, tasks: Sequence[str]) -> list[str]:
+    """Return the task and target of the figure; with several tasks the panels say so."""
+    if len(tasks) > 1:
+        return []
+    return [f"{tasks[0]}, {target_label(shown_target(context, tasks[0]) or '')}."]
+
+
+def dress(axes: "Axes", title: str, *, log: bool) -> None:
+    """Give a panel of curves its title and axes that fit what is drawn."""
+    from matplotlib.ticker import MaxNLocator, NullFormatter
+
+    axes.set_title(title, loc="left")
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+    drawn = [np.asarray(line.get_ydata(), dtype=np.float64) for line in axes.get_lines()]
+    values = np.concatenate([np.empty(0), *drawn])
+    positive = values[values > 0]
+    # A logarithmic axis cannot show a single value, nor none.
+    if log and positive.size and positive.max() > 1.01 * positive.min():
+        axes.set_yscale("log")
+        # Left to itself such an axis labels every minor tick, or none.
+        axes.yaxis.set_minor_formatter(_two_and_five if _few_decades(axes) else NullFormatter())
+    elif values.size:
+        _name_exponent(axes)
+
+
+def _name_exponent(axes: "Axes") -> None:
+    """Say the power of ten of small or large values beside the axis.
+
+    Left to itself it stands above the axis and moves the title away from its neighbors'.
+    """
+    largest = max(map(abs, axes.get_ylim()))
+    exponent = math.floor(math.log10(largest)) if largest > 0 else 0
+    if -3 < exponent < 4:
+        return
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value / 10.0**exponent:.4g}")
+    axes.set_ylabel(rf"in $10^{{{exponent}}}$")
+
+
+def _few_decades(axes: "Axes") -> bool:
+    low, high = axes.get_ylim()
+    return high < 30 * low
+
+
+def _two_and_five(value: float, position: float) -> str:
+    """Label a minor tick of a logarithmic axis where there are hardly any major ones."""
+    del position
+    exponent = math.floor(math.log10(value) + 1e-9)
+    mantissa = round(value / 10**exponent)
+    return rf"${mantissa}\times10^{{{exponent}}}$" if mantissa in (2, 5) else ""

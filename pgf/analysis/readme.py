@@ -1,0 +1,49 @@
+"""Results blocks of documents, taken from the tables rather than typed."""
+
+import re
+from pathlib import Path
+
+from pgf.analysis.results import context_of
+from pgf.analysis.tables.terminal import terminal_view
+from pgf.errors import UserError
+from pgf.experiments.config import Experiment
+
+README = Path("README.md")
+
+
+def results_block(experiment: Experiment, results: Path) -> str:
+    """Return what stands between the README's markers for an experiment."""
+    context = context_of(experiment, results)
+    commits = ", ".join(sorted({str(commit)[:7] for commit in context.runs["commit"]}))
+    counts = dict.fromkeys(context.task_runs(task)["seed"].nunique() for task in context.tasks)
+    seeds = " and ".join(map(str, counts))
+    changed = " with changes" if context.runs["dirty"].astype(bool).any() else ""
+    source = f"{len(context.runs)} runs, {seeds} seeds, commit {commits}{changed}"
+    return f"```text\n{terminal_view(context).rstrip()}\n```\n({source})\n"
+
+
+def documents(experiment: str, results: Path) -> list[Path]:
+    """Return the documents that show an experiment's results: the README, or its own page.
+
+    Raises:
+        UserError: there is none.
+    """
+    marker = f"<!-- results:{experiment} -->"
+    candidates = [README, results / experiment / "README.md"]
+    found = [p for p in candidates if p.exists() and marker in p.read_text(encoding="utf-8")]
+    if not found:
+        names = " nor ".join(map(str, candidates))
+        raise UserError(f"neither {names} has a block {marker} ... <!-- end -->")
+    return found
+
+
+def with_block(text: str, experiment: str, block: str) -> str:
+    """Return a document's text with the block of an experiment replaced.
+
+    Raises:
+        UserError: it has no such block.
+    """
+    markers = rf"(<!-- results:{re.escape(experiment)} -->\n).*?(<!-- end -->)"
+    if not re.search(markers, text, re.S):
+        raise UserError(f"no block <!-- results:{experiment} --> ... <!-- end -->")
+    return re.sub(markers, lambda found: found[1] + block + found[2], text, flags=re.S)

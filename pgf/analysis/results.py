@@ -1,0 +1,61 @@
+"""From an experiment's folder to what its tables and figures are made from."""
+
+from pathlib import Path
+
+import yaml
+
+from pgf.analysis.tables.context import Context, make_context
+from pgf.analysis.tables.hypotheses import load_claims
+from pgf.analysis.tables.published import load_curves, load_published, select_published
+from pgf.experiments.config import Experiment
+from pgf.records.collection import read
+
+PAPER = Path("configs/paper")
+
+
+def context_of(experiment: Experiment, results: Path) -> Context:
+    """Return runs, curves and published numbers of a collected experiment.
+
+    Raises:
+        UserError: it is not collected yet.
+    """
+    collected = read(results / experiment.name)
+    return make_context(
+        collected.runs,
+        collected.curves,
+        experiment.analysis,
+        published=load_published(PAPER / "tables.csv"),
+        claims=load_claims(PAPER / "claims.yaml"),
+        recipes=experiment.columns(),
+        targets=experiment.rows(),
+        remarks=load_remarks(),
+        published_curves=load_curves(PAPER / "fig3.csv"),
+        planned={
+            task: [
+                (run.recipe.name, run.target, run.seed)
+                for run in experiment.runs()
+                if run.task.name == task
+            ]
+            for task in experiment.tasks
+        },
+    )
+
+
+def load_remarks() -> dict[str, list[str]]:
+    """Return what to know of the paper's tables and figures wherever they are shown."""
+    remarks: dict[str, list[str]] = yaml.safe_load(
+        (PAPER / "remarks.yaml").read_text(encoding="utf-8")
+    )
+    return remarks
+
+
+def check_published(experiment: Experiment) -> None:
+    """Check that the paper's numbers hold what the experiment wants beside its own.
+
+    Raises:
+        UserError: they do not.
+    """
+    published = load_published(PAPER / "tables.csv")
+    for task, entries in experiment.analysis.published.items():
+        for settings in entries:
+            select_published(published, settings, task=task)

@@ -1,0 +1,35 @@
+"""Curves of the runs of one cell, seeds beside each other."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pandas as pd
+
+from pgf.analysis.tables.context import COMPLETE, DENSE, Context
+
+
+def by_seed(context: Context, task: str, recipe: str, target: str, name: str) -> pd.DataFrame:
+    """Return a statistic of complete runs: steps down, seeds across; empty without samples.
+
+    A dense run gives the statistic against `target`'s mask.
+    """
+    runs = context.task_runs(task)
+    complete = runs[(runs["recipe"] == recipe) & (runs["status"] == COMPLETE)]
+    curves = context.remembered(("curves", task, recipe), lambda: _curves(context, task, recipe))
+    chosen = curves[
+        curves["target"].isin([target, DENSE])
+        & (curves["name"] == name)
+        & curves["reference"].isin(["", target])
+    ]
+    chosen = chosen.merge(complete[["target", "seed"]], on=["target", "seed"])
+    return chosen.pivot_table(index="step", columns="seed", values="value", sort=True)
+
+
+def _curves(context: Context, task: str, recipe: str) -> pd.DataFrame:
+    curves = context.curves
+    return curves[(curves["task"] == task) & (curves["recipe"] == recipe)]
+
+
+def with_curves(context: Context, names: Iterable[str]) -> Context:
+    """Return a context with the curves of these names alone, quicker to look through."""
+    return replace(context, curves=context.curves[context.curves["name"].isin(list(names))])

@@ -1,0 +1,119 @@
+"""The gradient statistics by thirds of training, after the paper's Fig. 3."""
+
+import numpy as np
+import pandas as pd
+
+from pgf.analysis.statistics import Interval, mean_interval
+from pgf.analysis.tables.context import DENSE, Context, target_label
+from pgf.analysis.tables.model import EMPTY, NO_RUN, Block, Cell, Row, Section, Table, panels
+from pgf.analysis.tables.phases import KEYS, STATISTICS, THIRDS, phase_means
+from pgf.analysis.tables.registry import table
+from pgf.analysis.tables.wording import common_notes, percent, scale_text, scientific, seeds_text
+
+PANEL = 5
+"""Sparse recipes beside each other; more go into a further panel, with Dense repeated."""
+
+Index = tuple[str, str, str, str, str]
+"""task, target, statistic, phase, recipe."""
+
+
+@table("gradient_noise")
+def gradient_noise(context: Context) -> Table:
+    """Return the table: a section per task, a block per target."""
+    grid = _grid(context)
+    data = pd.DataFrame(
+        [(*key, i.estimate, i.low, i.high, i.n) for key, i in grid.items()],
+        columns=["task", "target", "statistic", "phase", "recipe", "mean", "low", "high", "n"],
+    )
+    return Table(
+        name="gradient_noise",
+        title="Gradient statistics by thirds of training",
+        data=data,
+        sections=tuple(_section(context, task, grid) for task in context.tasks),
+    )
+
+
+def _grid(context: Context) -> dict[Index, Interval]:
+    means = phase_means(context.runs, context.curves)
+    columns = [*(key for key in KEYS if key != "seed"), "reference", "name", "phase"]
+    samples = {
+        tuple(map(str, key)): values.to_numpy()
+        for key, values in means.groupby(columns, sort=False)["value"]
+    }
+    grid = {}
+    for task, target, name, phase, recipe in _indices(context):
+        values = _first_of(samples, task, recipe, target, name, phase)
+        if values is not None:
+            interval = mean_interval(values, confidence=context.analysis.confidence)
+            grid[task, target, name, phase, recipe] = interval
+    return grid
+
+
+def _indices(context: Context) -> list[Index]:
+    return [
+        (task, target, name, phase, recipe)
+        for task in context.tasks
+        for target in context.targets_of(task)
+        for name in STATISTICS
+        for phase in THIRDS
+        for recipe in context.columns_of(task)
+    ]
+
+
+def _first_of(
+    samples: dict[tuple[str, ...], np.ndarray],
+    task: str,
+    recipe: str,
+    target: str,
+    name: str,
+    phase: str,
+) -> np.ndarray | None:
+    """Return the values over seeds; a dense run gives its statistics against the target's mask."""
+    keys = [
+        (task, recipe, own, reference, name, phase)
+        for own in (target, DENSE)
+        for reference in (target, "")
+    ]
+    return next((samples[key] for key in keys if key in samples), None)
+
+
+def _section(context: Context, task: str, grid: dict[Index, Interval]) -> Section:
+    counts = [interval.n for key, interval in grid.items() if key[0] == task]
+    blocks = []
+    dense = context.dense_recipes(task)
+    sparse = [name for name in context.columns_of(task) if name not in dense]
+    for target in context.targets_of(task):
+        for i, chunk in enumerate(panels(sparse, PANEL) or [[]]):
+            title = target_label(target) + (" (continued)" if i else "")
+            blocks.append(_block(context, grid, (task, target), (*dense, *chunk), title))
+    seeds = seeds_text(counts, "the CSV file says otherwise")
+    caption = (
+        "Mean over the samples of a third of training, then over seeds "
+        f"({seeds if counts else 'no sample yet'}); {percent(context.analysis)} t intervals are "
+        f"in the CSV file.{scale_text(context, task)}"
+    )
+    notes = (
+        "Noise to signal: ratio of the two means of a third, over the seeds whose estimated "
+        "signal is positive; - where no seed has one.",
+        "Dense columns give kept and pruned weights by the mask that the row's target would have.",
+    )
+    return Section(task, tuple(blocks), caption, (*notes, *common_notes(context, task)))
+
+
+def _block(
+    context: Context,
+    grid: dict[Index, Interval],
+    where: tuple[str, str],
+    recipes: tuple[str, ...],
+    title: str,
+) -> Block:
+    rows: list[Row] = []
+    present = {key[2] for key in grid if key[:2] == where}
+    for name in (name for name in STATISTICS if name in present):
+        for phase in THIRDS:
+            found = [grid.get((*where, name, phase, recipe)) for recipe in recipes]
+            values = [Cell(scientific(i.estimate)) if i else NO_RUN for i in found]
+            heading = Cell(STATISTICS[name]) if phase == THIRDS[0] else EMPTY
+            rows.append((heading, Cell(phase), *values))
+    header = ("statistic", "third", *(context.label(recipe) for recipe in recipes))
+    return Block(header, tuple(rows), title=title, text_columns=(0, 1))

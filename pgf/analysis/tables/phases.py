@@ -1,0 +1,102 @@
+"""Statistics over time, summed up by thirds of training."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from pgf.analysis.tables.context import COMPLETE, DENSE
+from pgf.recipes.patterns import Target
+
+STATISTICS = {
+    "gradient_variance": "gradient variance over entries",
+    "gradient_norm": "gradient norm",
+    "gradient_norm_kept": "gradient norm, kept weights",
+    "gradient_norm_pruned": "gradient norm, pruned weights",
+    "gradient_cosine": "cosine of successive gradients",
+    "second_moment_norm": "norm of AdamW's v",
+    "second_moment_norm_running": "running average of that norm",
+    "second_moment_variance": "variance of AdamW's v",
+    "second_moment_variance_running": "running average of that variance",
+    "noise_variance": "gradient noise, trace of covariance",
+    "noise_signal": "squared norm of mean gradient",
+    "noise_to_signal": "noise to signal",
+    "flip_rate": "flip rate of the mask",
+    "cumulative_sad": "cumulative mask change (SAD)",
+    "kept_mass": "share of weight magnitude kept",
+}
+"""Statistic -> heading, in the order of the rows; `noise_to_signal` and `*_running` are derived."""
+
+RUNNING = ("second_moment_norm", "second_moment_variance")
+"""Statistics whose running average, over all samples so far, the paper looks at."""
+
+THIRDS = ("early", "middle", "late")
+WHOLE = "whole"
+KEYS = ["task", "recipe", "target", "seed"]
+
+
+def phase_means(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean over samples of every statistic in every phase of every complete run.
+
+    Columns: task, recipe, target, seed, reference, name, phase, value. Phases are the thirds of
+    training, by step / n_steps, and `whole`. `noise_to_signal` is the ratio of the two means of a
+    phase, left out where the signal's estimate is not positive.
+    """
+    complete = runs.loc[runs["status"] == COMPLETE, [*KEYS, "n_steps"]]
+    curves = pd.concat([curves, _running(curves)], ignore_index=True)
+    known = curves[curves["name"].isin(list(STATISTICS)) & np.isfinite(curves["value"])]
+    samples = known.merge(complete, on=KEYS, how="inner")
+    third = (3 * samples["step"] / samples["n_steps"]).clip(upper=2).astype("int64")
+    samples["phase"] = np.array(THIRDS)[third.to_numpy()]
+    group = [*KEYS, "reference", "name"]
+    parts = [
+        samples.groupby([*group, "phase"], as_index=False)["value"].mean(),
+        samples.groupby(group, as_index=False)["value"].mean().assign(phase=WHOLE),
+    ]
+    means: pd.DataFrame = pd.concat(parts, ignore_index=True)
+    return pd.concat([means, _noise_to_signal(means)], ignore_index=True)
+
+
+def _running(curves: pd.DataFrame) -> pd.DataFrame:
+    chosen = curves[curves["name"].isin(RUNNING)].sort_values("step", kind="stable")
+    groups = chosen.groupby([*KEYS, "reference", "name"], sort=False)["value"]
+    running = groups.cumsum() / (groups.cumcount() + 1)
+    return chosen.assign(value=running, name=chosen["name"] + "_running")
+
+
+def values_by_seed(
+    means: pd.DataFrame, *, task: str, recipe: str, target: str, name: str, phase: str
+) -> pd.Series:
+    """Return a statistic by seed, sorted by seed; empty where there is none.
+
+    A dense run has no target of its own: it gives the statistic against `target`'s mask.
+    """
+    chosen = means[
+        (means["task"] == task)
+        & (means["recipe"] == recipe)
+        & means["target"].isin([target, DENSE])
+        & means["reference"].isin(["", target])
+        & (means["name"] == name)
+        & (means["phase"] == phase)
+    ]
+    return chosen.set_index("seed")["value"].sort_index()
+
+
+def nearest_target(targets: Sequence[str], *, density: float = 1 / 16) -> str | None:
+    """Return the target whose sparsest pattern has a density nearest to `density`, in ratio."""
+
+    def distance(target: str) -> float:
+        densities = [pattern.density for _, pattern in Target.parse(target).parts]
+        return abs(math.log(min(densities) / density))
+
+    return min(targets, key=distance, default=None)
+
+
+def _noise_to_signal(means: pd.DataFrame) -> pd.DataFrame:
+    keys = [*KEYS, "reference", "phase"]
+    variance = means[means["name"] == "noise_variance"].drop(columns="name")
+    signal = means.loc[(means["name"] == "noise_signal") & (means["value"] > 0)]
+    both = variance.merge(signal.drop(columns="name"), on=keys, suffixes=("", "_signal"))
+    both["value"] = both["value"] / both["value_signal"]
+    return both.drop(columns="value_signal").assign(name="noise_to_signal")

@@ -1,0 +1,57 @@
+"""The accuracy table as plain text, for the end of a run."""
+
+from collections.abc import Sequence
+
+from pgf.analysis.tables.comparisons import LAST
+from pgf.analysis.tables.context import Context, target_label
+from pgf.analysis.tables.grid import make_grid, value_text
+from pgf.analysis.tables.measurements import metric_name
+from pgf.analysis.tables.model import Block, row
+from pgf.analysis.tables.render import to_text
+from pgf.analysis.tables.wording import decimals_for, percent, usual_count
+
+Column = list[str]
+"""A heading and the texts below it."""
+
+
+def terminal_view(context: Context, *, width: int = 110) -> str:
+    """Return the accuracy after the last step as plain text, recipes down and targets across."""
+    text = "\n\n".join(
+        to_text(block) for task in context.tasks for block in _blocks(context, task, width)
+    )
+    return f"{text}\n\n†k: k runs of the cell diverged" if "†" in text else text
+
+
+def _blocks(context: Context, task: str, width: int) -> list[Block]:
+    grid = make_grid(context, task, LAST)
+    decimals = decimals_for([entry.interval for entry in grid.values()])
+    usual = usual_count([entry.interval.n for entry in grid.values()])
+    recipes = context.columns_of(task)
+    first = ["recipe", *(context.label(recipe) for recipe in recipes)]
+    columns = [
+        [target_label(t), *(value_text(grid.get((t, r)), decimals, usual) for r in recipes)]
+        for t in context.targets_of(task)
+    ]
+    title = (
+        f"{task}: {metric_name(context, task)} after the last step, mean ± half-width of the "
+        f"{percent(context.analysis)} interval, n = {usual}"
+    )
+    blocks = []
+    for chunk in _fitting(columns, width - max(map(len, first))):
+        header, *rows = zip(first, *chunk, strict=True)
+        blocks.append(Block(header, tuple(row(*texts) for texts in rows), title=title))
+    return blocks
+
+
+def _fitting(columns: Sequence[Column], width: int) -> list[list[Column]]:
+    """Split columns into groups that are at most `width` characters wide, gaps of two included."""
+    groups: list[list[Column]] = [[]]
+    left = width
+    for column in columns:
+        needed = 2 + max(map(len, column))
+        if needed > left and groups[-1]:
+            groups.append([])
+            left = width
+        groups[-1].append(column)
+        left -= needed
+    return groups

@@ -1,0 +1,139 @@
+"""Numbers and remarks as tables print them."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from pgf.analysis.statistics import Interval
+from pgf.analysis.tables.context import COMPLETE, DENSE, Context, target_label
+from pgf.experiments.settings import AnalysisSettings
+
+NAMED_RUNS = 4
+"""Missing runs that a note names before it only counts."""
+SMALL_SCALE = "small-scale, not a confirmation of the paper"
+
+
+def decimals_for(intervals: Sequence[Interval]) -> int:
+    """Return the decimals that show one digit of the usual half-width; at least one."""
+    halves = [i.half_width for i in intervals if i.half_width > 0]
+    if halves:
+        return min(max(1, -math.floor(math.log10(float(np.median(halves))))), 4)
+    sizes = [abs(i.estimate) for i in intervals if math.isfinite(i.estimate)]
+    return 1 if not sizes or max(sizes) > 1.5 else 3
+
+
+def with_half_width(interval: Interval, decimals: int) -> str:
+    """Return `95.3 ± 0.4`; the mean alone where one run gives no interval."""
+    text = f"{interval.estimate:z.{decimals}f}"
+    if math.isnan(interval.low):
+        return text
+    return f"{text} ± {interval.half_width:.{decimals}f}"
+
+
+def with_limits(interval: Interval, decimals: int) -> str:
+    """Return a difference with its interval: `+0.42 [-0.10, +0.94]`."""
+    text = f"{interval.estimate:+z.{decimals}f}"
+    if math.isnan(interval.low):
+        return text
+    return f"{text} [{interval.low:+z.{decimals}f}, {interval.high:+z.{decimals}f}]"
+
+
+def scientific(value: float) -> str:
+    """Return two significant digits without a padded exponent: `4.2e-5`."""
+    if not math.isfinite(value):
+        return "-"
+    if value == 0 or 0.01 <= abs(value) < 100:
+        return f"{value:#.2g}".rstrip(".")
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return f"{mantissa}e{int(exponent)}"
+
+
+def p_text(p: float) -> str:
+    """Return a p value with two significant digits."""
+    return "-" if math.isnan(p) else f"{p:.2g}"
+
+
+def percent(analysis: AnalysisSettings) -> str:
+    """Return the level of the intervals: `95%`."""
+    return f"{100 * analysis.confidence:g}%"
+
+
+def usual_count(counts: Sequence[int]) -> int:
+    """Return the number of seeds of most cells, the larger of two as frequent ones; 0 for none."""
+    return max(counts, key=lambda n: (counts.count(n), n), default=0)
+
+
+def seeds_text(counts: Sequence[int], elsewhere: str) -> str:
+    """Return `n = 8 seeds in every cell`, else where the exceptions stand."""
+    usual = usual_count(counts)
+    text = f"n = {usual} seed{'s' if usual != 1 else ''}"
+    return f"{text} in every cell" if len(set(counts)) <= 1 else f"{text} unless {elsewhere}"
+
+
+def _names(context: Context, cells: Sequence[tuple[str, str, int]]) -> str:
+    named = []
+    for recipe, target, seed in cells[:NAMED_RUNS]:
+        where = "" if target == DENSE else f" {target_label(target)}"
+        named.append(f"{context.label(recipe)}{where} seed {seed}")
+    more = len(cells) - NAMED_RUNS
+    return ", ".join(named) + (f" and {more} more" if more > 0 else "")
+
+
+def common_notes(context: Context, task: str) -> tuple[str, ...]:
+    """Return what a reader must know of a task's runs: missing and diverged ones, mixtures."""
+    runs = context.task_runs(task)
+    notes = []
+    if missing := context.missing(task):
+        notes.append(
+            f"Incomplete: only {len(runs)} of {len(runs) + len(missing)} runs are there; missing: "
+            f"{_names(context, missing)}."
+        )
+    if absent := [f"`{name}`" for name in context.planned if name not in context.tasks]:
+        notes.append(f"Incomplete: no run is there of {', '.join(absent)}.")
+    failed = (runs["status"] != COMPLETE) | runs["final"].isna()
+    if diverged := int(failed.sum()):
+        notes.append(
+            f"†k: k runs of the cell diverged ({diverged} in all) and are not in the numbers."
+        )
+    if "mixed" in runs and (mixed := int(runs["mixed"].astype(bool).sum())):
+        notes.append(
+            f"Mixture: {mixed} of {len(runs)} runs were made with other settings, code or torch "
+            "than the rest."
+        )
+    return (*settings_notes(context, task), *notes)
+
+
+def settings_notes(context: Context, task: str) -> tuple[str, ...]:
+    """Return which gradient rule each sparse recipe used, and its shares of training."""
+    runs = context.task_runs(task)
+    wanted = {"recipe.gradient", "recipe.dense", "recipe.fine_tune"}
+    if not wanted <= set(runs.columns):
+        return ()
+    said = []
+    for recipe in context.sparse_recipes(task):
+        first = runs[(runs["recipe"] == recipe) & (runs["target"] != DENSE)].iloc[0]
+        parts = [str(first["recipe.gradient"]).replace("_", "-")]
+        for share, name in (("recipe.dense", "dense"), ("recipe.fine_tune", "fine-tuned")):
+            parts += [f"{name} {100 * float(first[share]):g}%"] if first[share] else []
+        said.append(f"{context.label(recipe)}: {', '.join(parts)}")
+    return (f"Gradient rule and shares of training. {'; '.join(said)}.",)
+
+
+def recipe_notes(context: Context, task: str) -> tuple[str, ...]:
+    """Return what recipes remark on their layers: where they could not do what they are set to."""
+    runs = context.task_runs(task)
+    if "notes" not in runs:
+        return ()
+    said = runs[runs["notes"].fillna("") != ""]
+    return tuple(
+        f"{context.label(str(recipe))}, {target_label(str(target))}: {text}."
+        for recipe, target, text in said[["recipe", "target", "notes"]]
+        .drop_duplicates()
+        .itertuples(index=False)
+    )
+
+
+def scale_text(context: Context, task: str) -> str:
+    """Return the remark that a task is not the paper's; empty where it is."""
+    return "" if context.has_same_setup(task) else f" This task is {SMALL_SCALE}."

@@ -1,0 +1,149 @@
+"""Training: what the expensive rule of the workflow calls, and people by hand."""
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pgf.cli.registry import RESULTS, Options, command
+from pgf.errors import BusyError, UserError, nearest
+from pgf.experiments.run_spec import RunSpec, spec_from_dict
+from pgf.training.interruption import HANG_SECONDS
+
+
+def _add_train(parser: argparse.ArgumentParser) -> None:
+    for axis in ("job", "task", "recipe", "target"):
+        parser.add_argument(f"--{axis}", help=f"only the runs of this {axis}")
+    parser.add_argument("--seed", type=int, help="only the runs of this seed")
+    parser.add_argument("--manifest", type=Path, help="file to write when all is done")
+    parser.add_argument("--log", type=Path, help="file to append the log to")
+    parser.add_argument(
+        "--hang-minutes",
+        type=float,
+        default=HANG_SECONDS / 60,
+        metavar="N",
+        help="end a process that gives no sign of life for so long (%(default)g)",
+    )
+
+
+@command(arguments=_add_train)
+def train(options: Options) -> int:
+    """Train the runs of a job, or those that the options choose; complete runs are skipped.
+
+    EXPERIMENT may be a .json file that `plan --json` wrote. Asked to stop, by SIGTERM, SIGUSR1 or
+    the end of a SLURM job's time, it writes a checkpoint and returns 75; the same command goes on.
+    """
+    if options.hang_minutes <= 0:
+        raise UserError(f"--hang-minutes must be positive: {options.hang_minutes}")
+    every, chosen = _choose_runs(options)
+    processes = _processes(chosen)
+
+    from pgf.jobs import gpus, launch
+    from pgf.training import parallel  # torch comes with them
+
+    if parallel.launched_processes() == 1:
+        with gpus.claimed(processes):
+            if processes > 1:
+                return launch.in_processes(processes, sys.argv[1:])
+            return _train(options, every, chosen)
+    if parallel.launched_processes() != processes:
+        raise UserError(
+            f"torchrun started {parallel.launched_processes()} processes; training.processes of "
+            f"these runs is {processes}"
+        )
+    with parallel.group(on_gpus=chosen[0].training.device != "cpu"):
+        return _train(options, every, chosen)
+
+
+def _processes(chosen: Sequence[RunSpec]) -> int:
+    counts = {spec.training.processes: spec.task.name for spec in chosen}
+    if len(counts) > 1:
+        raise UserError(
+            "these runs differ in training.processes "
+            f"({', '.join(f'{task}: {count}' for count, task in counts.items())}): choose those "
+            "of one --task"
+        )
+    return next(iter(counts))
+
+
+def _train(options: Options, every: Sequence[RunSpec], chosen: Sequence[RunSpec]) -> int:
+    from pgf.jobs.job import run_job, write_manifest
+    from pgf.jobs.progress import Reporter
+    from pgf.jobs.slurm.requeue import after_busy, after_interruption, watch_of_this_job
+    from pgf.training import parallel
+    from pgf.training.interruption import TO_BE_CONTINUED, InterruptedRunError
+
+    if parallel.rank() > 0:
+        logging.getLogger("pgf").setLevel(logging.ERROR)
+    elif options.log:
+        _log_to(options.log)
+    reporter = Reporter(every, RESULTS)
+    watch = watch_of_this_job(hang_minutes=options.hang_minutes)
+    with watch.on_duty():
+        try:
+            lines = run_job(
+                chosen, RESULTS, announce=reporter.finished, progress=reporter.step, watch=watch
+            )
+        except InterruptedRunError as error:
+            if parallel.rank() == 0:
+                print(after_interruption(watch, str(error)), file=sys.stderr)
+            parallel.together()  # torchrun ends who is left when the first has gone
+            return TO_BE_CONTINUED
+        except BusyError as error:
+            print(after_busy(str(error)), file=sys.stderr)
+            return TO_BE_CONTINUED
+    if options.manifest and parallel.rank() == 0:
+        write_manifest(options.manifest, options.job, lines)
+    return 0
+
+
+def _log_to(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.getLogger("pgf").addHandler(handler)
+
+
+def _choose_runs(options: Options) -> tuple[list[RunSpec], list[RunSpec]]:
+    """Return all runs of the experiment, and those chosen."""
+    if options.experiment.endswith(".json"):
+        every = chosen = _read_plan(Path(options.experiment))
+    else:
+        from pgf.experiments.config import load_experiment
+
+        experiment = load_experiment(options.experiment)
+        every = chosen = experiment.runs()
+        if options.job is not None:
+            jobs = experiment.jobs()
+            if options.job not in jobs:
+                raise UserError(f"no job '{options.job}': {nearest(options.job, jobs)}")
+            chosen = jobs[options.job]
+    axes: dict[str, Callable[[RunSpec], str | int]] = {
+        "task": lambda spec: spec.task.name,
+        "recipe": lambda spec: spec.recipe.name,
+        "target": lambda spec: spec.target,
+        "seed": lambda spec: spec.seed,
+    }
+    for axis, value_of in axes.items():
+        wanted = getattr(options, axis)
+        if wanted is None:
+            continue
+        known = {value_of(spec) for spec in chosen}
+        if wanted not in known:
+            raise UserError(
+                f"no run with {axis} '{wanted}': {nearest(str(wanted), map(str, known))}"
+            )
+        chosen = [spec for spec in chosen if value_of(spec) == wanted]
+    return every, chosen
+
+
+def _read_plan(path: Path) -> list[RunSpec]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        return [spec_from_dict(value) for value in values]
+    except FileNotFoundError as error:
+        raise UserError(f"no plan {path}") from error
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is no plan that `plan --json` wrote ({error!r})") from error

@@ -1,0 +1,74 @@
+"""Peak memory of a sparse step over that of a dense one."""
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from pgf.costs.bench.model import Line, Part, Progress
+from pgf.costs.bench.registry import part
+from pgf.costs.bench.vit import Usual, VitContender
+from pgf.recipes import RECIPES
+
+BATCH = 8
+TARGET = 1.125
+
+
+@part("memory")
+def memory(progress: Progress) -> Part:
+    """Bytes at the peak of a step, in units of the sparse layers' weights."""
+    torch.set_num_threads(1)
+    progress("memory: one step of every recipe")
+    dense = _peak(VitContender("dense", batch_size=BATCH))
+    usual = _peak(Usual(batch_size=BATCH)) - dense
+    lines = []
+    for name in [name for name, kind in RECIPES.items() if not kind.is_dense]:
+        contender = VitContender(name, batch_size=BATCH)
+        masters = contender.run.sparsifier.masters.values()
+        weights = sum(master.numel() * master.element_size() for master in masters)
+        more = _peak(contender) - dense
+        lines.append(
+            Line(
+                what=name,
+                unit="MiB",
+                usual=usual / 2**20,
+                floor=weights / 2**20,
+                ours=more / 2**20,
+                ratio=more / weights,
+                target=TARGET,
+            )
+        )
+    return Part(
+        title="Peak memory of a step beyond dense training, ViT-Tiny, batch 8, CPU",
+        ratio_of="ours / floor",
+        lines=tuple(lines),
+        notes=(
+            "Floor: the dense masters of the sparse layers, which every recipe needs to keep. The "
+            "usual way has the masters in the model, and copy, mask and product beside them.",
+            "Counted by torch's own allocator from the first tensor of the run on.",
+        ),
+    )
+
+
+def _peak(contender: VitContender) -> int:
+    """Return the bytes that tensors take at most during a step, the run's own included."""
+    contender.step()
+    held = _held(contender)
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as recorded:
+        contender.step()
+    events = recorded.profiler.kineto_results.events()
+    changes = [(e.start_ns(), e.nbytes()) for e in events if e.name() == "[memory]"]
+    total = highest = 0
+    for _, change in sorted(changes, key=lambda item: item[0]):
+        total += change
+        highest = max(highest, total)
+    return held + highest
+
+
+def _held(contender: VitContender) -> int:
+    run = contender.run
+    state = [tensor for values in run.optimizer.state.values() for tensor in values.values()]
+    sparsifier = run.sparsifier
+    masks = [layer.kept for layer in sparsifier.layers]
+    masks += [mask for layer in sparsifier.layers for mask in layer.fixed.kept.values()]
+    tensors = [*run.model.parameters(), *run.model.buffers(), *sparsifier.masters.values()]
+    every = {id(t): t for t in [*tensors, *state, *masks] if t is not None}
+    return sum(tensor.numel() * tensor.element_size() for tensor in every.values())

@@ -1,0 +1,55 @@
+"""The gradient statistics at their default sampling, against none."""
+
+import torch
+
+from pgf.costs.bench.model import Line, Part, Progress
+from pgf.costs.bench.registry import part
+from pgf.costs.bench.timing import milliseconds, rotate, summed_up
+from pgf.costs.bench.vit import VitContender
+from pgf.experiments.settings import StatisticsSettings
+from pgf.training.preflight import HARDLY_EVER
+
+BATCH = 64
+ROUNDS = 7
+TARGET = 1.02
+RARE = HARDLY_EVER.noise_every
+
+
+@part("statistics")
+def statistics(progress: Progress) -> Part:
+    """SR-STE with what a sample costs, spread over the steps between two of them."""
+    torch.set_num_threads(1)
+    progress(f"statistics: batch {BATCH}")
+    sampled = {
+        "none": HARDLY_EVER,
+        "statistics": StatisticsSettings(every=1, noise_every=RARE),
+        "noise": StatisticsSettings(every=1, noise_every=1),
+    }
+    runs = {n: VitContender("sr_ste", batch_size=BATCH, statistics=s) for n, s in sampled.items()}
+    times = rotate({name: run.step for name, run in runs.items()}, rounds=ROUNDS)
+    usual = StatisticsSettings()
+    found = summed_up(
+        [
+            1 + (some / none - 1) / usual.every + (all_ - some) / none / usual.noise_every
+            for none, some, all_ in zip(*times.values(), strict=True)
+        ]
+    )
+    none = milliseconds(times["none"])
+    line = Line(
+        what=f"every {usual.every} steps, noise every {usual.noise_every}, batch {BATCH}",
+        unit="ms",
+        floor=none,
+        ours=none * found.median,
+        ratio=found.median,
+        spread=found.spread,
+        target=TARGET,
+    )
+    return Part(
+        title="Gradient statistics, ViT-Tiny at 32 x 32, CPU, one thread",
+        ratio_of="with / without",
+        lines=(line,),
+        notes=(
+            "Steps that sample everything, all but the noise, and nothing are timed in turn, and "
+            "weighed as the default settings mix them.",
+        ),
+    )

@@ -1,0 +1,94 @@
+"""What was measured, as JSON with all digits and as Markdown for readers."""
+
+import json
+import os
+import platform
+import re
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pgf.analysis.tables.model import Block, Section, Table, row
+from pgf.analysis.tables.render import to_markdown
+from pgf.costs.bench.model import Line, Part
+from pgf.records.provenance import provenance
+from pgf.records.record import write_atomically
+
+FOLDER = "bench"
+NOT_MEASURED = "not measured"
+
+
+def machine() -> str:
+    """Return a name for this machine's kind: its processor and cores."""
+    found = re.search(r"model name\s*:\s*(.+)", _cpuinfo())
+    return f"{found[1].strip() if found else platform.machine()}, {os.cpu_count()} cores"
+
+
+def _cpuinfo() -> str:
+    path = Path("/proc/cpuinfo")
+    return path.read_text() if path.exists() else ""
+
+
+def file_name() -> str:
+    """Return the machine's name as the stem of a file's."""
+    return re.sub(r"[^a-z0-9]+", "-", machine().lower()).strip("-")
+
+
+def write(parts: dict[str, Part], folder: Path) -> tuple[Path, Path]:
+    """Write the parts beside those of this machine that stand there already; return the files."""
+    stem = folder / file_name()
+    path = stem.with_name(stem.name + ".json")
+    known = json.loads(path.read_text(encoding="utf-8"))["parts"] if path.exists() else {}
+    where = {**provenance("cpu"), "node": None, "cpu": machine(), "slurm_job": None}
+    made = {name: {**asdict(part), "where": where} for name, part in parts.items()}
+    every = dict(sorted({**known, **made}.items()))
+    write_atomically(path, json.dumps({"machine": machine(), "parts": every}, indent=1) + "\n")
+    markdown = stem.with_name(stem.name + ".md")
+    write_atomically(markdown, to_markdown(as_table(every)))
+    return path, markdown
+
+
+def as_table(parts: dict[str, dict[str, Any]]) -> Table:
+    """Return all parts as one table."""
+    return Table(
+        name=FOLDER,
+        title=f"What it costs on {machine()}",
+        data=pd.DataFrame(
+            [{"part": name, **line} for name, part in parts.items() for line in part["lines"]]
+        ),
+        sections=tuple(_section(part) for part in parts.values()),
+    )
+
+
+def _section(part: dict[str, Any]) -> Section:
+    lines = [Line(**line) for line in part["lines"]]
+    header = ("", "usual way", "floor", "ours", part["ratio_of"], "spread", "target", "reached")
+    where = part["where"]
+    changed = " with changes" if where["dirty"] else ""
+    source = f"torch {where['torch']}, commit {where['commit'][:7]}{changed}."
+    return Section(
+        heading=part["title"],
+        blocks=(Block(header, tuple(row(*_texts(line)) for line in lines)),),
+        caption=source,
+        notes=tuple(part["notes"]),
+    )
+
+
+def _texts(line: Line) -> list[str]:
+    values = [line.usual, line.floor, line.ours]
+    measured = [
+        "" if value is None else f"{_digits(value)} {line.unit}".rstrip() for value in values
+    ]
+    if line.ours is None:
+        measured[-1] = NOT_MEASURED
+    ratio = "" if line.ratio is None else f"{line.ratio:.3f}"
+    spread = "" if line.spread is None else f"{line.spread:.3f}"
+    target = "" if line.target is None else f"{line.bound} {line.target:g}"
+    reached = {None: "", True: "yes", False: "no"}[line.reached]
+    return [line.what, *measured, ratio, spread, target, reached]
+
+
+def _digits(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"

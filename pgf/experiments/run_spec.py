@@ -1,0 +1,145 @@
+"""One run: its identity, its settings, its fingerprint and where its files lie."""
+
+import hashlib
+import json
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, is_dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pgf.errors import UserError
+from pgf.experiments.settings import (
+    RecipeSettings,
+    StatisticsSettings,
+    TaskSettings,
+    TrainingSettings,
+)
+from pgf.recipes import Recipe, find_recipe
+from pgf.recipes.patterns import Target
+
+NAME = r"[A-Za-z0-9_-][A-Za-z0-9_.-]*"
+"""What experiments, tasks and recipes may be called."""
+
+NUMERIC = ("recipes", "sparsity", "tasks", "training", "seeds.py")
+"""Rooms that change numbers: a change in one of them makes old runs out of date."""
+SOURCES = (".py", ".cpp", ".h")
+PACKAGE = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSpec:
+    """Everything that determines a run. Identity is task, recipe, target and seed."""
+
+    experiment: str
+    task: TaskSettings
+    recipe: RecipeSettings
+    target: str
+    references: tuple[str, ...]
+    """Targets that a dense run takes its mask statistics against; its own for a sparse run."""
+    seed: int
+    training: TrainingSettings
+    statistics: StatisticsSettings
+
+    @property
+    def slug(self) -> str:
+        """Path of the run below `runs/`; readable, never parsed."""
+        target = Target.parse(self.target).slug
+        return f"{self.task.name}/{self.recipe.name}/{target}/seed{self.seed}"
+
+    @property
+    def short_title(self) -> str:
+        """Recipe and target, for people."""
+        target = "" if self.target == "dense" else f" {Target.parse(self.target).label}"
+        return f"{self.recipe.label}{target}"
+
+    @property
+    def title(self) -> str:
+        """Name of the run, for people."""
+        return f"{self.task.name}, {self.short_title}, seed {self.seed}"
+
+    def directory(self, results: Path) -> Path:
+        """Return the folder of the run's files."""
+        return results / self.experiment / "runs" / self.slug
+
+    def make_recipe(self) -> Recipe:
+        """Return the recipe with its settings."""
+        return find_recipe(self.recipe.kind)(**self.recipe.options)
+
+    def settings(self) -> dict[str, Any]:
+        """Return all that determines the numbers; names, labels and checkpoints do not."""
+        # As `asdict`, without its deep copies: a plan asks this of ten thousand runs.
+        parts = {name: value for name, value in vars(self).items() if is_dataclass(value)}
+        values = {**vars(self), **{name: dict(vars(part)) for name, part in parts.items()}}
+        del values["experiment"], values["recipe"]["label"], values["recipe"]["name"]
+        del values["task"]["name"]
+        del values["training"]["checkpoint_every"], values["training"]["checkpoint_minutes"]
+        return values
+
+    def fingerprint(self) -> str:
+        """Return a hash of the settings and of the code that changes numbers."""
+        recipe_source = source_hash(self.recipe.kind)
+        text = json.dumps([self.settings(), code_hash(), recipe_source], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def check_name(name: str) -> None:
+    """Check a name that becomes part of a path.
+
+    Raises:
+        UserError: it could lead out of the results folder.
+    """
+    if not re.fullmatch(NAME, name):
+        raise UserError(f"'{name}' is no name: letters, digits, '_', '-' and '.', no '.' in front")
+
+
+def spec_from_dict(values: dict[str, Any]) -> RunSpec:
+    """Return the run whose `dataclasses.asdict` is `values`."""
+    for name in (values["experiment"], values["task"]["name"], values["recipe"]["name"]):
+        check_name(name)
+    training = dict(values["training"])
+    training["betas"] = tuple(training["betas"])
+    return RunSpec(
+        **{
+            **values,
+            "task": TaskSettings(**values["task"]),
+            "recipe": RecipeSettings(**values["recipe"]),
+            "references": tuple(values["references"]),
+            "training": TrainingSettings(**training),
+            "statistics": StatisticsSettings(**values["statistics"]),
+        }
+    )
+
+
+def code_hash() -> str:
+    """Return a hash of the rooms that change numbers."""
+    return files_hash(NUMERIC)
+
+
+@cache
+def files_hash(modules: tuple[str, ...]) -> str:
+    """Return a hash of modules and subpackages of this package."""
+    digest = hashlib.sha256()
+    for name in modules:
+        path = PACKAGE / name
+        for file in (
+            sorted(p for p in path.rglob("*") if p.suffix in SOURCES) if path.is_dir() else [path]
+        ):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def source_hash(recipe_kind: str) -> str:
+    """Return a hash of the file that defines a recipe from outside the package."""
+    module = sys.modules[find_recipe(recipe_kind).__module__]
+    if module.__name__.startswith("pgf.") or module.__file__ is None:
+        return ""
+    return hashlib.sha256(Path(module.__file__).read_bytes()).hexdigest()[:16]
+
+
+def job_fingerprint(specs: Sequence[RunSpec]) -> str:
+    """Return a hash of the fingerprints of a job's runs."""
+    text = ",".join(spec.fingerprint() for spec in specs)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,6 +1,0 @@
-"""Gradient-noise statistics: what they are, and the observer that takes them."""
-
-from pgf.gradients.definitions import MASK_STATISTICS, STATISTICS
-from pgf.gradients.observer import GradientStatistics
-
-__all__ = ["MASK_STATISTICS", "STATISTICS", "GradientStatistics"]

@@ -1,0 +1,232 @@
+"""What one job does: trains its runs one after another, skipping those that are complete."""
+
+import json
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pgf.errors import BusyError, UserError
+from pgf.experiments.run_spec import RunSpec
+from pgf.jobs.leases import leased
+from pgf.jobs.slurm import queue as slurm
+from pgf.records.failures import TRAIN_LOG
+from pgf.records.record import RECORD, problem_with, set_run_aside, write_atomically
+from pgf.tasks import Task
+from pgf.tasks.data.streams import Splits
+from pgf.training import checkpoints, parallel
+from pgf.training.interruption import InterruptedRunError, Watch
+from pgf.training.loop import train_together
+from pgf.training.outcome import write_outcome
+from pgf.training.run_state import Run
+
+log = logging.getLogger(__name__)
+
+Loaded = tuple[Task | None, Splits | None]
+"""A task and its data, kept for the further runs of a job."""
+
+
+def run_job(
+    specs: Sequence[RunSpec],
+    results: Path,
+    *,
+    announce: Callable[[RunSpec, dict[str, Any], RunSpec | None], None],
+    progress: Callable[[Run], None],
+    watch: Watch | None = None,
+) -> list[dict[str, Any]]:
+    """Train every run that is not complete; return a line for each run.
+
+    Of several processes that share the runs, the first reads and writes the results.
+
+    Args:
+        specs: the job's runs; those of one task and options load their data once.
+        results: the results folder.
+        announce: called with each run, its record when that is written, and the run that is next.
+        progress: called after every optimiser step.
+        watch: says when to stop early; None for never.
+
+    Raises:
+        InterruptedRunError: it was time to stop; the run that was training has a checkpoint.
+    """
+    loaded: dict[str, Loaded] = {}
+    watch = watch or Watch()
+    parts = list(_stacks(specs))
+    for part, following in zip(parts, [*parts[1:], None], strict=True):
+        for spec, record in _train_part(part, results, loaded, progress, watch):
+            announce(spec, record, following[0] if following else None)
+    return [{"run": spec.slug, "fingerprint": spec.fingerprint()} for spec in specs]
+
+
+def _stacks(specs: Sequence[RunSpec]) -> Iterator[list[RunSpec]]:
+    """Yield the runs that train as one, in their order."""
+    for _, alike in groupby(specs, key=lambda spec: (_task_key(spec), spec.training)):
+        members = list(alike)
+        size = members[0].training.stack
+        yield from (members[i : i + size] for i in range(0, len(members), size))
+
+
+def _task_key(spec: RunSpec) -> str:
+    return json.dumps([spec.task.kind, spec.task.options], sort_keys=True, default=str)
+
+
+def _train_part(
+    specs: Sequence[RunSpec],
+    results: Path,
+    loaded: dict[str, Loaded],
+    progress: Callable[[Run], None],
+    watch: Watch,
+) -> list[tuple[RunSpec, dict[str, Any]]]:
+    """Train those runs of a stack that are not complete; return them with their records."""
+    writes = parallel.rank() == 0
+    with ExitStack() as held:
+        wanted = []
+        for spec in specs:
+            directory = spec.directory(results)
+            directory.mkdir(parents=True, exist_ok=True)
+            if writes:
+                held.enter_context(_held(directory, spec, watch))
+            problem = parallel.from_first(problem_with(spec, results) if writes else None)
+            if problem is None:
+                continue
+            if parallel.highest(bool(watch.reason())):
+                raise InterruptedRunError(f"{parallel.agreed(watch)}, before {spec.title}")
+            if writes:
+                _clear(directory, problem)
+            wanted.append(spec)
+        if not wanted:
+            return []
+        records = _train(wanted, results, loaded, progress, watch)
+    watch.has_worked = True
+    return [(spec, records[spec.slug]) for spec in wanted] if writes else []
+
+
+@contextmanager
+def _held(directory: Path, spec: RunSpec, watch: Watch) -> Iterator[None]:
+    """Hold a run's folder, with its log; a job that holds a GPU does not wait for another."""
+
+    def patience() -> None:
+        if watch.reason():
+            raise InterruptedRunError(f"{watch.reason()}, before {spec.title}")
+
+    patient = patience if slurm.job_id() is None else None
+    with (
+        leased(directory, spec.title, patience=patient, hang_seconds=watch.hang_seconds) as renew,
+        watch.calling(renew),
+        _log_file(directory),
+    ):
+        yield
+
+
+def _clear(directory: Path, problem: str) -> None:
+    if (directory / RECORD).exists():
+        log.warning("%s; kept as %s, training again", problem, set_run_aside(directory))
+
+
+def _train(
+    specs: Sequence[RunSpec],
+    results: Path,
+    loaded: dict[str, Loaded],
+    progress: Callable[[Run], None],
+    watch: Watch,
+) -> dict[str, dict[str, Any]]:
+    """Train the runs of a stack; return their records by slug, written as each came to its end."""
+    writes = parallel.rank() == 0
+    directories = [spec.directory(results) for spec in specs]
+    files = [directory / checkpoints.CHECKPOINT for directory in directories]
+    records: dict[str, dict[str, Any]] = {}
+
+    def ended(run: Run) -> None:
+        directory = run.spec.directory(results)
+        records[run.spec.slug] = write_outcome(run, directory) if writes else {}
+        if writes:
+            (directory / checkpoints.CHECKPOINT).unlink(missing_ok=True)
+            log.info("%s: %s", run.spec.title, records[run.spec.slug]["status"])
+
+    with _last_words(specs), _stacks_in(directories[0] / TRAIN_LOG, watch):
+        runs = [_made(spec, path, loaded) for spec, path in zip(specs, files, strict=True)]
+        # Those that were stopped at another step than the rest go on by themselves.
+        for step in dict.fromkeys(run.step for run in runs):
+            own = [i for i, run in enumerate(runs) if run.step == step]
+            train_together(
+                [runs[i] for i in own],
+                checkpoints=[files[i] for i in own],
+                progress=progress if writes else None,
+                ended=ended,
+                watch=watch,
+            )
+    return records
+
+
+def _made(spec: RunSpec, path: Path, loaded: dict[str, Loaded]) -> Run:
+    """Return a run, from its checkpoint if there is one; a task's data is loaded once."""
+    key = _task_key(spec)
+    task, splits = loaded.get(key, (None, None))
+    run = Run.make(spec, task=task, splits=splits)
+    loaded[key] = run.task, run.splits
+    state = checkpoints.load(path, fingerprint=spec.fingerprint())
+    if state is not None:
+        run.load_state_dict(state)
+        log.info("%s: resumed at step %d", spec.title, run.step)
+    return run
+
+
+@contextmanager
+def _last_words(specs: Sequence[RunSpec]) -> Iterator[None]:
+    """Have the runs' logs say how they ended, if not well."""
+    spec, others = specs[0], len(specs) - 1
+    title = spec.title + (f" and the {others} stacked with it" if others else "")
+    try:
+        yield
+    except (InterruptedRunError, BusyError) as error:
+        log.info("%s: stopped (%s)", title, error)
+        raise
+    except UserError as error:
+        log.error("%s", error)
+        raise
+    except torch.OutOfMemoryError as error:
+        parts = spec.training.accumulation
+        samples = spec.training.batch_size // (parts * spec.training.processes)
+        stack = spec.training.stack
+        problem = (
+            f"{title}: the GPU's memory does not hold {samples} samples at a time"
+            + (f" of {stack} runs: lower training.stack, or" if stack > 1 else ":")
+            + f" raise training.accumulation, which is {parts}"
+        )
+        log.error(problem)
+        raise UserError(problem) from error
+    except Exception:
+        log.exception("%s: a fault of pgf or of what it calls", title)
+        raise
+
+
+@contextmanager
+def _stacks_in(path: Path, watch: Watch) -> Iterator[None]:
+    """Have a process that hangs leave its stacks in the run's log."""
+    with path.open("a", encoding="utf-8") as file:
+        kept, watch.stacks = watch.stacks, file
+        try:
+            yield
+        finally:
+            watch.rest()  # before the file is closed
+            watch.stacks = kept
+
+
+@contextmanager
+def _log_file(directory: Path) -> Iterator[None]:
+    handler = logging.FileHandler(directory / TRAIN_LOG, encoding="utf-8", delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.getLogger("pgf").addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger("pgf").removeHandler(handler)
+        handler.close()
+
+
+def write_manifest(path: Path, job: str, lines: list[dict[str, Any]]) -> None:
+    """Write the declared output of a job: the runs it stands for, all complete."""
+    write_atomically(path, json.dumps({"job": job, "runs": lines}, indent=1) + "\n")

@@ -1,0 +1,211 @@
+"""Who trains a run: a lease in its folder, which holds across machines that share the disk.
+
+A file lock tells the processes of one machine apart, and its kernel lets go of it when they die;
+but not every shared disk passes locks on. So the holder also leaves its name in a file, which it
+renews at every sign of life. A lease that nobody renewed for longer than its holder lets itself
+hang is nobody's, and so is one whose SLURM job is over.
+"""
+
+import json
+import logging
+import math
+import os
+import socket
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from pgf.errors import BusyError
+from pgf.jobs.slurm import queue as slurm
+from pgf.training.interruption import HANG_SECONDS
+
+log = logging.getLogger(__name__)
+LOCK = ".lock"
+LEASE = ".lease"
+RENEW_SECONDS = 30.0
+GRACE = 1.2
+"""Seconds that a lease is valid for without being renewed, over those that its holder may hang."""
+LOOK_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a lease."""
+
+    host: str
+    process: int
+    slurm_job: str | None
+    token: str
+    valid_seconds: float
+    """For so long after it was last renewed."""
+
+    @classmethod
+    def me(cls, *, hang_seconds: float = HANG_SECONDS) -> "Holder":
+        """Return this process."""
+        job, token = slurm.job_id(), uuid.uuid4().hex
+        return cls(socket.gethostname(), os.getpid(), job, token, GRACE * hang_seconds)
+
+    def __str__(self) -> str:
+        job = f" of SLURM job {self.slurm_job}" if self.slurm_job else ""
+        return f"process {self.process}{job} on {self.host}"
+
+
+UNKNOWN = Holder("somebody", 0, None, "", math.inf)
+"""Whoever holds a lease that a shared disk does not show at the moment."""
+
+
+@dataclass
+class Lease:
+    """A lease on a folder."""
+
+    folder: Path
+    holder: Holder = field(default_factory=Holder.me)
+    _renewed: float = field(default=0.0, init=False)
+
+    def taken(self) -> Holder | None:
+        """Take the lease; return who holds it already, or None when it is ours."""
+        path, found = self.folder / LEASE, self.current()
+        if found is not None:
+            if not self.is_void(found):
+                return found
+            # Of several that find it void one renames it; and it may be a new one by now.
+            aside = path.with_name(f"{LEASE}.{self.holder.token}")
+            try:
+                path.rename(aside)
+            except FileNotFoundError:
+                return self.taken()
+            if _read(aside) != found:
+                aside.rename(path)
+                return self.taken()
+            aside.unlink()
+        own = path.with_name(f"{LEASE}.{self.holder.token}")
+        own.write_text(json.dumps(asdict(self.holder)), encoding="utf-8")
+        try:
+            os.link(own, path)
+        except FileExistsError:
+            return self.taken()
+        finally:
+            own.unlink()
+        return None
+
+    def renew(self) -> None:
+        """Say that the holder lives; at most every half minute.
+
+        Raises:
+            BusyError: the lease has gone to another, who trains the run now.
+        """
+        if time.monotonic() - self._renewed < RENEW_SECONDS:
+            return
+        found = self.current()
+        if found == UNKNOWN:
+            return
+        if found != self.holder:
+            raise BusyError(f"{self.folder} has gone to {found or 'nobody'}; this process stops")
+        os.utime(self.folder / LEASE)
+        self._renewed = time.monotonic()
+
+    def release(self) -> None:
+        """Give the lease back, if it is still ours."""
+        if self.current() == self.holder:
+            (self.folder / LEASE).unlink(missing_ok=True)
+
+    def current(self) -> Holder | None:
+        """Return who holds the lease."""
+        return _read(self.folder / LEASE)
+
+    def is_void(self, holder: Holder) -> bool:
+        """Whether nobody holds it any more; to be asked by who has the machine's own lock."""
+        if holder.host == socket.gethostname():
+            return True  # this machine's lock is ours, so whoever left this is dead
+        if holder.slurm_job and holder.slurm_job == self.holder.slurm_job:
+            return True  # this job, before SLURM started it again on another node
+        over = slurm.is_over(holder.slurm_job) if holder.slurm_job else None
+        if over is not None:
+            return over  # however long it takes to load its data
+        # By the disk's clock: machines' own differ.
+        probe = self.folder / f"{LEASE}.{self.holder.token}"
+        probe.touch()
+        try:
+            age = probe.stat().st_mtime - (self.folder / LEASE).stat().st_mtime
+        except FileNotFoundError:
+            return True
+        finally:
+            probe.unlink()
+        return age > holder.valid_seconds
+
+
+def _read(path: Path) -> Holder | None:
+    try:
+        return Holder(**json.loads(path.read_text(encoding="utf-8")))
+    except (FileNotFoundError, json.JSONDecodeError, TypeError):
+        return None
+    except OSError as error:
+        log.warning("%s cannot be read (%s); tried again later", path, error)
+        return UNKNOWN
+
+
+@contextmanager
+def leased(
+    folder: Path,
+    title: str,
+    *,
+    patience: Callable[[], None] | None,
+    hang_seconds: float = HANG_SECONDS,
+) -> Iterator[Callable[[], None]]:
+    """Hold a folder; give what renews the lease.
+
+    Args:
+        folder: a run's.
+        title: its name, for people.
+        patience: called now and then while another holds it; None to refuse at once.
+        hang_seconds: after which this process ends itself if it gives no sign of life.
+
+    Raises:
+        BusyError: another holds it, and there is no patience.
+    """
+    lock = FileLock(folder / LOCK)
+    lease = Lease(folder, Holder.me(hang_seconds=hang_seconds))
+    told = False
+    while holder := _try(lock, lease):
+        if patience is None:
+            raise BusyError(f"{title} is being trained by {holder}; it is left to that")
+        if not told:
+            log.warning("%s is being trained by %s; waiting for it", title, holder)
+            told = True
+        patience()
+        time.sleep(LOOK_SECONDS)
+    try:
+        yield lease.renew
+    finally:
+        lease.release()
+        lock.release()
+
+
+def _is_file(lock: FileLock) -> bool:
+    """Whether a lock is a file that names its holder, as on disks without locks of their own.
+
+    There filelock frees a dead process's of this machine, and no kernel those of another.
+    """
+    with suppress(OSError):
+        return Path(lock.lock_file).stat().st_size > 0
+    return False
+
+
+def _try(lock: FileLock, lease: Lease) -> Holder | None:
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        holder = lease.current() or replace(UNKNOWN, host="this machine")
+        if not (_is_file(lock) and lease.is_void(holder)):
+            return holder
+        Path(lock.lock_file).unlink(missing_ok=True)
+        return _try(lock, lease)
+    found = lease.taken()
+    if found is not None:
+        lock.release()
+    return found

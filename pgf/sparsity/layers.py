@@ -1,0 +1,148 @@
+"""Which weights of a model can be pruned; which role each plays is for `roles` to say."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from pgf.errors import UserError, nearest
+from pgf.recipes.patterns import GROUPS
+from pgf.sparsity.roles import Verdict, is_conv1d, is_layer, read_roles, sizes, why_not_cut
+
+
+@dataclass(frozen=True)
+class PrunableWeight:
+    """A block of output rows of one module's weight, all of one role."""
+
+    name: str
+    """The module's name; a block of a fused one has its role behind, as `attn.qkv[Q]`."""
+    module_name: str
+    role: str
+    module: nn.Module
+    first_row: int
+    end_row: int
+    width: int
+    """Length of the axis along which groups run."""
+
+    def view(self, weight: Tensor) -> Tensor:
+        """Return the block's part of a tensor shaped as the weight, the input axis last.
+
+        `Linear` is (out, in), transformers' `Conv1D` (in, out), `Conv2d` (out, in, height, width)
+        with groups along the input channels. The result shares the tensor's memory.
+        """
+        if is_conv1d(self.module):
+            weight = weight.t()
+        elif isinstance(self.module, nn.Conv2d):
+            weight = weight.permute(0, 2, 3, 1)
+        return weight[self.first_row : self.end_row]
+
+
+@dataclass(frozen=True)
+class OtherLayer:
+    """A layer that no target prunes."""
+
+    name: str
+    module: nn.Module
+    width: int
+    reason: str
+    roles: tuple[str, ...] = ()
+    """Roles that it carries in parts that cannot be told; a target with one of them is refused."""
+
+
+@dataclass(frozen=True)
+class ModelLayers:
+    """Every `Linear`, `Conv2d` and `Conv1D` of a model, each on one side, in the model's order."""
+
+    prunable: list[PrunableWeight]
+    others: list[OtherLayer]
+
+
+def find_layers(
+    model: nn.Module, groups: Mapping[str, Sequence[str]] | None = None
+) -> list[PrunableWeight]:
+    """Return the prunable weights of a model, in its own order; arguments as for `read_layers`."""
+    return read_layers(model, groups).prunable
+
+
+def read_layers(model: nn.Module, groups: Mapping[str, Sequence[str]] | None = None) -> ModelLayers:
+    """Return all layers of a model with their roles, or with the reason why they stay dense.
+
+    Args:
+        model: any model of `Linear`, `Conv2d` and `Conv1D` modules.
+        groups: role -> regular expressions on module names, in place of the rules above.
+
+    Raises:
+        UserError: `groups` cannot be read, or name a weight that is not made of equal blocks.
+    """
+    check_groups(groups or {})
+    uses = Counter(id(p) for _, p in model.named_parameters(remove_duplicate=False))
+    modules = dict(model.named_modules())
+    layers = ModelLayers([], [])
+    for name, module in modules.items():
+        if not is_layer(module):
+            continue
+        width = sizes(module)[1]
+        roles: tuple[str, ...] = ()
+        if uses[id(module.get_parameter("weight"))] > 1:
+            reason = "weights in two places"
+        elif width == 1:
+            reason = "one input per group"
+        else:
+            roles, reason = _given(name, modules, groups) if groups else read_roles(name, modules)
+        if reason:
+            layers.others.append(OtherLayer(name, module, width, reason, roles))
+        else:
+            layers.prunable.extend(_blocks(name, module, roles))
+    return layers
+
+
+def check_groups(groups: Mapping[str, Sequence[str]]) -> None:
+    """Check that layer groups are known and their expressions can be read.
+
+    Raises:
+        UserError: the first one that is not.
+    """
+    for group, expressions in groups.items():
+        if group not in GROUPS:
+            raise UserError(f"groups: unknown layer group '{group}': {nearest(group, GROUPS)}")
+        for expression in expressions:
+            try:
+                re.compile(expression)
+            except re.error as error:
+                raise UserError(f"groups: {group}: '{expression}': {error}") from error
+
+
+def _given(
+    name: str, modules: Mapping[str, nn.Module], groups: Mapping[str, Sequence[str]]
+) -> Verdict:
+    for group, expressions in groups.items():
+        if any(re.search(expression, name) for expression in expressions):
+            roles = GROUPS[group]
+            problem = why_not_cut(name, modules, roles) if len(roles) > 1 else ""
+            if problem:
+                raise UserError(
+                    f"groups: {group}: {name} cannot be cut into {', '.join(roles)}: {problem}; "
+                    f"a group of one role takes all of its rows"
+                )
+            return roles, ""
+    return (), "not in the groups that the task names"
+
+
+def _blocks(name: str, module: nn.Module, roles: tuple[str, ...]) -> list[PrunableWeight]:
+    """Cut a weight into as many equal blocks of rows as it has roles."""
+    rows, width = sizes(module)
+    size = rows // len(roles)
+    return [
+        PrunableWeight(
+            name=name if len(roles) == 1 else f"{name}[{role}]",
+            module_name=name,
+            role=role,
+            module=module,
+            first_row=i * size,
+            end_row=(i + 1) * size,
+            width=width,
+        )
+        for i, role in enumerate(roles)
+    ]

@@ -1,0 +1,82 @@
+"""N:M masks from scores."""
+
+import torch
+from torch import Tensor
+
+from pgf.recipes.patterns import NMPattern
+
+_AS_INTEGER = {
+    torch.float64: torch.int64,
+    torch.float32: torch.int32,
+    torch.bfloat16: torch.int16,
+    torch.float16: torch.int16,
+}
+
+
+def nm_mask(score: Tensor, pattern: NMPattern) -> Tensor:
+    """Return the mask that keeps the N entries of largest |score| in each group of M.
+
+    Groups are consecutive along the last axis. Exactly N are kept, always: equal magnitudes keep
+    the lowest index, on every device and in every dtype; NaN counts as larger than infinity.
+
+    Args:
+        score: (..., width), a floating type; width a multiple of M.
+        pattern: N:M.
+
+    Returns:
+        A bool tensor of the score's shape.
+
+    Raises:
+        ValueError: M does not divide the width.
+    """
+    n, m = pattern.n, pattern.m
+    if not pattern.fits(score.shape[-1]):
+        raise ValueError(f"rows of {score.shape[-1]} weights do not divide into groups of {m}")
+    groups = _ordered_keys(score).reshape(-1, m)
+    if n == m:
+        mask = torch.ones_like(groups, dtype=torch.bool)
+    elif n == 1:
+        # argmax is documented to return the first of equal values.
+        first = groups.argmax(dim=1, keepdim=True)
+        mask = torch.zeros_like(groups, dtype=torch.bool).scatter_(1, first, True)
+    else:
+        mask = _by_threshold(groups, n, m)
+    return mask.view(score.shape)
+
+
+def _ordered_keys(score: Tensor) -> Tensor:
+    """Return integers that order as |score| does, NaN on top and all NaN equal."""
+    magnitude = torch.where(score.isnan(), torch.nan, score.abs()).contiguous()
+    return magnitude.view(_AS_INTEGER[score.dtype])
+
+
+def _by_threshold(groups: Tensor, n: int, m: int) -> Tensor:
+    """Keep what reaches the N-th largest key; sort only the groups in which that ties."""
+    if n <= 4:
+        threshold = _nth_distinct(groups, n, largest=True)
+    elif m - n < 4:
+        threshold = _nth_distinct(groups, m - n + 1, largest=False)
+    else:
+        threshold = groups.topk(n, dim=1).values[:, -1:]
+    mask = groups >= threshold
+    tied = (mask.sum(dim=1) != n).nonzero().squeeze(1)
+    if tied.numel():
+        order = groups[tied].argsort(dim=1, descending=True, stable=True)[:, :n]
+        mask[tied] = torch.zeros_like(groups[tied], dtype=torch.bool).scatter_(1, order, True)
+    return mask
+
+
+def _nth_distinct(groups: Tensor, n: int, *, largest: bool) -> Tensor:
+    """Return the n-th largest (smallest) distinct key of each group, shape (groups, 1).
+
+    With equal keys among the first n this is not the n-th key, and the count of entries that reach
+    it shows as much; that is what the caller repairs.
+    """
+    limits = torch.iinfo(groups.dtype)
+    out_of_range = limits.min if largest else limits.max
+    extreme = torch.amax if largest else torch.amin
+    threshold = extreme(groups, dim=1, keepdim=True)
+    for _ in range(n - 1):
+        rest = groups < threshold if largest else groups > threshold
+        threshold = extreme(groups.masked_fill(~rest, out_of_range), dim=1, keepdim=True)
+    return threshold

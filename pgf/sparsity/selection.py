@@ -1,0 +1,27 @@
+"""The layers of a model that a target prunes."""
+
+from collections.abc import Mapping, Sequence
+
+from torch import nn
+
+from pgf.errors import UserError
+from pgf.recipes.patterns import NMPattern, Target
+from pgf.sparsity.layer_listing import problem_with
+from pgf.sparsity.layers import PrunableWeight, read_layers
+
+
+def select_layers(
+    model: nn.Module, target: Target, groups: Mapping[str, Sequence[str]] | None = None
+) -> list[tuple[PrunableWeight, NMPattern]]:
+    """Return the weights that a target prunes, each with its pattern.
+
+    Raises:
+        UserError: the model has no layer of a group, a group cannot be told from others, or M does
+            not divide the input axis of all of its layers.
+    """
+    layers = read_layers(model, groups)
+    problem = problem_with(layers, target)
+    if problem:
+        raise UserError(f"target {target}: {problem}")
+    chosen = [(layer, target.pattern_for(layer.role)) for layer in layers.prunable]
+    return [(layer, pattern) for layer, pattern in chosen if pattern is not None]

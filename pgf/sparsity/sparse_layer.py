@@ -1,0 +1,139 @@
+"""One block of a weight that carries one pattern: its master, its mask, its effective weight."""
+
+from collections.abc import Iterator, MutableMapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+
+from pgf.recipes import GradientRule, MaskSource, Phase
+from pgf.recipes.patterns import NMPattern
+from pgf.sparsity.kernels import Kernel, kernel_for, magnitude_mask
+from pgf.sparsity.layers import PrunableWeight
+
+
+class FixedMasks(MutableMapping[str, Tensor]):
+    """Bool masks by their source, kept in the form of the layer's kernel."""
+
+    def __init__(self, layer: "SparseLayer") -> None:
+        self._layer = layer
+        self.kept: dict[str, Tensor] = {}
+
+    def __getitem__(self, source: str) -> Tensor:
+        return self._layer.kernel.unpack(self.kept[source], self._layer.weight.shape)
+
+    def __setitem__(self, source: str, mask: Tensor) -> None:
+        self.kept[source] = self._layer.kernel.pack(mask.to(self._layer.master.device))
+
+    def __delitem__(self, source: str) -> None:
+        del self.kept[source]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.kept)
+
+    def __len__(self) -> int:
+        return len(self.kept)
+
+
+@dataclass
+class SparseLayer:
+    """One block of a weight that carries one pattern."""
+
+    block: PrunableWeight
+    pattern: NMPattern
+    master: nn.Parameter
+    parameter: nn.Parameter
+    """The effective weight that the block is a part of."""
+    phase: Phase | None = None
+    kept: Tensor | None = None
+    """The mask in force, in the kernel's form; None while dense."""
+    kernel: Kernel = field(init=False)
+    fixed: FixedMasks = field(init=False)
+    """Masks that do not follow the weights: the run's state beside the masters."""
+
+    def __post_init__(self) -> None:
+        self.kernel = kernel_for(self.weight, self.effective)
+        self.fixed = FixedMasks(self)
+
+    @cached_property
+    def room(self) -> Tensor:
+        """Room for masks that follow the weights, in the kernel's form."""
+        return self.kernel.room(self.weight)
+
+    @property
+    def name(self) -> str:
+        return self.block.name
+
+    @property
+    def weight(self) -> Tensor:
+        """The master's values in the block's view, groups along the last axis."""
+        return self.block.view(self.master.detach())
+
+    @property
+    def launch(self) -> object:
+        """What layers must share to be worked on at once."""
+        return id(self.kernel), self.master.dtype, self.master.device
+
+    @property
+    def effective(self) -> Tensor:
+        """The effective weight in the block's view; writing to it writes into the model."""
+        return self.block.view(self.parameter.detach())
+
+    @property
+    def gradient(self) -> Tensor:
+        """The master's gradient in the block's view; there must be one."""
+        assert self.master.grad is not None
+        return self.block.view(self.master.grad)
+
+    @property
+    def mask(self) -> Tensor | None:
+        """The mask in force as bools in the block's view; None while dense."""
+        return None if self.kept is None else self.kernel.unpack(self.kept, self.weight.shape)
+
+    def find_mask(self) -> bool:
+        """Look for the mask of the phase; the first one of a frozen phase is kept.
+
+        Returns:
+            Whether it is at hand; else it is to be taken anew, by magnitude.
+
+        Raises:
+            KeyError: it is one by saliency, which nobody has taken.
+        """
+        assert self.phase is not None and self.phase.pattern is not None
+        source = self.phase.mask_source
+        if source is MaskSource.MAGNITUDE:
+            self.kept = self.room
+            return False
+        if source is MaskSource.FROZEN and str(source) not in self.fixed:
+            self.fixed[str(source)] = magnitude_mask(self.weight, self.phase.pattern)
+        self.kept = self.fixed.kept[str(source)]
+        return True
+
+    @torch.no_grad()
+    def mask_at(self, phase: Phase) -> Tensor:
+        """Return the mask of a phase as bools in the block's view, whatever is in force now.
+
+        One that does not follow the weights is that of largest magnitude until it is there.
+        """
+        assert phase.pattern is not None
+        source = str(phase.mask_source)
+        if source in self.fixed:
+            return self.fixed[source]
+        return magnitude_mask(self.weight, phase.pattern)
+
+    @property
+    def gradient_decay(self) -> float:
+        """What is left of the gradient of pruned weights, by the phase's rule."""
+        assert self.phase is not None
+        chain = self.phase.gradient_rule is GradientRule.CHAIN_RULE
+        return self.phase.mask_decay if chain else 1.0
+
+    @torch.no_grad()
+    def restrict(self, gradient: Tensor) -> None:
+        """Scale a gradient at the effective weight in place, as the phase's rule says."""
+        if self.phase is not None and self.kept is not None:
+            decays = [self.gradient_decay]
+            self.kernel.restrict(
+                [gradient], [self.weight], [self.kept], decays=decays, lambdas=[0.0]
+            )

@@ -1,0 +1,161 @@
+"""What a finished run comes to: its flat record, its costs, its curves."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pgf.experiments.run_spec import code_hash
+from pgf.records.provenance import machine_entries, provenance
+from pgf.records.record import (
+    CURVE_COLUMNS,
+    CURVES,
+    OVERALL,
+    SCHEMA,
+    replacing,
+    write_atomically,
+    write_record,
+)
+from pgf.training.evaluation import Evaluation, best_at_target
+from pgf.training.flops import (
+    Layers,
+    ModelFlops,
+    count_flops,
+    inference_flops,
+    parameter_counts,
+    training_flops,
+)
+from pgf.training.observers import Row
+from pgf.training.run_state import Run
+
+
+def write_outcome(run: Run, directory: Path) -> dict[str, Any]:
+    """Write a run's curves, further files and, last, its record; return that."""
+    flops = count_flops(run.task, run.model)
+    _write_curves([*run.all_rows(), *flop_rows(run, flops)], directory)
+    record = {**make_record(run), **costs(run, flops)}
+    for name, text in run.task.files().items():
+        write_atomically(directory / name, text)
+    write_record(directory, record)
+    return record
+
+
+def flop_rows(run: Run, flops: ModelFlops) -> list[Row]:
+    """Return the training operations up to every evaluation."""
+    steps = [evaluation.step for evaluation in run.evaluations]
+    pairs = zip(steps, _training_flops(run, flops, steps), strict=True)
+    return [Row(step, "training_flops", OVERALL, "", total) for step, total in pairs]
+
+
+def costs(run: Run, flops: ModelFlops) -> dict[str, Any]:
+    """Return what a run cost and what its model costs: operations, parameters, bytes."""
+    (total,) = _training_flops(run, flops, [run.step])
+    return {
+        "flops.forward_dense": flops.forward,
+        "flops.forward": inference_flops(flops, _pruned(run)),
+        "flops.training": total,
+        "flops.training_dense": float(flops.training * run.spec.training.batch_size * run.step),
+        **parameter_counts(run.model, _pruned(run)),
+    }
+
+
+def _pruned(run: Run) -> Layers:
+    return [(layer.block, layer.pattern) for layer in run.sparsifier.layers]
+
+
+def _training_flops(run: Run, flops: ModelFlops, after: Sequence[int]) -> list[float]:
+    return training_flops(
+        flops,
+        _pruned(run),
+        run.sparsifier.recipe,
+        total_steps=run.spec.training.steps,
+        batch_size=run.spec.training.batch_size,
+        after=after,
+    )
+
+
+def _write_curves(rows: Sequence[Row], directory: Path) -> None:
+    table = pa.table({name: [row[i] for row in rows] for i, name in enumerate(CURVE_COLUMNS)})
+    with replacing(directory / CURVES) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def make_record(run: Run) -> dict[str, Any]:
+    """Return the flat record of a finished or diverged run."""
+    spec, task = run.spec, run.task
+    complete = run.diverged_at is None
+    results: dict[str, Any] = {"final": None, "best": None, "best_step": None}
+    if complete:
+        best = best_at_target(
+            run.evaluations, metric=task.metric, higher_is_better=task.higher_is_better
+        )
+        results = {
+            "final": run.evaluations[-1].values[task.metric],
+            "final_loss": run.evaluations[-1].values.get("evaluation_loss"),
+            "best": best.values[task.metric],
+            "best_step": best.step,
+            **_measures(run.evaluations),
+            **task.about(),
+        }
+    zeros = run.sparsifier.zeros()
+    return {
+        "schema": SCHEMA,
+        "fingerprint": spec.fingerprint(),
+        "code": code_hash(),
+        "experiment": spec.experiment,
+        "task": spec.task.name,
+        "recipe": spec.recipe.name,
+        "recipe_label": spec.recipe.label,
+        "target": spec.target,
+        "seed": spec.seed,
+        "status": "complete" if complete else "diverged",
+        "diverged_at": run.diverged_at,
+        "metric": task.metric,
+        "higher_is_better": task.higher_is_better,
+        **results,
+        "n_steps": run.step,
+        "train_seconds": round(run.seconds, 3),
+        "data": run.splits.fingerprint,
+        "train_samples": len(run.splits.train),
+        "left_out": run.splits.left_out,
+        "evaluated_on": run.splits.test_name,
+        "sparsity": _share(zeros.values()),
+        **{f"sparsity.{name}": _share([counts]) for name, counts in zeros.items()},
+        **{f"note.{name}": note for name, note in run.sparsifier.notes().items()},
+        **_flat("task", {"kind": spec.task.kind, **spec.task.options}),
+        **_flat("recipe", {"kind": spec.recipe.kind, **asdict(run.sparsifier.recipe)}),
+        **_flat("training", asdict(spec.training)),
+        **_flat("statistics", asdict(spec.statistics)),
+        **provenance(str(run.device)),
+        **machine_entries(run.machines),
+        "precision": str(run.precision.dtype).removeprefix("torch."),
+    }
+
+
+def _measures(evaluations: Sequence[Evaluation]) -> dict[str, float]:
+    """Return every measure after the last step, and its own best at the strict target.
+
+    The best of one measure need not be of the step at which the metric has its own: the paper's
+    Table 12 is printed so (its dense row is, for each column, the best of all checkpoints).
+    """
+    names = [name for name in evaluations[-1].values if not name.endswith("_loss")]
+    eligible = [e for e in evaluations if e.at_target]
+    return {
+        **{f"final.{name}": evaluations[-1].values[name] for name in names},
+        **{f"best.{name}": max(e.values[name] for e in eligible) for name in names},
+    }
+
+
+def _share(counts: Iterable[tuple[int, int]]) -> float:
+    """Return the share of zeros of (zeros, entries) pairs; 0 for no layer."""
+    pairs = list(counts)
+    return sum(zeros for zeros, _ in pairs) / max(1, sum(entries for _, entries in pairs))
+
+
+def _flat(prefix: str, values: dict[str, Any]) -> dict[str, Any]:
+    plain = json.loads(json.dumps(values, default=str))
+    return {f"{prefix}.{key}": value for key, value in plain.items()}

@@ -1,0 +1,155 @@
+"""The living state of one run: what is built from its settings, and what a checkpoint holds."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pgf.experiments.run_spec import RunSpec
+from pgf.recipes.patterns import Target
+from pgf.records.provenance import add_machine, this_machine
+from pgf.seeds import seed_for
+from pgf.sparsity.sparsifier import Sparsifier
+from pgf.tasks import Task, make_task
+from pgf.tasks.data.streams import Splits
+from pgf.training import checkpoints, parallel
+from pgf.training.evaluation import Evaluation
+from pgf.training.gradients import GradientStatistics
+from pgf.training.observers import Observer, Row
+from pgf.training.optimization import (
+    Average,
+    Precision,
+    Schedule,
+    choose_device,
+    compiled,
+    make_optimizer,
+)
+
+
+@dataclass
+class Run:
+    """The living state of one run."""
+
+    spec: RunSpec
+    task: Task
+    splits: Splits
+    device: torch.device
+    model: nn.Module
+    replica: nn.Module
+    """The model, or what compiles it and averages its gradients over the run's processes."""
+    sparsifier: Sparsifier
+    optimizer: torch.optim.Optimizer
+    schedule: Schedule
+    precision: Precision
+    average: Average | None
+    observers: list[Observer]
+    step: int = 0
+    """Optimiser steps done."""
+    evaluations: list[Evaluation] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    seconds: float = 0.0
+    together: int = 1
+    """Runs that train with it, itself included."""
+    diverged_at: int | None = None
+    machines: list[dict[str, Any]] = field(default_factory=list)
+    """Where it has trained, this machine last."""
+
+    @classmethod
+    def make(
+        cls, spec: RunSpec, *, task: Task | None = None, splits: Splits | None = None
+    ) -> "Run":
+        """Build a run from its settings; task and data spare making what is at hand.
+
+        Raises:
+            UserError: target and model do not go together, or the data is not there.
+        """
+        settings = spec.training
+        torch.set_num_threads(settings.threads)
+        task = task or make_task(spec.task)
+        task.check(settings)
+        device = choose_device(settings)
+        torch.manual_seed(seed_for(spec.seed, "init"))
+        model = task.model().to(device).train()
+        sparsifier = Sparsifier(
+            model,
+            target=Target.parse(spec.target),
+            recipe=spec.make_recipe(),
+            total_steps=settings.steps,
+            mask_seed=seed_for(spec.seed, "mask"),
+            groups=task.groups or None,
+        )
+        optimizer = make_optimizer(model, sparsifier, settings)
+        statistics = GradientStatistics.make(
+            spec.statistics,
+            sparsifier=sparsifier,
+            references=spec.references,
+            groups=task.groups or None,
+        )
+        splits = (splits or task.load()).on(device)
+        precision = Precision.make(settings, device)
+        own = [parallel.rank()] if parallel.rank() else []
+        torch.manual_seed(seed_for(spec.seed, "dropout", *own))
+        return cls(
+            spec=spec,
+            task=task,
+            splits=splits,
+            device=device,
+            model=model,
+            replica=parallel.averaging(compiled(model, settings.compile), device),
+            sparsifier=sparsifier,
+            optimizer=optimizer,
+            schedule=Schedule.make(optimizer, settings),
+            precision=precision,
+            average=Average(optimizer, settings.ema_decay) if settings.ema_decay else None,
+            observers=[statistics],
+            machines=[this_machine(device, precision.dtype, splits.fingerprint)],
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that a resumed run needs to go on bitwise as if never interrupted."""
+        return {
+            "fingerprint": self.spec.fingerprint(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "model": {name: _own(value) for name, value in self.model.state_dict().items()},
+            "sparsifier": self.sparsifier.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.precision.scaler.state_dict(),
+            "average": self.average.ema.module.state_dict() if self.average else {},
+            "random": parallel.everyone(checkpoints.random_state()),
+            "evaluations": [e.as_dict() for e in self.evaluations],
+            "rows": [tuple(row) for row in self.rows],
+            "observers": [observer.state_dict() for observer in self.observers],
+            "machines": self.machines,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Load what `state_dict` returned.
+
+        Raises:
+            UserError: precision or data are others here.
+        """
+        self.machines = add_machine(state["machines"], self.machines[-1])
+        self.step, self.seconds = state["step"], state["seconds"]
+        self.model.load_state_dict(state["model"])
+        self.sparsifier.load_state_dict(state["sparsifier"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.precision.scaler.load_state_dict(state["scaler"])
+        if self.average:
+            self.average.ema.module.load_state_dict(state["average"])
+        self.evaluations = [Evaluation(**e) for e in state["evaluations"]]
+        self.rows = [Row(*row) for row in state["rows"]]
+        for observer, kept in zip(self.observers, state["observers"], strict=True):
+            observer.load_state_dict(kept)
+        checkpoints.restore_random_state(state["random"][parallel.rank()])
+
+    def all_rows(self) -> list[Row]:
+        """Return the curves so far."""
+        return [*self.rows, *(row for observer in self.observers for row in observer.rows)]
+
+
+def _own(value: Tensor) -> Tensor:
+    """Return a tensor that shares no larger memory: a file would hold all of that."""
+    shared = value.untyped_storage().nbytes() > value.numel() * value.element_size()
+    return value.clone() if shared else value

@@ -1,0 +1,162 @@
+"""One optimiser step: the batch, the two points at which a recipe acts, the update."""
+
+import math
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.parallel import DistributedDataParallel
+
+from pgf.records.record import OVERALL
+from pgf.tasks.data.streams import Batch
+from pgf.training import parallel
+from pgf.training.observers import Row, StepState
+from pgf.training.run_state import Run
+from pgf.training.saliency import fix_saliency_masks, untouched
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a step trains on."""
+
+    drawn: Batch
+    """This process's share of the batch, on the run's device."""
+    micro_batches: list[Batch]
+    shares: list[float]
+    """What part of the whole batch each micro-batch is."""
+    learning_rate: float
+
+
+def training_step(run: Run, batch: Batch) -> float:
+    """Do one optimiser step and return its mean loss; without the update if that is not finite.
+
+    Args:
+        run: the run, whose next step this is.
+        batch: this process's share of the batch; all of it where there is one process.
+    """
+    prepared = prepare(run, batch)
+    return update(run, prepared, _passes(run, prepared))
+
+
+def prepare(run: Run, batch: Batch) -> Prepared:
+    """Return what the next step trains on, with its effective weights and learning rate set."""
+    drawn = (batch[0].to(run.device), batch[1].to(run.device))
+    micro_batches = _micro_batches(run, drawn)
+    shares = parallel.shares([run.task.weight(micro_batch) for micro_batch in micro_batches])
+    fix_saliency_masks(
+        run.task, run.sparsifier, micro_batches, shares, step=run.step, precision=run.precision
+    )
+    run.sparsifier.refresh(run.step)
+    return Prepared(drawn, micro_batches, shares, run.schedule.set(run.step))
+
+
+def _passes(run: Run, prepared: Prepared) -> float:
+    """Go forward and backward; return the loss and leave the gradients in the model."""
+    total, shares = 0.0, prepared.shares
+    for i, (micro_batch, share) in enumerate(zip(prepared.micro_batches, shares, strict=True)):
+        with _exchange(run, now=i == len(shares) - 1):
+            with run.precision.autocast():
+                loss = run.task.loss(run.replica, micro_batch) * share
+            # What processes exchange is their mean gradient, and the sum is meant.
+            run.precision.scaler.scale(loss * parallel.size()).backward()
+        total += float(loss.detach())
+    (total,) = parallel.total([total])
+    return total
+
+
+def update(run: Run, prepared: Prepared, loss: float) -> float:
+    """Do the optimiser step with the gradients in the model; return the loss.
+
+    Without the update if that is not finite.
+    """
+    settings, scaler = run.spec.training, run.precision.scaler
+    if not math.isfinite(loss):
+        return loss
+    run.sparsifier.take_gradients()
+    scaler.unscale_(run.optimizer)
+    run.sparsifier.apply_gradient_rule()
+    coefficient = _clip(run.optimizer, settings.clip_norm)
+    state = StepState(
+        step=run.step,
+        loss=loss,
+        learning_rate=prepared.learning_rate,
+        clip_coefficient=coefficient,
+        model=run.model,
+        sparsifier=run.sparsifier,
+        optimizer=run.optimizer,
+        half_losses=lambda: _half_losses(run, prepared.drawn),
+    )
+    if parallel.rank() == 0:
+        for observer in run.observers:
+            observer.before_update(state)
+        _log_step(run, state)
+    scaler.step(run.optimizer)
+    scaler.update()
+    run.optimizer.zero_grad(set_to_none=True)
+    if run.average:
+        run.average.update()
+    return loss
+
+
+def _micro_batches(run: Run, drawn: Batch) -> list[Batch]:
+    """Return the parts of a batch, prepared each by itself: a process sees its own alone."""
+    settings = run.spec.training
+    parts = zip(*(part.chunk(settings.accumulation) for part in drawn), strict=True)
+    return [run.task.prepare(part, settings, seed=run.spec.seed, step=run.step) for part in parts]
+
+
+def _exchange(run: Run, *, now: bool) -> AbstractContextManager[None]:
+    """Return the context of a backward pass: with the last one, processes exchange gradients."""
+    if now or not isinstance(run.replica, DistributedDataParallel):
+        return nullcontext()
+    return run.replica.no_sync()
+
+
+def _clip(optimizer: torch.optim.Optimizer, limit: float | None) -> float:
+    """Scale all gradients to a global norm of at most `limit`; return the factor."""
+    if limit is None:
+        return 1.0
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    norm = torch.nn.utils.clip_grad_norm_(parameters, limit)
+    return min(1.0, limit / (float(norm) + 1e-6))
+
+
+def _half_losses(run: Run, drawn: Batch) -> tuple[Tensor, Tensor, float] | None:
+    """Return the losses of two halves of a micro-batch, leaving generators and buffers alone.
+
+    Samples are mixed within each half: halves of a mixed batch would share their images.
+    """
+    settings = run.spec.training
+    half = len(drawn[0]) // settings.accumulation // 4 * 2
+    if half == 0:
+        return None
+    losses = []
+    with untouched(run.model), run.precision.autocast():
+        for i in range(2):
+            part = (drawn[0][i * half : (i + 1) * half], drawn[1][i * half : (i + 1) * half])
+            # The batch itself is mixed under the seeds of steps 0 .. steps - 1.
+            mixing = (i + 1) * settings.steps + run.step
+            part = run.task.prepare(part, settings, seed=run.spec.seed, step=mixing)
+            losses.append(run.task.loss(run.model, part))
+    return losses[0], losses[1], half / settings.batch_size
+
+
+def _log_step(run: Run, state: StepState) -> None:
+    if state.step % run.spec.statistics.every:
+        return
+    phases = run.sparsifier.phases(state.step)
+    densities = [
+        phase.pattern.density if phase.pattern else 1.0
+        for layer in run.sparsifier.layers
+        for phase in [phases[layer.pattern, layer.block.width]]
+    ]
+    decays = [phase.mask_decay if phase.pattern else 1.0 for phase in phases.values()]
+    values = {
+        "loss": state.loss,
+        "learning_rate": state.learning_rate,
+        "clip_coefficient": state.clip_coefficient,
+        "mask_decay": max(decays, default=1.0),
+        "pattern_density": math.fsum(densities) / len(densities) if densities else 1.0,
+    }
+    run.rows += [Row(state.step, name, OVERALL, "", value) for name, value in values.items()]

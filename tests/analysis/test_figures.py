@@ -1,0 +1,216 @@
+"""Figures: laws over the registry, and what stands in them."""
+
+import struct
+from dataclasses import replace
+from html import unescape
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from matplotlib.colors import to_hex
+from support.synthetic import PAPER, RECIPES, context, grid, run_row, runs_frame, without_costs
+
+from pgf.analysis.figures import CAPTIONS, figure_files, figure_names
+from pgf.analysis.figures.kinds.gradient_noise import noise_to_signal
+from pgf.analysis.figures.registry import (
+    CAPTION_OF,
+    FIGURES,
+    captions_of,
+    draw_figure,
+    load_figures,
+    write_figures,
+)
+from pgf.analysis.figures.series import running_mean, shown_recipes
+from pgf.analysis.figures.style import DPI, FULL, LOOKS, WIDTH, drawing, looks
+from pgf.analysis.tables.curves import by_seed
+from pgf.errors import UserError
+
+TARGET = "1:16(FF)"
+
+every_figure = pytest.mark.parametrize("name", figure_names())
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return context(grid(seeds=2))
+
+
+def drawn(name, made):
+    load_figures()
+    with drawing(name):
+        return FIGURES[name](made)
+
+
+def test_every_module_of_kinds_is_the_figure_of_its_name():
+    assert set(load_figures()) == set(figure_names()) == set(FIGURES)
+
+
+def test_files_are_named_before_any_data_is_read(whole, tmp_path):
+    written = write_figures(whole, tmp_path)
+    assert tuple(path.name for path in written) == figure_files()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(figure_files())
+    assert written[0].name == "accuracy.png"
+    width, _ = struct.unpack(">II", written[0].read_bytes()[16:24])
+    assert width == round(WIDTH * DPI)
+
+
+@every_figure
+def test_the_same_runs_give_the_same_bytes_and_no_setting_changes(whole, name):
+    before = dict(mpl.rcParams)
+    assert draw_figure(name, whole) == draw_figure(name, whole)
+    assert dict(mpl.rcParams) == before
+
+
+@every_figure
+def test_a_figure_is_half_a_page_wide_or_a_whole_one(whole, name):
+    assert drawn(name, whole).get_figwidth() in (WIDTH, FULL)
+
+
+@every_figure
+def test_a_figure_of_runs_without_costs_and_phases_draws(whole, name):
+    figure = drawn(name, without_costs(whole))
+    said = " ".join(text.get_text() for text in figure.findobj(mpl.text.Text))
+    lacking = {
+        "figure4": ("record no\ninference FLOPs", "record no training FLOPs"),
+        "figure5": ("record no inference FLOPs",),
+        "figure6": ("phases not recorded", "stages are not recorded"),
+    }
+    assert all(text in said.replace("their\n", "their ") for text in lacking.get(name, ()))
+    assert not any(text in said for text in ("nan", "not recorded")) or name in lacking
+
+
+@every_figure
+def test_every_figure_has_a_caption_beside_what_the_paper_s_own_is_worth(whole, name, tmp_path):
+    remarks = {"figure3": ("the paper's axis",), "2": ("of a table",)}
+    made = replace(whole, remarks=remarks)
+    section = captions_of(made, [name]).sections[0]
+    assert section.caption == CAPTION_OF[name](made)
+    assert len(section.caption) > 100 and section.caption.endswith(".")
+    assert section.notes == remarks.get(name, ())
+    written = write_figures(made, tmp_path, names=[name])
+    assert tuple(path.name for path in written[-2:]) == CAPTIONS
+    assert all(section.caption in unescape(path.read_text()) for path in written[-2:])
+
+
+def test_remarks_on_figures_name_figures():
+    remarks = yaml.safe_load((PAPER / "remarks.yaml").read_text())
+    named = {key for key in remarks if not key.isdigit()}
+    assert {"figure3", "figure4", "figure5", "figure6"} <= named <= set(figure_names())
+
+
+@every_figure
+def test_no_text_is_smaller_than_seven_points(whole, name):
+    figure = drawn(name, whole)
+    figure.canvas.draw()
+    texts = [t for t in figure.findobj(mpl.text.Text) if t.get_text()]
+    assert len(texts) > 10
+    assert min(text.get_fontsize() for text in texts) >= 7
+
+
+@every_figure
+def test_the_legend_overlaps_no_panel_and_stays_inside(whole, name):
+    figure = drawn(name, whole)
+    figure.canvas.draw()
+    legend = figure.legends[0].get_window_extent()
+    lowest = min(axes.get_tightbbox().y0 for axes in figure.axes)
+    assert 0 <= legend.y0 < legend.y1 <= lowest
+    assert 0 <= legend.x0 < legend.x1 <= figure.bbox.x1
+
+
+@every_figure
+def test_the_legend_names_every_recipe(whole, name):
+    legend = drawn(name, whole).legends[0]
+    assert {text.get_text() for text in legend.get_texts()} == set(RECIPES.values())
+
+
+@every_figure
+def test_several_tasks_stand_below_each_other(name):
+    both = context(pd.concat([grid(seeds=2, task="toy"), grid(seeds=2, task="other")]))
+    one = context(grid(seeds=2))
+    panels = drawn(name, both).axes
+    assert len(panels) == 2 * len(drawn(name, one).axes)
+    assert all(axes.get_lines() for axes in panels)
+
+
+@every_figure
+def test_left_out_runs_are_told_of(name):
+    runs = grid(seeds=2)
+    runs.loc[3, ["status", "final", "best"]] = ["diverged", np.nan, np.nan]
+    legend = drawn(name, context(runs)).legends[0]
+    assert "1 diverged run left out" in legend.get_title().get_text().replace("\n", " ")
+
+
+@every_figure
+def test_one_seed_and_one_recipe_draw(name):
+    runs = runs_frame({("sr_ste", TARGET): [5.0]})
+    assert set(draw_figure(name, context(runs))) == {".png", ".svg"}
+
+
+@every_figure
+def test_dense_runs_alone_draw(name):
+    dense = context(runs_frame({("dense", "dense"): [5.0, 6.0]}), baselines=())
+    assert set(draw_figure(name, dense)) == {".png", ".svg"}
+
+
+def test_an_unknown_figure_is_a_user_error(whole):
+    with pytest.raises(UserError, match="unknown figure 'figure33': did you mean 'figure3'"):
+        draw_figure("figure33", whole)
+
+
+def test_a_recipe_has_one_color_in_every_experiment():
+    first, second = looks(["dense", "sr_ste", "mine"]), looks(["other", "mine", "sr_ste"])
+    assert first["sr_ste"] == second["sr_ste"] == LOOKS["sr_ste"]
+    assert len({look.color for look in (first | second).values()}) == 4
+
+
+def test_no_two_recipes_look_alike_in_color_or_in_gray():
+    many = looks([*LOOKS, *(f"mine{i}" for i in range(5))])
+    assert len({look.color for look in many.values()}) == len(many)
+    assert len({(look.line, look.marker) for look in LOOKS.values()}) == len(LOOKS)
+
+
+def test_curves_show_the_mean_over_seeds(whole):
+    axes = drawn("figure3", whole).axes[1]
+    line = next(line for line in axes.get_lines() if line.get_label() == "SR-STE")
+    values = by_seed(whole, "toy", "sr_ste", TARGET, "gradient_variance")
+    assert values.shape == (13, 2)
+    np.testing.assert_allclose(line.get_ydata(), values.mean(axis="columns"))
+    assert to_hex(line.get_color()) == LOOKS["sr_ste"].color
+    assert axes.get_yscale() == "log"
+
+
+def test_a_dense_run_is_seen_through_one_mask_at_a_time(whole):
+    first, second = (by_seed(whole, "toy", "dense", t, "flip_rate") for t in whole.targets)
+    pd.testing.assert_frame_equal(second, 2 * first)
+
+
+def test_running_mean_by_hand():
+    values = pd.DataFrame({0: [2.0, 4.0, 9.0]})
+    assert list(running_mean(values)[0]) == [2.0, 3.0, 5.0]
+
+
+def test_noise_to_signal_leaves_out_steps_without_signal(whole):
+    curves = whole.curves.copy()
+    gone = (curves["name"] == "noise_signal") & (curves["step"] < 40)
+    curves.loc[gone, "value"] = -1.0
+    made = context(whole.runs)
+    made = replace(made, curves=curves)
+    ratio = noise_to_signal(made, "toy", "sr_ste", TARGET)
+    assert (ratio.index >= 40).all()
+    # The two differ by a factor of ten at every step of every run.
+    np.testing.assert_allclose(ratio["ratio"], 10.0)
+
+
+def test_the_points_of_the_accuracy_figure_are_the_means():
+    runs = runs_frame({("sr_ste", TARGET): [4.0, 8.0], ("mdgf_linear", TARGET): [1.0, 3.0]})
+    axes = drawn("accuracy", context(runs)).axes[0]
+    points = [container.lines[0].get_ydata()[0] for container in axes.containers]
+    assert points == [6.0, 2.0]
+
+
+def test_unknown_recipes_are_shown_when_there_are_no_others():
+    rows = [run_row("mine", TARGET, seed, 1.0) for seed in range(2)]
+    made = context(pd.DataFrame(rows), baselines=())
+    assert shown_recipes(made, "toy") == ("mine",)

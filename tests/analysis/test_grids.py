@@ -1,0 +1,110 @@
+"""Tables and figures of two tasks that have little in common: laws over the registries."""
+
+import re
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from support.grids import WORDS, WORDS_TARGETS, two_grids
+from support.synthetic import RECIPES, TARGETS, words_of
+from test_figures import drawn
+
+from pgf.analysis.figures import figure_names
+from pgf.analysis.tables import table_names
+from pgf.analysis.tables.context import target_label
+from pgf.analysis.tables.registry import build_table
+from pgf.analysis.tables.render import to_markdown
+from pgf.analysis.tables.terminal import terminal_view
+
+every_table = pytest.mark.parametrize("name", table_names())
+every_figure = pytest.mark.parametrize("name", figure_names())
+
+
+@pytest.fixture(scope="module")
+def both():
+    return two_grids()
+
+
+@every_table
+def test_a_section_shows_its_own_targets_and_recipes_alone(both, name):
+    toy, words = (
+        " ".join(
+            text
+            for block in section.blocks
+            if name != "claims"
+            for text in (block.title, *block.header, *words_of(block))
+        )
+        for section in build_table(name, both).sections
+    )
+    assert "1:64 (FF)" not in toy and "sdgf_stepwise" not in toy
+    assert "1:4 (FF)" not in words and "MdGf-Exponential" not in words
+
+
+@every_table
+def test_the_csv_of_a_table_holds_each_task_s_own_cells(both, name):
+    data = build_table(name, both).data
+    own = data[data["task"] == "words"]
+    cells = {*WORDS_TARGETS, "dense"} | ({""} if name == "claims" else set())
+    assert not own.empty and set(own["target"]) <= cells | set(PAPER_TARGETS)
+    asked = own[own.get("reason", "") == ""] if name == "claims" else own
+    here = asked[asked["view"] != "paper"] if "view" in asked else asked
+    assert set(here["recipe"]) <= set(WORDS)
+
+
+PAPER_TARGETS = ("1:32(FF)", "1:128(FF)")
+"""Targets of Table 5 that the task has no runs for."""
+
+
+@every_table
+def test_no_cell_of_a_table_is_nan(both, name):
+    assert "nan" not in re.findall(r"\w+", to_markdown(build_table(name, both)))
+
+
+def test_seeds_are_each_task_s_own(both):
+    captions = [section.caption for section in build_table("accuracy", both).sections]
+    assert ["n = 6 seeds" in captions[0], "n = 3 seeds" in captions[1]] == [True, True]
+    assert "(n=" not in terminal_view(both)
+
+
+def test_a_baseline_that_a_task_lacks_is_not_compared_there():
+    made = two_grids(baselines=("sr_ste", "mdgf_exponential"))
+    toy, words = build_table("differences", made).sections
+    assert [len(section.blocks) for section in (toy, words)] == [2, 1]
+    alone = build_table("differences", two_grids(baselines=("mdgf_exponential",))).sections[1]
+    assert alone.blocks == () and alone.notes[0].startswith("No baseline")
+
+
+def test_metrics_are_named_in_words(both):
+    assert "token_accuracy" not in to_markdown(build_table("accuracy", both))
+    assert "token accuracy after the last step" in terminal_view(both)
+
+
+@every_figure
+def test_no_panel_is_empty(both, name):
+    figure = drawn(name, both)
+    assert all(axes.get_lines() for axes in figure.axes)
+    said = " ".join(text.get_text() for text in figure.findobj(mpl.text.Text))
+    assert "record no" not in said
+
+
+@every_figure
+def test_the_legend_names_the_recipes_of_all_tasks_once(both, name):
+    texts = [text.get_text() for text in drawn(name, both).legends[0].get_texts()]
+    assert sorted(texts) == sorted({*RECIPES.values(), "sdgf_stepwise"})
+
+
+@every_figure
+def test_the_axis_of_steps_is_each_task_s_own(name):
+    made = two_grids(shorter=3)
+    longest = {}
+    for axes in drawn(name, made).axes:
+        if axes.get_xlabel() in ("step", "epoch"):
+            ends = [np.max(x) for line in axes.get_lines() if len(x := line.get_xdata())]
+            longest.setdefault(round(max(ends)), []).append(axes.get_xlim()[1] / max(ends))
+    assert all(ratio < 1.2 for ratios in longest.values() for ratio in ratios)
+    assert name not in ("masks", "figure3", "gradient_noise", "figure6") or len(longest) == 2
+
+
+def test_targets_of_both_are_in_one_order(both):
+    assert both.targets == (*TARGETS, "1:64(FF)")
+    assert [target_label(t) for t in both.targets_of("words")] == ["1:16 (FF)", "1:64 (FF)"]

@@ -1,0 +1,185 @@
+"""The bench: its baseline does what it stands for, and its report says what was measured."""
+
+import json
+import math
+import subprocess
+from time import perf_counter
+
+import pytest
+import torch
+from support.helpers import tiny_spec
+from support.masks import slow_mask
+
+from pgf.costs.bench import experiment, registry, report
+from pgf.costs.bench.kinds import gpu as gpu_part
+from pgf.costs.bench.kinds import masks as masks_part
+from pgf.costs.bench.kinds import memory as memory_part
+from pgf.costs.bench.kinds import steps as steps_part
+from pgf.costs.bench.kinds import sweep as sweep_part
+from pgf.costs.bench.model import Bound, Line, Part
+from pgf.costs.bench.processes import PYTHON, run
+from pgf.costs.bench.registry import find_part, part_names
+from pgf.costs.bench.timing import ratio
+from pgf.costs.bench.usual import argsort_mask, make_usual
+from pgf.costs.bench.vit import BenchVit, Usual, VitContender
+from pgf.errors import UserError
+from pgf.recipes import RECIPES
+from pgf.recipes.patterns import NMPattern, Target
+
+
+def quiet(text: str) -> None:
+    assert text
+
+
+def test_every_part_registers_under_the_name_of_its_module() -> None:
+    for name in part_names():
+        assert registry.PARTS.get(name, find_part(name)) is find_part(name)
+    with pytest.raises(UserError, match="unknown part of the bench 'mask': did you mean 'masks'"):
+        find_part("mask")
+
+
+@pytest.mark.parametrize("text", ["2:4", "1:16", "7:8"])
+def test_the_usual_mask_is_the_definition_where_nothing_ties(text: str) -> None:
+    weight = torch.randn(8, 64, generator=torch.Generator().manual_seed(0))
+    pattern = NMPattern.parse(text)
+    assert torch.equal(argsort_mask(weight, pattern).bool(), slow_mask(weight, pattern))
+
+
+def test_the_usual_way_trains_by_the_formulas_of_srste() -> None:
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(32, 8))
+    model.get_submodule("0").register_module("fc1", torch.nn.Linear(16, 4))
+    layer = model.get_submodule("0.fc1")
+    make_usual(model, Target.parse("1:8(FF)"))
+    inputs = torch.randn(5, 16)
+    weight = layer.weight.detach().clone()
+    mask = slow_mask(weight, NMPattern(1, 8))
+    out = layer(inputs)
+    torch.testing.assert_close(out, inputs @ (weight * mask).t() + layer.bias)
+    out.sum().backward()
+    expected = inputs.sum(dim=0).expand(4, 16) + 2e-4 * (~mask) * weight
+    torch.testing.assert_close(layer.weight.grad, expected)
+
+
+def test_a_contender_is_in_the_sparse_phase_whatever_its_recipe() -> None:
+    for name, kind in RECIPES.items():
+        if kind.is_dense:
+            continue
+        contender = VitContender(name, batch_size=2)
+        contender.step()
+        assert all(layer.kept is not None for layer in contender.run.sparsifier.layers), name
+
+
+def test_the_contenders_compute_the_same_model() -> None:
+    usual, ours = Usual(batch_size=4), VitContender("sr_ste", batch_size=4)
+    ours.run.sparsifier.refresh(0)
+    batch = torch.randn(2, 3, 32, 32)
+    torch.testing.assert_close(usual.run.model(batch), ours.run.model(batch))
+
+
+@pytest.mark.parametrize(
+    ("bound", "ratio_", "reached"),
+    [
+        (Bound.AT_MOST, 1.0, True),
+        (Bound.AT_MOST, 1.1, False),
+        (Bound.AT_LEAST, 1.0, True),
+        (Bound.AT_LEAST, 0.9, False),
+        (Bound.AT_MOST, None, None),
+    ],
+)
+def test_a_target_is_reached_on_its_own_side(
+    bound: Bound, ratio_: float | None, reached: bool | None
+) -> None:
+    line = Line(what="x", unit="s", ours=1.0, ratio=ratio_, target=1.0, bound=bound)
+    assert line.reached is reached
+
+
+def test_a_ratio_is_taken_round_by_round() -> None:
+    base = [1.0, 10.0, 100.0, 1000.0, 10000.0]
+    found = ratio([2 * b for b in base], base)
+    assert found.median == 2.0 and found.spread == 0.0
+    assert ratio([1, 2, 3, 4, 5], [1, 1, 1, 1, 1]).spread == 1.0
+
+
+def test_small_versions_of_the_parts_measure_what_they_say(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(masks_part, "SHAPE", (16, 128))
+    monkeypatch.setattr(masks_part, "ROUNDS", 1)
+    lines = masks_part.masks(quiet).lines
+    assert len(lines) == 2 * len(masks_part.PATTERNS)
+    monkeypatch.setattr(steps_part, "ROUNDS", {2: 1})
+    monkeypatch.setattr(steps_part, "TARGETS", {2: 1.05})
+    lines += steps_part.steps(quiet).lines
+    assert all(line.ratio is not None and math.isfinite(line.ratio) for line in lines)
+    sparse = [name for name, kind in RECIPES.items() if not kind.is_dense]
+    named = [line.what.split(",")[0] for line in lines]
+    assert set(sparse) <= set(named)
+
+
+def test_small_versions_of_the_lines_for_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu_part, "ROUNDS", 1)
+    monkeypatch.setattr(gpu_part, "FF_OF_VIT_B", ((16, 8), (8, 16)))
+    lines = [gpu_part.mask_line(NMPattern(1, 8), torch.device("cpu"))]
+    lines += gpu_part.step_lines(perf_counter, batch_size=2, task=BenchVit())
+    assert all(line.ratio is not None and math.isfinite(line.ratio) for line in lines)
+    if not torch.cuda.is_available():
+        part = gpu_part.gpu(quiet)
+        assert all(line.ours is None and line.target for line in part.lines)
+
+
+def test_a_small_sweep_leaves_the_records_of_runs_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweep_part, "RECIPES", ("sr_ste", "mdgf_linear"))
+    monkeypatch.setattr(sweep_part, "SEEDS", 1)
+    monkeypatch.setattr(sweep_part, "STEPS", 5)
+    line, same = sweep_part.sweep_line(quiet, device="cpu", processes=2, target=1.0)
+    assert same and line.ratio is not None and line.ratio > 0
+    line, _ = sweep_part.sweep_line(quiet, device="cpu", processes=1, target=1.0, stack=2)
+    assert line.ratio is not None and line.ratio > 0
+
+
+def test_the_recipes_of_an_experiment_are_measured_against_its_dense_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(experiment, "ROUNDS", 1)
+    monkeypatch.setattr(experiment, "STEPS", 2)
+    specs = [tiny_spec(recipe) for recipe in ("sr_ste", "dense", "mdgf_linear")]
+    lines = experiment.measure(specs)
+    names = [*(spec.short_title for spec in specs), "Dense, statistics on"]
+    assert [line[0] for line in lines] == names
+    assert lines[1][2:] == (1.0, 0.0) and all(line[1] > 0 for line in lines)
+    with pytest.raises(UserError, match="no dense recipe"):
+        experiment.measure(specs[:1])
+
+
+def test_a_command_does_not_count_the_memory_of_who_measures_it(tmp_path) -> None:
+    ballast = torch.ones(150 * 2**18)  # 150 MiB
+    cost = run([PYTHON, "-c", "sum(range(10**6))"], cwd=tmp_path)
+    assert ballast.numel() and 0 < cost.mebibytes < 100
+    assert 0 < cost.cpu_seconds < 60 and cost.seconds > 0
+    with pytest.raises(subprocess.CalledProcessError):
+        run([PYTHON, "-c", "raise SystemExit(3)"], cwd=tmp_path)
+
+
+def test_a_sparse_run_takes_its_masters_and_little_more() -> None:
+    for line in memory_part.memory(quiet).lines:
+        assert line.reached, line
+        assert line.usual is not None and line.ours is not None and line.usual > 2 * line.ours
+
+
+def test_the_report_keeps_other_parts_and_shows_what_is_missing(tmp_path) -> None:
+    measured = Line(
+        what="a|b", unit="ms", ours=123.456, floor=0.01234, ratio=1.5, spread=0.1, target=1.0
+    )
+    missing = Line(what="c", unit="s", ours=None, target=20.0, bound=Bound.AT_LEAST)
+    for name, line in (("second", missing), ("first", measured)):
+        part = Part(title=f"The {name}", ratio_of="x / y", lines=(line,), notes=("a note",))
+        data, page = report.write({name: part}, tmp_path)
+    kept = json.loads(data.read_text())["parts"]
+    assert list(kept) == ["first", "second"]
+    assert kept["first"]["lines"][0]["ours"] == 123.456
+    assert kept["first"]["where"]["node"] is None, "no machine's own name is published"
+    text = page.read_text()
+    assert "123 ms" in text and "0.0123 ms" in text and "at most 1" in text
+    assert "not measured" in text and "at least 20" in text and "x / y" in text
+    assert text.index("The first") < text.index("The second")

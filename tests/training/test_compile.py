@@ -1,0 +1,34 @@
+"""Compiled training: one graph, whatever a recipe's schedule does."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from support.helpers import tiny_spec, trained
+
+from pgf.errors import UserError
+from pgf.recipes import RECIPES
+from pgf.training.optimization import check_optimization
+
+
+@pytest.fixture(autouse=True)
+def nothing_compiled() -> Iterator[None]:
+    torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
+    yield
+    torch._dynamo.reset()
+
+
+@pytest.mark.parametrize("recipe", sorted(RECIPES))
+def test_a_whole_run_is_one_graph_and_trains_the_same(recipe: str) -> None:
+    run = trained(tiny_spec(recipe, compile="eager"))
+    graphs = torch._dynamo.utils.counters["stats"]["unique_graphs"]
+    assert graphs == 1, "a step's value has become part of the graph"
+    plain = trained(tiny_spec(recipe))
+    assert run.evaluations == plain.evaluations
+    assert [row for row in run.all_rows()] == [row for row in plain.all_rows()]
+
+
+def test_an_unknown_backend_is_refused() -> None:
+    with pytest.raises(UserError, match=r"training.compile: .* 'inductr': did you mean 'inductor'"):
+        check_optimization(tiny_spec(compile="inductr").training)

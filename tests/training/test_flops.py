@@ -1,0 +1,245 @@
+"""Operations counted by hand: of models, of phases, of whole runs."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pytest
+import torch
+from support.helpers import EVERY_RECIPE, advised_options, tiny_spec, trained
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from pgf.experiments.settings import TaskSettings
+from pgf.recipes import RECIPES, GradientRule, Phase
+from pgf.recipes.patterns import NMPattern, Target
+from pgf.sparsity.selection import select_layers
+from pgf.tasks import TASKS, Task, make_task
+from pgf.tasks.data.streams import Batch, Splits
+from pgf.training.flops import (
+    count_flops,
+    inference_flops,
+    parameter_counts,
+    products,
+    training_flops,
+)
+from pgf.training.outcome import costs, flop_rows
+
+FIRST, SECOND = 2 * 8 * 16, 2 * 16 * 4
+"""Operations of one sample in a layer of 8 -> 16 and one of 16 -> 4."""
+
+FORWARD = FIRST + SECOND
+TRAINING = 2 * FIRST + 3 * SECOND
+"""The input itself needs no gradient, so the first layer has two products."""
+
+
+class TwoLayers(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.mlp = nn.ModuleDict({"fc1": nn.Linear(8, 16), "fc2": nn.Linear(16, 4)})
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.mlp["fc2"](torch.tanh(self.mlp["fc1"](x)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TwoLayerTask(Task):
+    metric: ClassVar[str] = "accuracy"
+
+    def model(self) -> nn.Module:
+        return TwoLayers()
+
+    def example(self) -> Batch:
+        return torch.zeros(1, 8), torch.zeros(1, dtype=torch.long)
+
+    def load(self) -> Splits:
+        raise NotImplementedError
+
+    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        return nn.functional.cross_entropy(model(batch[0]), batch[1])
+
+    def evaluate(self, model: nn.Module, splits: Splits) -> dict[str, float]:
+        raise NotImplementedError
+
+
+def whole_run(recipe: str, target: str, *, steps: int = 20, **options: object) -> float:
+    model = TwoLayers()
+    own = RECIPES[recipe](**options)
+    layers = [] if own.is_dense else select_layers(model, Target.parse(target))
+    flops = count_flops(TwoLayerTask(), model)
+    (total,) = training_flops(flops, layers, own, total_steps=steps, batch_size=3, after=[steps])
+    return total / 3
+
+
+def test_two_layers_by_hand() -> None:
+    flops = count_flops(TwoLayerTask(), TwoLayers())
+    assert (flops.forward, flops.training) == (FORWARD, TRAINING)
+    assert (flops.modules["mlp.fc1"], flops.modules["mlp.fc2"]) == (FIRST, SECOND)
+    assert "mlp.fc1" in flops.first and "mlp.fc2" not in flops.first
+
+
+@pytest.mark.parametrize(
+    ("recipe", "options", "expected"),
+    [
+        ("dense", {}, 20 * TRAINING),
+        # Straight-through at 1:4: the weight's gradient is dense.
+        ("ste", {}, 20 * (FIRST * 1.25 + SECOND * 1.5)),
+        ("sr_ste", {"dense": 0.5}, 10 * TRAINING + 10 * (FIRST * 1.25 + SECOND * 1.5)),
+        # A fixed mask lets no gradient through to pruned weights.
+        ("random_mask", {}, 20 * (FIRST * 0.5 + SECOND * 0.75)),
+        ("snip", {}, 20 * (FIRST * 0.5 + SECOND * 0.75)),
+        # D > 0 for 15 steps, then the target.
+        ("mdgf_linear", {"fine_tune": 0.25}, 15 * TRAINING + 5 * (FIRST * 1.25 + SECOND * 1.5)),
+        (
+            "mdgf_exponential",
+            {"fine_tune": 0.25, "gradient": "chain_rule"},
+            15 * TRAINING + 5 * (FIRST * 0.5 + SECOND * 0.75),
+        ),
+        # 3:4, 2:4, 1:4 for 5 steps each, then 5 more at 1:4.
+        (
+            "sdgf_stepwise",
+            {"fine_tune": 0.25},
+            sum(5 * (FIRST * (1 + d) + SECOND * (1 + 2 * d)) for d in (0.75, 0.5, 0.25, 0.25)),
+        ),
+        # 2:4 and 1:4 for 8 steps each, then 4 more at 1:4.
+        (
+            "idp",
+            {"fine_tune": 0.2},
+            8 * (FIRST * 1.5 + SECOND * 2.0) + 12 * (FIRST * 1.25 + SECOND * 1.5),
+        ),
+    ],
+)
+def test_training_of_two_layers_by_hand(
+    recipe: str, options: dict[str, object], expected: float
+) -> None:
+    assert whole_run(recipe, "1:4(FF)", **options) == pytest.approx(expected, rel=1e-12)
+
+
+def test_products_of_a_layer_by_hand() -> None:
+    def phase(decay: float, rule: GradientRule) -> Phase:
+        pattern = NMPattern(1, 8)
+        return Phase(name="sparse", pattern=pattern, mask_decay=decay, gradient_rule=rule)
+
+    through, chain = GradientRule.STRAIGHT_THROUGH, GradientRule.CHAIN_RULE
+    assert products(Phase(name="dense", pattern=None)) == 3
+    assert products(phase(0.01, through)) == products(phase(0.01, chain)) == 3
+    assert products(phase(0.0, through)) == 1 / 8 + 1 / 8 + 1
+    assert products(phase(0.0, chain)) == 3 / 8
+    assert products(phase(0.0, chain), input_gradient=False) == 2 / 8
+
+
+@pytest.mark.parametrize("recipe", EVERY_RECIPE)
+def test_no_recipe_costs_more_than_dense_nor_less_than_its_target(recipe: str) -> None:
+    options = advised_options(recipe, "1:4(FF)")
+    dense, own = whole_run("dense", "1:4(FF)"), whole_run(recipe, "1:4(FF)", **options)
+    assert own == dense if RECIPES[recipe].is_dense else dense / 4 <= own < dense
+
+
+def test_inference_and_storage_by_hand() -> None:
+    model = TwoLayers()
+    layers = select_layers(model, Target.parse("1:8(FF)"))
+    assert inference_flops(count_flops(TwoLayerTask(), model), layers) == FORWARD / 8
+    weights, biases = 8 * 16 + 16 * 4, 16 + 4
+    kept = weights // 8
+    assert parameter_counts(model, layers) == {
+        "parameters": weights + biases,
+        "parameters_kept": kept + biases,
+        "bytes_dense": 2 * (weights + biases),
+        "bytes": 2 * (kept + biases) + kept * 3 // 8,
+    }
+
+
+def test_a_fused_layer_is_charged_by_its_blocks() -> None:
+    task = make_task(TaskSettings(name="d", kind="digits_vit"))
+    model = task.model()
+    flops = count_flops(task, model)
+    for target, rows in (("1:4(Q)", 64), ("1:4(QK)", 128), ("1:4(QKV)", 192)):
+        layers = select_layers(model, Target.parse(target))
+        saved = flops.forward - inference_flops(flops, layers)
+        assert saved == pytest.approx(0.75 * 2 * (2 * 16 * 64 * rows))  # 2 blocks, 16 tokens
+
+
+@pytest.mark.parametrize("recipe", EVERY_RECIPE)
+def test_the_record_and_the_curve_agree(recipe: str) -> None:
+    run = trained(tiny_spec(recipe))
+    flops = count_flops(run.task, run.model)
+    rows, record = flop_rows(run, flops), costs(run, flops)
+    assert [row.step for row in rows] == [e.step for e in run.evaluations]
+    assert rows[-1].value == pytest.approx(record["flops.training"], rel=1e-12)
+    assert record["flops.training"] <= record["flops.training_dense"]
+    assert math.isclose(record["flops.training_dense"], 14 * 24 * flops.training)
+    zeros = sum(z for z, _ in run.sparsifier.zeros().values())
+    assert record["parameters"] - record["parameters_kept"] == zeros
+
+
+def test_counting_leaves_model_and_generators_alone() -> None:
+    task = make_task(TaskSettings(name="d", kind="digits_vit"))
+    model = task.model()
+    before = [p.clone() for p in model.parameters()]
+    state = torch.get_rng_state()
+    count_flops(task, model)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
+    assert all(p.grad is None and p.device.type == "cpu" for p in model.parameters())
+
+
+ODD_MODELS = {
+    "resnext50_32x4d": 224,  # grouped convolutions
+    "convnext_atto": 224,  # depthwise ones
+    "resnest14d": 224,  # batch norm on a single value
+    "levit_128s": 224,
+    "cait_xxs24_224": 224,  # a parameter as a module's input
+}
+
+
+@pytest.mark.parametrize("name", [*sorted(set(TASKS) - {"images"}), *ODD_MODELS])
+def test_every_task_has_an_example_its_model_takes(name: str) -> None:
+    if name in ODD_MODELS:
+        options = {"model_name": name, "image_size": ODD_MODELS[name], "classes": 10}
+        task = make_task(TaskSettings(name="odd", kind="images", options=options))
+    else:
+        # From scratch: a checkpoint would have to be there.
+        task = TASKS[name](**({"checkpoint": None} if name == "glue_t5_base" else {}))
+    with torch.device("meta"):
+        model = task.model()
+    flops = count_flops(task, model)
+    assert 2 * flops.forward < flops.training <= 3 * flops.forward
+
+
+class Grouped(nn.Module):
+    """A convolution that reads the image, then a depthwise and a grouped one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(2, 8, 3, padding=1)
+        self.depthwise = nn.Conv2d(8, 8, 3, padding=1, groups=8)
+        self.grouped = nn.Conv2d(8, 16, 1, groups=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.grouped(self.depthwise(self.conv1(x))).mean(dim=(2, 3))
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupedTask(TwoLayerTask):
+    def example(self) -> Batch:
+        return torch.zeros(1, 2, 5, 5), torch.zeros(1, dtype=torch.long)
+
+
+def test_grouped_convolutions_by_hand() -> None:
+    flops = count_flops(GroupedTask(), Grouped())
+    first, depthwise, grouped = 25 * 2 * 2 * 8 * 9, 25 * 2 * 8 * 9, 25 * 2 * 16 * 4
+    assert flops.forward == first + depthwise + grouped
+    assert flops.training == 2 * first + 3 * depthwise + 3 * grouped
+
+
+@pytest.mark.parametrize("name", ["digits_vit", "cifar10_vit_tiny", "imagenet_swinv2_base"])
+def test_without_groups_the_count_is_torchs_own(name: str) -> None:
+    task = TASKS[name]()
+    with torch.device("meta"):
+        model = task.model()
+    inputs, labels = task.example()
+    counter = FlopCounterMode(display=False)
+    with sdpa_kernel(SDPBackend.MATH), counter:
+        task.loss(model, (inputs.to("meta"), labels.to("meta"))).backward()
+    assert count_flops(task, model).training == counter.get_total_flops()

@@ -1,0 +1,107 @@
+"""Runs of text-to-text tasks: resumed, repeated, in both precisions, and what they leave."""
+
+import json
+from pathlib import Path
+
+import pytest
+from support.helpers import assert_same_run, resumed
+from support.jobs import work
+from support.texts import (
+    TEXT_TASKS,
+    small_options,
+    text_spec,
+    with_checkpoint,
+    write_checkpoint,
+    write_every_family,
+)
+from tokenizers import Tokenizer
+
+from pgf.experiments.run_spec import RunSpec
+from pgf.records.record import RECORD, read_record
+from pgf.training.evaluation import Evaluation
+from pgf.training.loop import train
+from pgf.training.outcome import _measures
+from pgf.training.run_state import Run
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_every_family(tmp_path_factory.mktemp("texts"))
+
+
+@pytest.fixture(autouse=True)
+def caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    monkeypatch.delenv("PGF_DATA", raising=False)
+
+
+def small_run(kind: str, root: Path, **training: object) -> RunSpec:
+    return text_spec(kind, small_options(kind, root), **training)
+
+
+@pytest.mark.parametrize("kind", TEXT_TASKS)
+def test_a_resumed_run_is_the_uninterrupted_one_bitwise(
+    kind: str, root: Path, tmp_path: Path
+) -> None:
+    spec = small_run(kind, root, checkpoint_every=1, ema_decay=0.8)
+    whole = train(Run.make(spec))
+    assert whole.step == 4 and whole.diverged_at is None
+    for step in (1, 3):
+        again = resumed(spec, tmp_path / f"{step}.pt", at=step, splits=whole.splits)
+        assert_same_run(again, whole)
+
+
+@pytest.mark.parametrize("kind", TEXT_TASKS)
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_repeated_run_is_bitwise_the_same_in_either_precision(
+    kind: str, precision: str, root: Path
+) -> None:
+    spec = small_run(kind, root, precision=precision, accumulation=2, steps=2, evaluations=1)
+    one, other = train(Run.make(spec)), train(Run.make(spec))
+    assert_same_run(one, other)
+    assert one.splits.fingerprint == other.splits.fingerprint
+    assert one.step == 2 and one.diverged_at is None
+
+
+@pytest.mark.parametrize("kind", TEXT_TASKS)
+def test_the_record_has_every_measure_and_the_tokenizer_lies_beside_it(
+    kind: str, root: Path, tmp_path: Path
+) -> None:
+    spec = small_run(kind, root, steps=3, evaluations=3)
+    work([spec], tmp_path)
+    record = read_record(spec.directory(tmp_path) / RECORD)
+    run = train(Run.make(spec))
+    measures = {n for n in run.evaluations[-1].values if n != "evaluation_loss"}
+    assert run.task.metric in measures
+    for name in measures:
+        values = [e.values[name] for e in run.evaluations if e.at_target]
+        assert record[f"final.{name}"] == values[-1] and record[f"best.{name}"] == max(values)
+    assert record["final"] == record[f"final.{run.task.metric}"]
+    assert ("bleu" in measures) == ("measure_signature.bleu" in record)
+    assert "tok:13a" in record.get("measure_signature.bleu", "tok:13a")
+    assert Tokenizer.from_file(str(spec.directory(tmp_path) / "tokenizer.json"))
+
+
+def test_every_measure_has_its_own_best_at_the_target() -> None:
+    values = [{"a": 9.0, "b": 9.0}, {"a": 2.0, "b": 1.0}, {"a": 1.0, "b": 3.0}]
+    evaluations = [Evaluation(i, value, i > 0) for i, value in enumerate(values)]
+    assert _measures(evaluations) == {"final.a": 1, "final.b": 3, "best.a": 2, "best.b": 3}
+
+
+def test_a_checkpoint_is_fine_tuned_with_its_own_tokenizer_and_sizes(
+    root: Path, tmp_path: Path
+) -> None:
+    folder = write_checkpoint(tmp_path / "t5", feed_forward_proj="gated-gelu")
+    options = with_checkpoint(small_options("cola_t5_small", root), folder)
+    options |= {"dropout": 0.25}
+    spec = text_spec("cola_t5_small", options, checkpoint_every=1)
+    whole = train(Run.make(spec))
+    assert whole.model.config.dropout_rate == 0.25
+    assert whole.model.config.d_model == 32 and whole.model.config.vocab_size == 120
+    assert_same_run(resumed(spec, tmp_path / "c.pt", at=2, splits=whole.splits), whole)
+    work([spec], tmp_path / "results")
+    kept = json.loads((spec.directory(tmp_path / "results") / "tokenizer.json").read_text())
+    own = json.loads((folder / "tokenizer.json").read_text())
+    assert kept["model"]["vocab"] == own["model"]["vocab"]
