@@ -1,8 +1,9 @@
 # make reproduce    the whole experiment, from nothing to its tables
 # make test         the test suite
 # Variables: EXPERIMENT=<file in configs/>  JOBS=<side by side>  PROFILE=<folder in workflow/profiles/>
-#            GPUS=<number of this machine's; all>  PARTIAL=1 (tables of what is there if runs fail)
+#            GPUS=<number of this machine's; all>  PARTIAL=1 (tables even where runs have failed)
 #            ONLY=<words of tests>, for test-slurm; ONLY=<parts>, for bench
+#            WRITE=1, for bench: keep what is measured in results/bench
 EXPERIMENT ?= laptop
 PROFILE ?= default
 JOBS ?= $(shell getconf _NPROCESSORS_ONLN)
@@ -24,13 +25,13 @@ reproduce: $(INSTALLED) ## train what is missing of EXPERIMENT, write and print 
 	@$(RUN) -m pgf reproduce $(EXPERIMENT) --jobs $(JOBS) --profile $(PROFILE) \
 		$(if $(GPUS),--gpus $(GPUS)) $(if $(PARTIAL),--partial)
 
-doctor: $(INSTALLED) ## what stands between the SLURM profile and a running grid, each with its remedy
+doctor: $(INSTALLED) ## examine the SLURM cluster for EXPERIMENT, and say how to mend what is not ready
 	@$(RUN) -m pgf doctor $(EXPERIMENT) --profile slurm
 
-plan: $(INSTALLED) ## runs, DAG size, layers and estimated cost of EXPERIMENT, without training
+plan: $(INSTALLED) ## show the runs, jobs, layers and time of EXPERIMENT, without training
 	@$(RUN) -m pgf plan $(EXPERIMENT) --jobs $(JOBS)
 
-compute: $(INSTALLED) ## what the models and recipes of EXPERIMENT cost, without runs and without data
+compute: $(INSTALLED) ## count what the models and recipes of EXPERIMENT cost, without runs and without data
 	@$(RUN) -m pgf compute $(EXPERIMENT)
 
 test: $(INSTALLED) ## the whole test suite, but for what needs a SLURM of its own
@@ -54,8 +55,8 @@ format: $(INSTALLED) ## rewrite the code as lint wants it
 	@$(RUN) -m ruff format .
 	@$(RUN) -m snakefmt Snakefile workflow
 
-bench: $(INSTALLED) ## what masks, steps, memory and sweeps cost here, against dense and the usual way
-	@$(RUN) -m pgf bench $(ONLY)
+bench: $(INSTALLED) ## measure masks, steps, memory and sweeps here, against dense and the usual way
+	@$(RUN) -m pgf bench $(ONLY) $(if $(WRITE),--write)
 
 lock: $(INSTALLED) ## resolve requirements.lock anew from pyproject.toml
 	@$(PY) -m uv pip compile --system-certs --universal --python-version 3.11 --generate-hashes \
@@ -65,7 +66,8 @@ clean: ## remove the environment and tool caches; results stay
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # uv installs in half a minute what takes pip several; where it fails, pip does it.
-$(INSTALLED): requirements.lock
+# The package itself comes last, as a link to this folder, with the build tools of the lock.
+$(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "pgf needs Python 3.11 or newer: make PYTHON=python3.12 ..." >&2; exit 2; }
 	@echo "installing into $(VENV) ..."
@@ -74,4 +76,6 @@ $(INSTALLED): requirements.lock
 	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(VENV)/uv.txt
 	@$(PY) -m uv pip install --quiet --system-certs --require-hashes --python $(PY) -r requirements.lock || \
 		$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(PY) -m uv pip install --quiet --offline --no-deps --no-build-isolation --python $(PY) --editable . || \
+		$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(INSTALLED)

@@ -1,4 +1,4 @@
-# One experiment: configs/<name>.yaml -> results/<name>/. See README.md.
+# One experiment: configs/<name>.yaml -> results/<name>/. See workflow/README.md.
 #
 #   snakemake --workflow-profile workflow/profiles/default --config experiment=laptop -c2
 #
@@ -6,7 +6,10 @@
 # outlive a killed Snakemake because their records are no declared outputs.
 from snakemake.utils import min_version
 
-min_version("9.0")
+min_version("9.20")
+
+
+configfile: "workflow/config.yaml"
 
 
 report: "workflow/report/workflow.rst"
@@ -22,15 +25,15 @@ rule all:
     default_target: True
     input:
         # Also asked for by name: in a fresh clone the committed tables stand there without them.
-        runs=manifests(),
-        tables=table_paths(),
-        figures=figure_paths(),
-        compute=compute_paths(),
+        runs=STUDY.manifests(),
+        tables=STUDY.tables(),
+        figures=STUDY.figures(),
+        compute=STUDY.compute(),
     localrule: True
 
 
-# While jobs that an earlier workflow left in SLURM's queue go on: all but theirs.
+# All runs but those of the `adopted` jobs, which an earlier workflow has left in SLURM's queue.
 rule unadopted:
     input:
-        unadopted_manifests(),
+        STUDY.manifests(adopted=False),
     localrule: True

@@ -1,4 +1,4 @@
-"""The command line: `python -m pgf COMMAND EXPERIMENT`; the rules of the workflow call the same."""
+"""The command line: `pgf COMMAND ...`, or `python -m pgf COMMAND ...` from the project's folder."""
 
 import argparse
 import errno
@@ -6,38 +6,56 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
-from pgf.cli import COMMANDS
-from pgf.errors import UserError
+from pgf.cli import COMMANDS, overview
+from pgf.errors import UserError, nearest
 
 EXIT_BAD_INPUT = 2
+EXIT_CTRL_C = 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose refusals are one sentence, as all others are."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; `{self.prog} --help` explains")
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser; every command names its function."""
-    top = argparse.ArgumentParser(
-        prog="python -m pgf",
-        description="N:M sparse training recipes, compared. EXPERIMENT is the name of a file in "
-        "configs/ or the path of one.",
+    top = _Parser(
+        prog="pgf",
+        usage="pgf COMMAND [EXPERIMENT] [options]",
+        description="N:M sparse training recipes, compared.\n\n" + overview(COMMANDS),
+        epilog="EXPERIMENT is the name of a file in configs/, or the path of one. "
+        "`pgf COMMAND --help` explains a command.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    actions = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    actions = top.add_subparsers(
+        dest="command", required=True, metavar="COMMAND", help=argparse.SUPPRESS
+    )
     for name, command in COMMANDS.items():
-        text = command.run.__doc__ or ""
-        action = actions.add_parser(name, help=text.partition("\n")[0], description=text)
+        action = actions.add_parser(
+            name,
+            prog=f"pgf {name}",
+            description=command.run.__doc__,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         if command.takes_experiment:
-            action.add_argument("experiment", metavar="EXPERIMENT")
+            action.add_argument(
+                "experiment", metavar="EXPERIMENT", help="a name in configs/, or a path"
+            )
         action.set_defaults(function=command.run)
         command.add_arguments(action)
     return top
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; return 0, 2 for bad input, or what Snakemake returned."""
-    options = parser().parse_args(arguments)
-    logging.basicConfig(format="%(message)s")
-    logging.getLogger().handlers[0].setLevel(logging.WARNING)
-    logging.getLogger("pgf").setLevel(logging.INFO)
+    """Run a command; return 0, 2 for bad input, 130 after Ctrl-C, or what Snakemake returned."""
+    _log_to_stderr()
     try:
+        options = _parse(sys.argv[1:] if arguments is None else arguments)
         return int(options.function(options) or 0)
     except UserError as error:
         print(f"pgf: {error}", file=sys.stderr)
@@ -51,9 +69,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
     except KeyboardInterrupt:
-        print("pgf: interrupted; finished runs are kept", file=sys.stderr)
-        return 130
+        print("pgf: interrupted; finished runs and checkpoints are kept", file=sys.stderr)
+        return EXIT_CTRL_C
     return EXIT_BAD_INPUT
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Return the options; a name that nothing has is refused before anything is imported."""
+    if not arguments:
+        return parser().parse_args(["--help"])
+    name = arguments[0]
+    if not name.startswith("-") and name not in COMMANDS:
+        raise UserError(f"no command '{name}': {nearest(name, COMMANDS)}")
+    options = parser().parse_args(arguments)
+    if COMMANDS[options.command].takes_experiment:
+        from pgf.experiments import experiment_path
+
+        experiment_path(options.experiment)
+    return options
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger().handlers[0].setLevel(logging.WARNING)
+    logging.getLogger("pgf").setLevel(logging.INFO)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from support import ROOT
+from test_imports import MAY_IMPORT
 
+from pgf.analysis.picture import FILE, picture
 from pgf.analysis.readme import documents, results_block, with_block
 from pgf.cli import COMMANDS
 from pgf.errors import UserError
@@ -14,6 +16,13 @@ from pgf.experiments.config import CONFIGS, load_experiment
 from pgf.recipes import RECIPES
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+SETUPS = (ROOT / "configs/README.md").read_text(encoding="utf-8")
+ROOMS = (ROOT / "pgf/README.md").read_text(encoding="utf-8")
+PAGES = [
+    *("README.md", "CONTRIBUTING.md", "configs/README.md", "pgf/README.md", "results/README.md"),
+    *("workflow/README.md", "workflow/profiles/slurm/README.md", "results/laptop/README.md"),
+]
+MOST_WORDS = 1300
 
 
 def is_changed(path: str) -> bool:
@@ -23,7 +32,7 @@ def is_changed(path: str) -> bool:
 
 def experiments_shown() -> list[str]:
     pages = (path.parent.name for path in (ROOT / "results").glob("*/README.md"))
-    return ["laptop", *sorted(pages)]
+    return sorted(name for name in pages if (ROOT / "configs" / f"{name}.yaml").is_file())
 
 
 @pytest.mark.parametrize("name", experiments_shown())
@@ -46,23 +55,56 @@ def test_the_readme_lists_every_recipe() -> None:
     assert set(re.findall(r"^\| `(\w+)` \|", section, re.M)) == set(RECIPES)
 
 
-@pytest.mark.parametrize("part", ["vision", "language"])
-def test_the_readme_names_only_experiments_that_there_are(part: str) -> None:
-    section = README.split(f"## The paper's {part} set-ups")[1].split("## ")[0]
-    first = re.findall(r"^\| (`.*?) \|", section, re.M)
-    names = [name for cell in first for name in re.findall(r"`(\w+)`", cell)]
-    assert names and set(names) <= {path.stem for path in CONFIGS.glob("*.yaml")}
+def test_the_readme_is_short() -> None:
+    assert len(README.split()) <= MOST_WORDS
+
+
+def test_every_experiment_stands_in_the_page_of_set_ups() -> None:
+    rows = re.findall(r"^\| (`.*?) \|", SETUPS, re.M)
+    names = {name for cell in rows for name in re.findall(r"`(\w+)`", cell)}
+    twins = {name for name in names if (CONFIGS / f"{name}_advised.yaml").is_file()}
+    there = {path.stem for path in CONFIGS.glob("*.yaml")}
+    assert names | {f"{name}_advised" for name in twins} == there
+
+
+def walks() -> dict[str, list[str]]:
+    """Return the files of each walk, in its order."""
+    parts = re.split(r"^## Walk \d: ", ROOMS, flags=re.M)[1:]
+    return {
+        part.partition("\n")[0]: re.findall(r"^\d+\. `([\w/.]+)`", part, re.M) for part in parts
+    }
+
+
+def test_the_three_walks_are_short_and_their_files_are_there() -> None:
+    lengths = [len(files) for files in walks().values()]
+    assert all(found <= most for found, most in zip(lengths, (10, 12, 9), strict=True))
+    for files in walks().values():
+        wrong = [f for f in files if not (ROOT / "pgf" / f).is_file() and not (ROOT / f).is_file()]
+        assert not wrong
+
+
+def test_the_rooms_of_the_page_may_import_what_it_says() -> None:
+    said = dict(re.findall(r"^- \*\*(\w+)\*\* <- ([\w, ]+)\.", ROOMS, re.M))
+    assert list(said) == list(MAY_IMPORT)
+    named = {room: set(re.findall(r"\w+", text)) & set(MAY_IMPORT) for room, text in said.items()}
+    assert all(named[room] <= set(MAY_IMPORT[room]) for room in said)
+
+
+def test_the_picture_of_the_recipes_is_drawn_by_the_recipes_of_today() -> None:
+    assert FILE.as_posix() in README
+    assert (ROOT / FILE).read_bytes() == picture()
 
 
 def test_the_readme_names_only_commands_that_there_are() -> None:
-    assert set(re.findall(r"python -m pgf (\w+)", README)) <= set(COMMANDS)
+    assert set(re.findall(r"(?:python -m|bin/)?\bpgf (?=[a-z])(\w+)`", README)) <= set(COMMANDS)
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize("name", PAGES)
 def test_every_file_that_a_document_links_to_is_there(name: str) -> None:
-    text = (ROOT / name).read_text(encoding="utf-8")
-    links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
-    assert [link for link in links if not (ROOT / link).exists()] == []
+    page = ROOT / name
+    found = re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8"))
+    links = [link for link in found if "://" not in link]
+    assert [link for link in links if not (page.parent / link).exists()] == []
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)

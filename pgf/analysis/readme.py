@@ -6,13 +6,13 @@ from pathlib import Path
 from pgf.analysis.results import context_of
 from pgf.analysis.tables.terminal import terminal_view
 from pgf.errors import UserError
-from pgf.experiments.config import Experiment
+from pgf.experiments import Experiment
 
 README = Path("README.md")
 
 
 def results_block(experiment: Experiment, results: Path) -> str:
-    """Return what stands between the README's markers for an experiment."""
+    """Return the text between the README's markers for an experiment."""
     context = context_of(experiment, results)
     commits = ", ".join(sorted({str(commit)[:7] for commit in context.runs["commit"]}))
     counts = dict.fromkeys(context.task_runs(task)["seed"].nunique() for task in context.tasks)

@@ -1,14 +1,14 @@
-"""From an experiment's folder to what its tables and figures are made from."""
+"""The context of an experiment's tables and figures, read from its folder."""
 
 from pathlib import Path
 
 import yaml
 
 from pgf.analysis.tables.context import Context, make_context
-from pgf.analysis.tables.hypotheses import load_claims
+from pgf.analysis.tables.paper_claims import load_claims
 from pgf.analysis.tables.published import load_curves, load_published, select_published
-from pgf.experiments.config import Experiment
-from pgf.records.collection import read
+from pgf.experiments import Experiment
+from pgf.records import read_collected
 
 PAPER = Path("configs/paper")
 
@@ -19,7 +19,7 @@ def context_of(experiment: Experiment, results: Path) -> Context:
     Raises:
         UserError: it is not collected yet.
     """
-    collected = read(results / experiment.name)
+    collected = read_collected(results / experiment.name)
     return make_context(
         collected.runs,
         collected.curves,
@@ -42,7 +42,7 @@ def context_of(experiment: Experiment, results: Path) -> Context:
 
 
 def load_remarks() -> dict[str, list[str]]:
-    """Return what to know of the paper's tables and figures wherever they are shown."""
+    """Return remarks on the paper's tables and figures, by the number or name of each."""
     remarks: dict[str, list[str]] = yaml.safe_load(
         (PAPER / "remarks.yaml").read_text(encoding="utf-8")
     )

@@ -1,4 +1,4 @@
-"""Which settings did best on validation data, by the rule in the config's head."""
+"""Means on validation data by which settings are chosen; each config's head gives the rule."""
 
 import pandas as pd
 
@@ -24,7 +24,7 @@ def mean_by_dense_share(runs: pd.DataFrame, *, task: str) -> pd.Series:
     return varied.groupby("recipe.dense")["final"].mean().sort_values(ascending=ascending)
 
 
-def describe(runs: pd.DataFrame) -> str:
+def describe_selection(runs: pd.DataFrame) -> str:
     """Return both means as text."""
     tasks = mean_by_task(runs)
     shares = mean_by_dense_share(runs, task=str(tasks.index[0]))

@@ -1,4 +1,4 @@
-"""How numbers of several seeds are summed up and compared: pure functions on arrays.
+"""Means, intervals and exact tests over seeds: pure functions on arrays.
 
 Standard deviations have ddof 1 throughout. Comparisons are paired by seed; their p values come
 from the exact sign-flip test, which assumes only that a difference is symmetric around zero when
@@ -10,10 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pgf.experiments.settings import MAX_EXACT
+from pgf.experiments import MAX_EXACT
 
 Array = NDArray[np.float64]
-
 
 TIE_TOLERANCE = 1e-9
 """Sums that differ by less than this share of the largest possible sum count as equal."""
@@ -53,11 +52,6 @@ def mean_interval(values: ArrayLike, *, confidence: float) -> Interval:
         return Interval(mean, np.nan, np.nan, 1)
     half = _t_quantile((1 + confidence) / 2, n - 1) * float(sample.std(ddof=1)) / np.sqrt(n)
     return Interval(mean, mean - half, mean + half, n)
-
-
-def paired_difference(a: ArrayLike, b: ArrayLike, *, confidence: float) -> Interval:
-    """Return the mean of a - b, both (n,) in the same order of seeds, with its t interval."""
-    return mean_interval(_sample(a) - _sample(b, like=_sample(a)), confidence=confidence)
 
 
 def sign_flip_p(differences: ArrayLike) -> float:
@@ -102,12 +96,10 @@ def holm(p_values: ArrayLike) -> Array:
     return adjusted
 
 
-def _sample(values: ArrayLike, *, like: Array | None = None) -> Array:
+def _sample(values: ArrayLike) -> Array:
     sample = np.asarray(values, dtype=np.float64)
     if sample.ndim != 1:
         raise ValueError(f"expected one number per seed, got an array of shape {sample.shape}")
-    if like is not None and sample.shape != like.shape:
-        raise ValueError(f"pairs of different length: {like.size} and {sample.size}")
     if not np.isfinite(sample).all():
         raise ValueError("expected finite numbers, got NaN or infinity")
     return sample

@@ -1,6 +1,19 @@
 """The commands. Each imports what it needs when it is called: tables need no torch."""
 
-from pgf.cli import analysis, cluster, costs, models, training, workflow
-from pgf.cli.registry import COMMANDS, Command
+from pgf.cli import bench, cluster, compute, listing, models, plan, reproduce, results, training
+from pgf.cli.registry import COMMANDS, Command, overview
 
-__all__ = ["COMMANDS", "Command", "analysis", "cluster", "costs", "models", "training", "workflow"]
+__all__ = [
+    "COMMANDS",
+    "Command",
+    "bench",
+    "cluster",
+    "compute",
+    "listing",
+    "models",
+    "overview",
+    "plan",
+    "reproduce",
+    "results",
+    "training",
+]

@@ -1,4 +1,4 @@
-"""Whether a cluster is ready, asked before anything is queued."""
+"""The commands `doctor` and `probe`: the readiness of a cluster, before anything is queued."""
 
 import argparse
 import json
@@ -8,25 +8,30 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pgf.cli.registry import RESULTS, Options, command
+from pgf.cli.registry import RESULTS, Group, Options, command
 from pgf.errors import UserError
 
 if TYPE_CHECKING:
-    from pgf.experiments.run_spec import RunSpec
-    from pgf.jobs.slurm.doctor import Finding
-    from pgf.jobs.slurm.sites import Cost
+    from pgf.experiments import RunSpec
+    from pgf.jobs import Finding, RunCost
 
 
 def _add_doctor(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("experiment", nargs="?", help="check its data and models as well")
-    parser.add_argument("--profile", default="slurm", metavar="NAME")
+    parser.add_argument(
+        "experiment", nargs="?", metavar="EXPERIMENT", help="check its data and models as well"
+    )
+    parser.add_argument(
+        "--profile",
+        default="slurm",
+        metavar="NAME",
+        help="a folder in workflow/profiles (%(default)s)",
+    )
 
 
-@command(arguments=_add_doctor, experiment=False)
+@command(group=Group.COSTS, arguments=_add_doctor, experiment=False)
 def doctor(options: Options) -> int:
-    """Say what stands between a SLURM profile and a running grid, each with its remedy."""
-    from pgf.jobs.slurm.doctor import examine, is_healthy, verdict
-    from pgf.jobs.slurm.sites import PROFILES, load_site, site_path
+    """Examine a SLURM cluster before anything is queued; say how to mend what is not ready."""
+    from pgf.jobs import PROFILES, doctor_summary, examine_cluster, is_healthy, load_site, site_path
 
     path = site_path(options.profile)
     if path is None:
@@ -34,41 +39,40 @@ def doctor(options: Options) -> int:
         raise UserError(f"profile '{options.profile}' has no site.yaml; those that have: {known}")
     site, found = load_site(path), []
     specs: list[RunSpec] = []
-    costs: dict[str, Cost] = {}
+    costs: dict[str, RunCost] = {}
     print(f"{path}:")
     if options.experiment:
         own, specs, costs = _look_at_experiment(options.experiment)
         print(own, flush=True)
         found.append(own)
     profile = PROFILES / options.profile / "profile.yaml"
-    for finding in examine(site, profile, RESULTS, specs=specs, costs=costs):
+    for finding in examine_cluster(site, profile, RESULTS, specs=specs, costs=costs):
         print(finding, flush=True)
         found.append(finding)
-    print(verdict(found))
+    print(doctor_summary(found))
     return 0 if is_healthy(found) else 2
 
 
-def _look_at_experiment(name: str) -> "tuple[Finding, list[RunSpec], dict[str, Cost]]":
+def _look_at_experiment(name: str) -> "tuple[Finding, list[RunSpec], dict[str, RunCost]]":
     """Return whether an experiment can start, its runs, and what they cost."""
-    from pgf.experiments.config import load_experiment
-    from pgf.jobs.slurm.doctor import Finding
-    from pgf.jobs.slurm.estimate import estimate
-    from pgf.training.preflight import check_runs
+    from pgf.experiments import load_experiment
+    from pgf.jobs import Finding, estimate_costs
+    from pgf.training import check_runs
 
     specs: list[RunSpec] = []
     try:
         specs = load_experiment(name).runs()
         check_runs(specs, train_here=False)
-        return Finding(name, True, "config, models and data"), specs, estimate(specs)
+        return Finding(name, True, "config, models and data"), specs, estimate_costs(specs)
     except UserError as error:
         return Finding(name, False, str(error)), specs, {}
 
 
 def _add_probe(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", type=Path, help="a file that ought to be seen")
+    parser.add_argument("file", type=Path, help="a file that this machine should see")
 
 
-@command(arguments=_add_probe, experiment=False)
+@command(group=Group.SELDOM, arguments=_add_probe, experiment=False)
 def probe(options: Options) -> None:
     """Print what this machine sees, as JSON; the doctor runs it on a compute node."""
     import torch

@@ -1,20 +1,45 @@
-"""The survey of timm's models."""
+"""The command `models`: the layer groups that are told in timm's models."""
 
 import argparse
+from typing import TYPE_CHECKING
 
-from pgf.cli.registry import RESULTS, Options, command
+from pgf.cli.registry import RESULTS, Group, Options, add_write, command
+from pgf.errors import UserError
+
+if TYPE_CHECKING:
+    from pgf.costs import SurveyedModel
 
 
 def _add_models(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("names", nargs="*", metavar="NAME", help="models by timm's name")
-    parser.add_argument("--all", action="store_true", help="every model, in minutes")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="only these of timm's models")
+    parser.add_argument("--all", action="store_true", help="every model of timm, in minutes")
+    add_write(parser, "results/timm_models")
 
 
-@command(arguments=_add_models, experiment=False)
+@command(group=Group.COSTS, arguments=_add_models, experiment=False)
 def models(options: Options) -> None:
-    """Read the layer groups of timm's models, one of every family, into results/timm_models."""
-    from pgf.costs import model_survey
+    """Show the layer groups of timm's models: of one of every family, or of those named."""
+    if options.write and options.names:
+        raise UserError("--write keeps the survey of all families: give it without model names")
 
-    rows = model_survey.survey(model_survey.choose(options.names, every=options.all))
-    model_survey.write(rows, RESULTS / model_survey.FOLDER)
-    print(model_survey.summary(rows))
+    from pgf.costs import SURVEY_FOLDER, choose_models, survey_models, survey_summary, write_survey
+
+    rows = survey_models(choose_models(options.names, every=options.all))
+    if options.names:
+        print("\n".join(line for row in rows for line in _lines(row)))
+    else:
+        print(survey_summary(rows))
+    if options.write:
+        write_survey(rows, RESULTS / SURVEY_FOLDER)
+        print(f"\n{RESULTS / SURVEY_FOLDER}: models.md and models.csv, {len(rows)} models")
+
+
+def _lines(row: "SurveyedModel") -> list[str]:
+    """Return a model's status, its groups with their widths, and the reasons for refusals."""
+    groups = [
+        f"  {role}: {count} layer{'s' * (count > 1)} of {', '.join(map(str, row.widths[role]))} "
+        "inputs"
+        for role, count in row.layers.items()
+    ]
+    reason = [f"  {row.reason}"] if row.reason else []
+    return [f"{row.model}: {row.status}", *groups, *reason]

@@ -1,14 +1,26 @@
-"""What the command line knows: every command with its own arguments."""
+"""The registry of commands: each with its group in the help text and its own arguments."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 RESULTS = Path("results")
 Options = argparse.Namespace
 Function = Callable[[Options], int | None]
 Arguments = Callable[[argparse.ArgumentParser], None]
+
+
+class Group(Enum):
+    """A heading of the help text."""
+
+    RUN = "run an experiment"
+    LOOK = "look before running"
+    RESULTS = "results"
+    COSTS = "costs and machines"
+    SELDOM = "called by the workflow, or seldom"
+    """Named at the end of the help text, without a line of their own."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +31,12 @@ class Command:
     """Returns the exit code; None is 0."""
     add_arguments: Arguments
     takes_experiment: bool
+    group: Group
+
+    @property
+    def summary(self) -> str:
+        """The first line of its docstring."""
+        return (self.run.__doc__ or "").partition("\n")[0]
 
 
 COMMANDS: dict[str, Command] = {}
@@ -29,20 +47,35 @@ def _none(parser: argparse.ArgumentParser) -> None:
 
 
 def command(
-    *, arguments: Arguments = _none, experiment: bool = True
+    *, group: Group, arguments: Arguments = _none, experiment: bool = True
 ) -> Callable[[Function], Function]:
     """Register a command under its function's name.
 
     Args:
+        group: the heading under which the help text lists it.
         arguments: adds the command's own arguments to its parser.
         experiment: whether it takes the name of an experiment before them.
     """
 
     def add(function: Function) -> Function:
-        COMMANDS[function.__name__] = Command(function, arguments, experiment)
+        name = function.__name__.removesuffix("_")
+        COMMANDS[name] = Command(function, arguments, experiment, group)
         return function
 
     return add
+
+
+def overview(commands: Mapping[str, Command]) -> str:
+    """Return the commands by group, for the help text."""
+    parts = []
+    for group in Group:
+        own = {name: command for name, command in commands.items() if command.group is group}
+        if group is Group.SELDOM:
+            parts.append(f"{group.value}: {', '.join(sorted(own))}")
+        else:
+            lines = (f"  {name:<11}{command.summary}" for name, command in own.items())
+            parts.append("\n".join([f"{group.value}:", *lines]))
+    return "\n\n".join(parts)
 
 
 def add_jobs(parser: argparse.ArgumentParser) -> None:
@@ -50,5 +83,25 @@ def add_jobs(parser: argparse.ArgumentParser) -> None:
     import os
 
     parser.add_argument(
-        "--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="side by side"
+        "--jobs",
+        type=int,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="jobs that train side by side (%(default)s)",
     )
+
+
+def add_write(parser: argparse.ArgumentParser, folder: str) -> None:
+    """Add `--write`, without which a command prints and leaves `folder` as it is."""
+    parser.add_argument("--write", action="store_true", help=f"write the result to {folder} too")
+
+
+def say_written(folder: Path, paths: Iterable[Path], things: str) -> None:
+    """Print the one line that says what a command wrote, and where.
+
+    Args:
+        folder: what the line begins with, for people to open.
+        paths: the files; those that differ in their suffix alone are one thing.
+        things: what they are, in the plural.
+    """
+    print(f"{folder}: {len({path.stem for path in paths})} {things}")

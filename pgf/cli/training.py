@@ -1,16 +1,21 @@
-"""Training: what the expensive rule of the workflow calls, and people by hand."""
+"""The command `train`: called by the workflow's expensive rule, and by people for single runs."""
 
 import argparse
-import json
 import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pgf.cli.registry import RESULTS, Options, command
+from pgf.cli.registry import RESULTS, Group, Options, command
 from pgf.errors import BusyError, UserError, nearest
-from pgf.experiments.run_spec import RunSpec, spec_from_dict
-from pgf.training.interruption import HANG_SECONDS
+from pgf.experiments import RunSpec
+from pgf.training import HANG_SECONDS
+
+if TYPE_CHECKING:
+    from pgf.experiments import Experiment
+
+EXIT_CTRL_C = 130
 
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
@@ -28,33 +33,36 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     )
 
 
-@command(arguments=_add_train)
+@command(group=Group.RUN, arguments=_add_train)
 def train(options: Options) -> int:
-    """Train the runs of a job, or those that the options choose; complete runs are skipped.
+    """Train single runs: those of a job, recipe, target or seed; complete runs are skipped.
 
-    EXPERIMENT may be a .json file that `plan --json` wrote. Asked to stop, by SIGTERM, SIGUSR1 or
-    the end of a SLURM job's time, it writes a checkpoint and returns 75; the same command goes on.
+    Asked to stop, by Ctrl-C, SIGTERM, SIGUSR1 or the end of a SLURM job's time, it writes a
+    checkpoint, and the same command goes on from there. It returns 130 after Ctrl-C, else 75.
     """
     if options.hang_minutes <= 0:
         raise UserError(f"--hang-minutes must be positive: {options.hang_minutes}")
-    every, chosen = _choose_runs(options)
+    from pgf.experiments import load_experiment
+
+    experiment = load_experiment(options.experiment)
+    chosen = _choose_runs(experiment, options)
     processes = _processes(chosen)
 
-    from pgf.jobs import gpus, launch
+    from pgf.jobs import claimed_gpus, run_in_processes
     from pgf.training import parallel  # torch comes with them
 
     if parallel.launched_processes() == 1:
-        with gpus.claimed(processes):
+        with claimed_gpus(processes):
             if processes > 1:
-                return launch.in_processes(processes, sys.argv[1:])
-            return _train(options, every, chosen)
+                return run_in_processes(processes, sys.argv[1:])
+            return _train(options, experiment, chosen)
     if parallel.launched_processes() != processes:
         raise UserError(
             f"torchrun started {parallel.launched_processes()} processes; training.processes of "
             f"these runs is {processes}"
         )
     with parallel.group(on_gpus=chosen[0].training.device != "cpu"):
-        return _train(options, every, chosen)
+        return _train(options, experiment, chosen)
 
 
 def _processes(chosen: Sequence[RunSpec]) -> int:
@@ -68,18 +76,22 @@ def _processes(chosen: Sequence[RunSpec]) -> int:
     return next(iter(counts))
 
 
-def _train(options: Options, every: Sequence[RunSpec], chosen: Sequence[RunSpec]) -> int:
-    from pgf.jobs.job import run_job, write_manifest
-    from pgf.jobs.progress import Reporter
-    from pgf.jobs.slurm.requeue import after_busy, after_interruption, watch_of_this_job
-    from pgf.training import parallel
-    from pgf.training.interruption import TO_BE_CONTINUED, InterruptedRunError
+def _train(options: Options, experiment: "Experiment", chosen: Sequence[RunSpec]) -> int:
+    from pgf.jobs import (
+        ProgressReporter,
+        after_busy,
+        after_interruption,
+        run_job,
+        watch_of_this_job,
+        write_manifest,
+    )
+    from pgf.training import TO_BE_CONTINUED, InterruptedRunError, parallel
 
     if parallel.rank() > 0:
         logging.getLogger("pgf").setLevel(logging.ERROR)
     elif options.log:
         _log_to(options.log)
-    reporter = Reporter(every, RESULTS)
+    reporter = ProgressReporter(experiment.jobs(), RESULTS)
     watch = watch_of_this_job(hang_minutes=options.hang_minutes)
     with watch.on_duty():
         try:
@@ -90,7 +102,7 @@ def _train(options: Options, every: Sequence[RunSpec], chosen: Sequence[RunSpec]
             if parallel.rank() == 0:
                 print(after_interruption(watch, str(error)), file=sys.stderr)
             parallel.together()  # torchrun ends who is left when the first has gone
-            return TO_BE_CONTINUED
+            return EXIT_CTRL_C if watch.signalled == "SIGINT" else TO_BE_CONTINUED
         except BusyError as error:
             print(after_busy(str(error)), file=sys.stderr)
             return TO_BE_CONTINUED
@@ -106,20 +118,14 @@ def _log_to(path: Path) -> None:
     logging.getLogger("pgf").addHandler(handler)
 
 
-def _choose_runs(options: Options) -> tuple[list[RunSpec], list[RunSpec]]:
-    """Return all runs of the experiment, and those chosen."""
-    if options.experiment.endswith(".json"):
-        every = chosen = _read_plan(Path(options.experiment))
-    else:
-        from pgf.experiments.config import load_experiment
-
-        experiment = load_experiment(options.experiment)
-        every = chosen = experiment.runs()
-        if options.job is not None:
-            jobs = experiment.jobs()
-            if options.job not in jobs:
-                raise UserError(f"no job '{options.job}': {nearest(options.job, jobs)}")
-            chosen = jobs[options.job]
+def _choose_runs(experiment: "Experiment", options: Options) -> list[RunSpec]:
+    """Return the runs that the options name, all of them by default."""
+    chosen = experiment.runs()
+    if options.job is not None:
+        jobs = experiment.jobs()
+        if options.job not in jobs:
+            raise UserError(f"no job '{options.job}': {nearest(options.job, jobs)}")
+        chosen = jobs[options.job]
     axes: dict[str, Callable[[RunSpec], str | int]] = {
         "task": lambda spec: spec.task.name,
         "recipe": lambda spec: spec.recipe.name,
@@ -136,14 +142,4 @@ def _choose_runs(options: Options) -> tuple[list[RunSpec], list[RunSpec]]:
                 f"no run with {axis} '{wanted}': {nearest(str(wanted), map(str, known))}"
             )
         chosen = [spec for spec in chosen if value_of(spec) == wanted]
-    return every, chosen
-
-
-def _read_plan(path: Path) -> list[RunSpec]:
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        return [spec_from_dict(value) for value in values]
-    except FileNotFoundError as error:
-        raise UserError(f"no plan {path}") from error
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is no plan that `plan --json` wrote ({error!r})") from error
+    return chosen

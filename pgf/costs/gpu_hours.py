@@ -1,4 +1,4 @@
-"""GPU hours of whole experiments, from operations counted: what a table of the paper would cost."""
+"""GPU hours of whole experiments, from counted FLOPs and an assumed speed of the GPU."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,16 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from pgf.analysis.tables.model import Block, Section, Table, row
-from pgf.analysis.tables.render import to_markdown
-from pgf.experiments.config import Experiment
-from pgf.experiments.run_spec import RunSpec
-from pgf.jobs.slurm.estimate import estimate
-from pgf.jobs.slurm.sites import Site
-from pgf.records.record import write_atomically
+from pgf.analysis import Block, Section, Table, row, to_markdown
+from pgf.experiments import Experiment, RunSpec
+from pgf.jobs import Site, estimate_costs
+from pgf.records import write_atomically
 from pgf.tasks import find_task
 
-FOLDER = "gpu_hours"
+HOURS_FOLDER = "gpu_hours"
 TITLE = "GPU hours of the experiments"
 HEADER = (
     *("experiment", "paper's tables", "runs a seed", "seeds"),
@@ -50,12 +47,12 @@ def hours_table(experiments: Sequence[Experiment], site: Site) -> Table:
             "no training.",
         ),
     )
-    return Table(name=FOLDER, title=TITLE, data=data, sections=(section,))
+    return Table(name=HOURS_FOLDER, title=TITLE, data=data, sections=(section,))
 
 
 def _row(experiment: Experiment, site: Site) -> dict[str, object]:
     specs = [_without_checkpoint(spec) for spec in experiment.runs()]
-    costs = estimate(specs)
+    costs = estimate_costs(specs)
     seeds = max(len(experiment.grid(task).seeds) for task in experiment.tasks)
     first = [spec for spec in specs if spec.seed == specs[0].seed]
     each = [costs[spec.task.name].flops for spec in first]
@@ -86,8 +83,8 @@ def _without_checkpoint(spec: RunSpec) -> RunSpec:
     return replace(spec, task=replace(spec.task, options=options))
 
 
-def write(table: Table, folder: Path) -> None:
+def write_hours(table: Table, folder: Path) -> None:
     """Write the table as CSV, in raw numbers, and as Markdown."""
     text = table.data.to_csv(index=False, lineterminator="\n")
-    write_atomically(folder / f"{FOLDER}.csv", text)
-    write_atomically(folder / f"{FOLDER}.md", to_markdown(table))
+    write_atomically(folder / f"{HOURS_FOLDER}.csv", text)
+    write_atomically(folder / f"{HOURS_FOLDER}.md", to_markdown(table))

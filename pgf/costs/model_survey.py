@@ -1,4 +1,4 @@
-"""Which layer groups are told in timm's models: one of every family, or any by name."""
+"""A survey of timm's models: the layer groups that the rules tell in each."""
 
 import csv
 import sys
@@ -13,12 +13,10 @@ import timm
 import torch
 
 from pgf.errors import UserError, nearest
-from pgf.recipes.patterns import ROLES
-from pgf.sparsity.layer_listing import alike, name_pattern
-from pgf.sparsity.layers import ModelLayers, read_layers
-from pgf.sparsity.roles import NO_RULE
+from pgf.recipes import ROLES
+from pgf.sparsity import NO_RULE, ModelLayers, alike, name_pattern, read_layers
 
-FOLDER = "timm_models"
+SURVEY_FOLDER = "timm_models"
 SECONDS_BETWEEN_LINES = 10.0
 STATUSES = {
     "told": "every group that it has is told",
@@ -29,8 +27,8 @@ STATUSES = {
 
 
 @dataclass(frozen=True)
-class Row:
-    """What is known of one model."""
+class SurveyedModel:
+    """The layer groups of one model."""
 
     model: str
     family: str
@@ -61,7 +59,7 @@ class Row:
         return self.error or "; ".join(f"{roles}: {reason}" for roles, reason in self.refusals)
 
 
-def choose(names: Sequence[str], *, every: bool = False) -> list[str]:
+def choose_models(names: Sequence[str], *, every: bool = False) -> list[str]:
     """Return models by name, all of timm's, or the first of every family in alphabetical order.
 
     Raises:
@@ -76,7 +74,7 @@ def choose(names: Sequence[str], *, every: bool = False) -> list[str]:
     return [timm.list_models(module=family)[0] for family in timm.list_modules()]
 
 
-def look_at(name: str) -> Row:
+def look_at(name: str) -> SurveyedModel:
     """Build a model without memory for its weights and read its layers."""
     family = str(timm.model_entrypoint(name).__module__).rpartition(".")[2]
     try:
@@ -85,18 +83,18 @@ def look_at(name: str) -> Row:
         layers = read_layers(model)
     except Exception as error:  # whatever one of a thousand models raises is a row of the table
         text = " ".join(str(error).split())
-        return Row(name, family, error=f"{type(error).__name__}: {text}")
+        return SurveyedModel(name, family, error=f"{type(error).__name__}: {text}")
     return _row(name, family, sum(p.numel() for p in model.parameters()), layers)
 
 
-def _row(name: str, family: str, parameters: int, layers: ModelLayers) -> Row:
+def _row(name: str, family: str, parameters: int, layers: ModelLayers) -> SurveyedModel:
     counts = Counter(layer.role for layer in layers.prunable)
     unnamed = alike(
         (name_pattern(other.module, other.name), 0, other.name)
         for other in layers.others
         if other.reason == NO_RULE
     )
-    return Row(
+    return SurveyedModel(
         name,
         family,
         parameters,
@@ -111,7 +109,7 @@ def _row(name: str, family: str, parameters: int, layers: ModelLayers) -> Row:
     )
 
 
-def survey(names: Sequence[str]) -> list[Row]:
+def survey_models(names: Sequence[str]) -> list[SurveyedModel]:
     """Look at models one after the other, with a line about the progress now and then."""
     rows = []
     last = time.monotonic()
@@ -124,7 +122,7 @@ def survey(names: Sequence[str]) -> list[Row]:
     return rows
 
 
-def write(rows: Sequence[Row], folder: Path) -> None:
+def write_survey(rows: Sequence[SurveyedModel], folder: Path) -> None:
     """Write models.csv and models.md."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "models.csv").open("w", encoding="utf-8", newline="") as file:
@@ -140,7 +138,7 @@ def write(rows: Sequence[Row], folder: Path) -> None:
     (folder / "models.md").write_text(page(rows), encoding="utf-8")
 
 
-def page(rows: Sequence[Row]) -> str:
+def page(rows: Sequence[SurveyedModel]) -> str:
     """Return the survey for people, as Markdown."""
     families = dict.fromkeys(row.family for row in rows)
     parts = [
@@ -149,7 +147,7 @@ def page(rows: Sequence[Row]) -> str:
         f"{timm.__version__} (a family is the file that defines it), built without weights and "
         f"read by the rules of [`pgf/sparsity/roles.py`](../../pgf/sparsity/roles.py). Written by "
         f"`python -m pgf models`; `--all` takes all {len(timm.list_models())} models.",
-        summary(rows),
+        survey_summary(rows),
         "## Refusals",
         "A target with a role that cannot be told is refused before any training, and the message "
         "names the layers. The other roles of the model can be pruned, and a task's option "
@@ -164,14 +162,14 @@ def page(rows: Sequence[Row]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def summary(rows: Sequence[Row]) -> str:
+def survey_summary(rows: Sequence[SurveyedModel]) -> str:
     """Return how many models have each status, as a Markdown table."""
     counts = Counter(row.status for row in rows)
     lines = [f"| {counts[s]} | {s} | {meaning} |" for s, meaning in STATUSES.items()]
     return "\n".join(["| models | status | |", "| ---: | --- | --- |", *lines])
 
 
-def _refusals(rows: Sequence[Row]) -> list[str]:
+def _refusals(rows: Sequence[SurveyedModel]) -> list[str]:
     """Return a paragraph per reason: what is refused, why, and in which models."""
     reasons = dict.fromkeys(refusal for row in rows for refusal in row.refusals)
     parts = []
@@ -187,7 +185,7 @@ def _refusals(rows: Sequence[Row]) -> list[str]:
     return parts
 
 
-def _names(rows: Sequence[Row]) -> str:
+def _names(rows: Sequence[SurveyedModel]) -> str:
     """Return models by family, at most three of each."""
     parts = []
     for family in dict.fromkeys(row.family for row in rows):
@@ -197,14 +195,14 @@ def _names(rows: Sequence[Row]) -> str:
     return "; ".join(parts)
 
 
-def _list(found: Iterable[tuple[str, Row]]) -> str:
+def _list(found: Iterable[tuple[str, SurveyedModel]]) -> str:
     families: dict[str, dict[str, None]] = {}
     for label, row in found:
         families.setdefault(label, {})[row.family] = None
     return "\n".join(f"- `{k}`: {', '.join(v)}" for k, v in families.items()) or "None."
 
 
-def _families(rows: Sequence[Row]) -> str:
+def _families(rows: Sequence[SurveyedModel]) -> str:
     """Return a row per family: how many models have each status, and the layers of the first."""
     statuses = list(STATUSES)
     lines = [

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, is_dataclass
@@ -10,15 +9,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pgf.errors import UserError
 from pgf.experiments.settings import (
     RecipeSettings,
     StatisticsSettings,
     TaskSettings,
     TrainingSettings,
 )
-from pgf.recipes import Recipe, find_recipe
-from pgf.recipes.patterns import Target
+from pgf.recipes import Recipe, Target, find_recipe, outside_file
 
 NAME = r"[A-Za-z0-9_-][A-Za-z0-9_.-]*"
 """What experiments, tasks and recipes may be called."""
@@ -80,37 +77,9 @@ class RunSpec:
 
     def fingerprint(self) -> str:
         """Return a hash of the settings and of the code that changes numbers."""
-        recipe_source = source_hash(self.recipe.kind)
-        text = json.dumps([self.settings(), code_hash(), recipe_source], sort_keys=True)
+        outside = source_hash(self.recipe.kind, self.task.kind)
+        text = json.dumps([self.settings(), code_hash(), outside], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def check_name(name: str) -> None:
-    """Check a name that becomes part of a path.
-
-    Raises:
-        UserError: it could lead out of the results folder.
-    """
-    if not re.fullmatch(NAME, name):
-        raise UserError(f"'{name}' is no name: letters, digits, '_', '-' and '.', no '.' in front")
-
-
-def spec_from_dict(values: dict[str, Any]) -> RunSpec:
-    """Return the run whose `dataclasses.asdict` is `values`."""
-    for name in (values["experiment"], values["task"]["name"], values["recipe"]["name"]):
-        check_name(name)
-    training = dict(values["training"])
-    training["betas"] = tuple(training["betas"])
-    return RunSpec(
-        **{
-            **values,
-            "task": TaskSettings(**values["task"]),
-            "recipe": RecipeSettings(**values["recipe"]),
-            "references": tuple(values["references"]),
-            "training": TrainingSettings(**training),
-            "statistics": StatisticsSettings(**values["statistics"]),
-        }
-    )
 
 
 def code_hash() -> str:
@@ -131,12 +100,18 @@ def files_hash(modules: tuple[str, ...]) -> str:
     return digest.hexdigest()[:16]
 
 
-def source_hash(recipe_kind: str) -> str:
-    """Return a hash of the file that defines a recipe from outside the package."""
+def source_hash(recipe_kind: str, task_kind: str) -> str:
+    """Return a hash of the files outside the package that define recipe and task; "" for none."""
     module = sys.modules[find_recipe(recipe_kind).__module__]
-    if module.__name__.startswith("pgf.") or module.__file__ is None:
-        return ""
-    return hashlib.sha256(Path(module.__file__).read_bytes()).hexdigest()[:16]
+    recipe_file = None if module.__name__.startswith("pgf.") else module.__file__
+    # A task's file is not imported: a plan needs no torch.
+    task_file = outside_file(task_kind, group="pgf.tasks")
+    hashes = [
+        hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16]
+        for file in (recipe_file, task_file)
+        if file is not None and Path(file).exists()
+    ]
+    return " ".join(hashes)
 
 
 def job_fingerprint(specs: Sequence[RunSpec]) -> str:

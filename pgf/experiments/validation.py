@@ -1,24 +1,54 @@
-"""From YAML to checked values, with one sentence for what is wrong in it."""
+"""YAML and options turned into checked values, with one sentence for what is wrong in them."""
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from pgf.errors import UserError, nearest
+
+T = TypeVar("T")
+UNKNOWN_KEY = ("extra_forbidden", "unexpected_keyword_argument")
+WANTED = {
+    "missing": "is missing: add the key",
+    "missing_argument": "is missing: add the key",
+    "missing_keyword_only_argument": "is missing: add the key",
+    "dict_type": "must hold keys and values",
+    "model_type": "must hold keys and values",
+    "model_attributes_type": "must hold keys and values",
+    "dataclass_type": "must hold keys and values",
+    "list_type": "must be a list, such as [a, b]",
+    "tuple_type": "must be a list, such as [a, b]",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "string_type": "must be a text",
+    "finite_number": "must be a finite number",
+}
+"""pydantic's kind of error -> this project's words for it."""
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
     """The safe loader, refusing a key that stands twice (YAML's own rule is: the last one wins)."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.YAMLError(f"key '{key}' stands twice, {node.start_mark}")
+        seen: list[Any] = []
+        for key, _ in node.value:
+            name = self.construct_object(key, deep=True)
+            if name in seen:
+                mark = key.start_mark
+                raise yaml.YAMLError(
+                    f"key '{name}' stands twice, the second time in line {mark.line + 1}, column "
+                    f"{mark.column + 1}"
+                )
+            seen.append(name)
         return super().construct_mapping(node, deep)
 
 
@@ -32,18 +62,20 @@ def read_yaml(path: Path) -> dict[str, Any]:
         values = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+    except RecursionError as error:
+        raise UserError(f"{path} is no YAML that can be read: it is nested too deeply") from error
     if not isinstance(values, dict):
         raise UserError(f"{path} must hold keys and values, such as 'name: laptop'")
     return values
 
 
 def validated(
-    kind: type[Any],
-    values: dict[str, Any],
+    kind: type[T],
+    values: Mapping[str, Any],
     where: str,
     *,
     parts: Mapping[str, type] | None = None,
-) -> Any:
+) -> T:
     """Return `values` as a `kind`, all types checked.
 
     Args:
@@ -55,13 +87,13 @@ def validated(
     Raises:
         UserError: the first thing that is wrong, and what would be right.
     """
-    if is_dataclass(kind):  # which pydantic lets have keys it does not know, unlike a model
-        known = [field.name for field in fields(kind)]
+    known = getattr(kind, "__dataclass_fields__", None)
+    if known is not None:  # pydantic lets standard dataclasses have keys that they do not know
         for key in values:
             if key not in known:
-                raise UserError(f"{where}: {key}: unknown key; {nearest(key, known)}")
+                raise UserError(f"{where}: {key}: unknown key; {nearest(str(key), known)}")
     try:
-        return TypeAdapter(kind).validate_python(values)
+        return TypeAdapter(kind).validate_python(dict(values))
     except ValidationError as error:
         raise UserError(_first_message(error, kind, where, parts or {})) from error
 
@@ -69,18 +101,48 @@ def validated(
 def _first_message(
     error: ValidationError, kind: type[Any], where: str, parts: Mapping[str, type]
 ) -> str:
-    first = error.errors()[0]
-    keys = [str(part) for part in first["loc"]]
+    # A misspelt key is also a missing one; its own message says more.
+    first = min(error.errors(), key=lambda e: e["type"] not in UNKNOWN_KEY)
+    keys = [str(part) for part in first["loc"] if part != "[key]"]
     place = ": ".join(part for part in (where, ".".join(keys)) if part)
-    if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+    if first["type"] in UNKNOWN_KEY:
         parents = [parts[key] for key in keys[:-1] if key in parts]
         known = (parents[-1] if parents else kind).__annotations__
         return f"{place}: unknown key; {nearest(keys[-1], known)}"
-    message = first["msg"].removeprefix("Value error, ")
+    message = _message(first)
     if "targets" in keys and first["type"] == "string_type":
-        message += ', in quotes: "1:4(FF)"'
-    given = "" if first["type"] in ("missing", "value_error") else f" (given: {first['input']!r})"
-    return f"{place}: {message}{given}" if place else f"{message}{given}"
+        message += ', in quotes, as in "1:4(FF)"'
+    if first["type"] == "value_error":
+        return f"{place}: {message}" if place else message
+    if first["type"].startswith("missing"):
+        return f"{place} {message}"
+    return f"{place} {message}: {first['input']!r}"
+
+
+def _message(error: ErrorDetails) -> str:
+    kind, context = error["type"], error.get("ctx", {})
+    if kind in WANTED:
+        return WANTED[kind]
+    if kind == "greater_than_equal":
+        least = context["ge"]
+        return "must not be negative" if least == 0 else f"must be at least {least}"
+    if kind == "greater_than":
+        bound = context["gt"]
+        return "must be positive" if bound == 0 else f"must be above {bound}"
+    if kind == "less_than_equal":
+        return f"must be at most {context['le']}"
+    if kind == "less_than":
+        return f"must be below {context['lt']}"
+    if kind in ("too_short", "too_long"):
+        return (
+            f"must have at least {context['min_length']}" if kind == "too_short" else error["msg"]
+        )
+    if kind in ("literal_error", "enum"):
+        return f"must be one of {context['expected']}"
+    if kind == "string_pattern_mismatch":
+        return "must be letters, digits, '_', '-' and '.', without '.' in front"
+    message = error["msg"].removeprefix("Value error, ")
+    return message[0].lower() + message[1:] if kind != "value_error" else message
 
 
 def refuse_repeats(where: str, values: Sequence[Any]) -> None:

@@ -1,4 +1,4 @@
-"""Which GPUs of this machine a job trains on: each is one job's at a time.
+"""The GPUs of this machine, shared out to its jobs: each is one job's at a time.
 
 Snakemake counts GPUs but hands none out. SLURM does both; where it starts the jobs, none are named
 here and nothing is done.
@@ -21,7 +21,7 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 LOOK_SECONDS = 1.0
 
 
-def choose(count: int, *, there: int) -> str:
+def choose_gpus(count: int, *, there: int) -> str:
     """Return the names of the first `count` GPUs that this process may use.
 
     Args:
@@ -32,15 +32,15 @@ def choose(count: int, *, there: int) -> str:
         UserError: there are not so many.
     """
     if not min(1, there) <= count <= there:
-        cpu = "; to train on the CPU, training.device: cpu" if count == 0 else ""
-        raise UserError(f"GPUS is {count}, and torch sees {there} here{cpu}")
+        cpu = "; to train on the CPU, set training.device: cpu" if count == 0 else ""
+        raise UserError(f"--gpus is {count}, but torch sees {there} on this machine{cpu}")
     visible = os.environ.get(VISIBLE)
     names = visible.split(",") if visible else [str(number) for number in range(there)]
     return ",".join(names[:count])
 
 
 @contextmanager
-def claimed(count: int) -> Iterator[None]:
+def claimed_gpus(count: int) -> Iterator[None]:
     """Hold `count` of the GPUs to be shared out, and let torch see no other.
 
     Waits until so many are free; a killed holder's are.
@@ -54,7 +54,8 @@ def claimed(count: int) -> Iterator[None]:
         return
     if count > len(names):
         raise UserError(
-            f"a run wants {count} GPUs (training.processes) and {GPUS} names {','.join(names)}"
+            f"a run takes {count} GPUs (training.processes), but there are {len(names)} to share "
+            f"out ({GPUS}={','.join(names)})"
         )
     with ExitStack() as stack:
         held = _hold(names, count, stack)

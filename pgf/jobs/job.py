@@ -1,4 +1,4 @@
-"""What one job does: trains its runs one after another, skipping those that are complete."""
+"""One job: it trains its runs one after another, and skips those that are complete."""
 
 import json
 import logging
@@ -8,21 +8,21 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from pgf.errors import BusyError, UserError
-from pgf.experiments.run_spec import RunSpec
+from pgf.experiments import RunSpec
 from pgf.jobs.leases import leased
+from pgf.jobs.run_log import last_words, log_file, traces_in
 from pgf.jobs.slurm import queue as slurm
-from pgf.records.failures import TRAIN_LOG
-from pgf.records.record import RECORD, problem_with, set_run_aside, write_atomically
-from pgf.tasks import Task
-from pgf.tasks.data.streams import Splits
-from pgf.training import checkpoints, parallel
-from pgf.training.interruption import InterruptedRunError, Watch
-from pgf.training.loop import train_together
-from pgf.training.outcome import write_outcome
-from pgf.training.run_state import Run
+from pgf.records import RECORD, TRAIN_LOG, set_run_aside, why_incomplete, write_atomically
+from pgf.tasks import Splits, Task
+from pgf.training import (
+    InterruptedRunError,
+    Run,
+    Watch,
+    checkpoints,
+    parallel,
+    train_together,
+    write_outcome,
+)
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ def _train_part(
             directory.mkdir(parents=True, exist_ok=True)
             if writes:
                 held.enter_context(_held(directory, spec, watch))
-            problem = parallel.from_first(problem_with(spec, results) if writes else None)
+            problem = parallel.from_first(why_incomplete(spec, results) if writes else None)
             if problem is None:
                 continue
             if parallel.highest(bool(watch.reason())):
@@ -116,7 +116,7 @@ def _held(directory: Path, spec: RunSpec, watch: Watch) -> Iterator[None]:
     with (
         leased(directory, spec.title, patience=patient, hang_seconds=watch.hang_seconds) as renew,
         watch.calling(renew),
-        _log_file(directory),
+        log_file(directory),
     ):
         yield
 
@@ -146,7 +146,7 @@ def _train(
             (directory / checkpoints.CHECKPOINT).unlink(missing_ok=True)
             log.info("%s: %s", run.spec.title, records[run.spec.slug]["status"])
 
-    with _last_words(specs), _stacks_in(directories[0] / TRAIN_LOG, watch):
+    with last_words(specs), traces_in(directories[0] / TRAIN_LOG, watch):
         runs = [_made(spec, path, loaded) for spec, path in zip(specs, files, strict=True)]
         # Those that were stopped at another step than the rest go on by themselves.
         for step in dict.fromkeys(run.step for run in runs):
@@ -172,59 +172,6 @@ def _made(spec: RunSpec, path: Path, loaded: dict[str, Loaded]) -> Run:
         run.load_state_dict(state)
         log.info("%s: resumed at step %d", spec.title, run.step)
     return run
-
-
-@contextmanager
-def _last_words(specs: Sequence[RunSpec]) -> Iterator[None]:
-    """Have the runs' logs say how they ended, if not well."""
-    spec, others = specs[0], len(specs) - 1
-    title = spec.title + (f" and the {others} stacked with it" if others else "")
-    try:
-        yield
-    except (InterruptedRunError, BusyError) as error:
-        log.info("%s: stopped (%s)", title, error)
-        raise
-    except UserError as error:
-        log.error("%s", error)
-        raise
-    except torch.OutOfMemoryError as error:
-        parts = spec.training.accumulation
-        samples = spec.training.batch_size // (parts * spec.training.processes)
-        stack = spec.training.stack
-        problem = (
-            f"{title}: the GPU's memory does not hold {samples} samples at a time"
-            + (f" of {stack} runs: lower training.stack, or" if stack > 1 else ":")
-            + f" raise training.accumulation, which is {parts}"
-        )
-        log.error(problem)
-        raise UserError(problem) from error
-    except Exception:
-        log.exception("%s: a fault of pgf or of what it calls", title)
-        raise
-
-
-@contextmanager
-def _stacks_in(path: Path, watch: Watch) -> Iterator[None]:
-    """Have a process that hangs leave its stacks in the run's log."""
-    with path.open("a", encoding="utf-8") as file:
-        kept, watch.stacks = watch.stacks, file
-        try:
-            yield
-        finally:
-            watch.rest()  # before the file is closed
-            watch.stacks = kept
-
-
-@contextmanager
-def _log_file(directory: Path) -> Iterator[None]:
-    handler = logging.FileHandler(directory / TRAIN_LOG, encoding="utf-8", delay=True)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logging.getLogger("pgf").addHandler(handler)
-    try:
-        yield
-    finally:
-        logging.getLogger("pgf").removeHandler(handler)
-        handler.close()
 
 
 def write_manifest(path: Path, job: str, lines: list[dict[str, Any]]) -> None:

@@ -9,7 +9,7 @@ from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-from pgf.training.interruption import TO_BE_CONTINUED
+from pgf.training import TO_BE_CONTINUED
 
 SIGNALS = "SIGTERM,SIGINT,SIGUSR1,SIGUSR2"
 INTERRUPTED = 130
@@ -18,7 +18,7 @@ SECONDS_TO_STOP = 600
 """How long the processes may take to write their checkpoint."""
 
 
-def in_processes(count: int, arguments: Sequence[str]) -> int:
+def run_in_processes(count: int, arguments: Sequence[str]) -> int:
     """Run this command in `count` processes on this machine; return their exit code.
 
     Over several machines, `torchrun` itself starts them: `torchrun --nnodes ... -m pgf train ...`.

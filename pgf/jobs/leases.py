@@ -1,4 +1,4 @@
-"""Who trains a run: a lease in its folder, which holds across machines that share the disk.
+"""The lease on a run: a file in its folder says who trains it, to all machines on the disk.
 
 A file lock tells the processes of one machine apart, and its kernel lets go of it when they die;
 but not every shared disk passes locks on. So the holder also leaves its name in a file, which it
@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 
 from pgf.errors import BusyError
 from pgf.jobs.slurm import queue as slurm
-from pgf.training.interruption import HANG_SECONDS
+from pgf.training import HANG_SECONDS
 
 log = logging.getLogger(__name__)
 LOCK = ".lock"
@@ -105,7 +105,9 @@ class Lease:
         if found == UNKNOWN:
             return
         if found != self.holder:
-            raise BusyError(f"{self.folder} has gone to {found or 'nobody'}; this process stops")
+            raise BusyError(
+                f"{self.folder} now belongs to {found or 'nobody'}; this process stops training it"
+            )
         os.utime(self.folder / LEASE)
         self._renewed = time.monotonic()
 
@@ -119,7 +121,7 @@ class Lease:
         return _read(self.folder / LEASE)
 
     def is_void(self, holder: Holder) -> bool:
-        """Whether nobody holds it any more; to be asked by who has the machine's own lock."""
+        """Return whether a lease is nobody's; to be asked by who has the machine's own lock."""
         if holder.host == socket.gethostname():
             return True  # this machine's lock is ours, so whoever left this is dead
         if holder.slurm_job and holder.slurm_job == self.holder.slurm_job:
@@ -173,7 +175,7 @@ def leased(
     told = False
     while holder := _try(lock, lease):
         if patience is None:
-            raise BusyError(f"{title} is being trained by {holder}; it is left to that")
+            raise BusyError(f"{title} is being trained by {holder}, which goes on with it")
         if not told:
             log.warning("%s is being trained by %s; waiting for it", title, holder)
             told = True
@@ -187,7 +189,7 @@ def leased(
 
 
 def _is_file(lock: FileLock) -> bool:
-    """Whether a lock is a file that names its holder, as on disks without locks of their own.
+    """Return whether a lock is a file with its holder's name, as on disks without locks.
 
     There filelock frees a dead process's of this machine, and no kernel those of another.
     """

@@ -1,64 +1,77 @@
-"""What an experiment would do: runs, jobs, layers, cost."""
+"""The plan of an experiment, for people: its runs, jobs, layers and the time that they take."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import torch
 
 from pgf.errors import UserError
-from pgf.experiments.config import Experiment
-from pgf.experiments.entries import Grid
-from pgf.experiments.run_spec import RunSpec
-from pgf.jobs.progress import duration
-from pgf.recipes.patterns import Target
-from pgf.records.record import RECORD, problem_with, read_record
-from pgf.sparsity.layer_listing import dense_lines, fit_line, role_lines
-from pgf.sparsity.layers import read_layers
+from pgf.experiments import Experiment, Grid, RunSpec
+from pgf.jobs.forecast import (
+    AROUND_STEPS,
+    LAUNCH_SECONDS,
+    REPORT_SECONDS,
+    START_SECONDS,
+    duration,
+    process_seconds,
+    seconds_to_end,
+)
+from pgf.recipes import Target
+from pgf.records import RECORD, read_record, why_incomplete
+from pgf.sparsity import dense_lines, fit_line, read_layers, role_lines
 from pgf.tasks import make_task
-from pgf.training.preflight import check_runs, seconds_per_step
+from pgf.training import check_runs, seconds_per_step
 
 OTHER_RULES = 5
-"""collect, tables, figures, compute and all."""
+"""The rules collect, tables, figures, compute and all."""
 
 
-def as_json(experiment: Experiment) -> str:
-    """Return all runs as JSON, for machines without the configuration library."""
-    return json.dumps([asdict(spec) for spec in experiment.runs()], indent=1)
-
-
-def describe(experiment: Experiment, results: Path, *, jobs: int) -> tuple[str, bool]:
+def describe_plan(experiment: Experiment, results: Path, *, jobs: int) -> tuple[str, bool]:
     """Return the plan for people, and whether all of it can be trained here and now.
 
     Measures a few steps where no run is recorded yet. A task that cannot be trained is described
     as far as its model goes, with the reason why not.
     """
-    specs = experiment.runs()
+    # What this process has imported by now is what a training process imports.
+    start = process_seconds() or START_SECONDS
+    specs, packs = experiment.runs(), experiment.jobs()
+    missing = {spec.slug for spec in specs if why_incomplete(spec, results) is not None}
     lines = [
-        f"experiment {experiment.name}: {len(specs)} runs in {len(experiment.jobs())} jobs, "
-        f"{len(experiment.jobs()) + OTHER_RULES} nodes in the DAG; "
-        f"{_done(specs, results)} runs done",
+        f"experiment {experiment.name}: {len(specs)} runs in {len(packs)} jobs, "
+        f"{len(packs) + OTHER_RULES} nodes in the DAG; {len(specs) - len(missing)} runs done",
     ]
-    total, ready = 0.0, True
+    seconds: dict[str, float] = {}
     for task in experiment.tasks:
         own = [spec for spec in specs if spec.task.name == task]
-        left = len(own) - _done(own, results)
         lines += ["", f"task {task}: {len(own)} runs of {own[0].training.steps} steps"]
         lines += _grid_lines(experiment.grid(task))
         lines += [f"  {line}" for line in layer_lines(own)]
         try:
             check_runs(own)
-            seconds, source = _seconds_per_run(own, results)
+            seconds[task], source = _seconds_per_run(own, results)
         except UserError as error:
             lines += [f"  cannot be trained here yet: {error}"]
-            ready = False
             continue
-        total += left * seconds
-        lines += [f"  about {duration(seconds)} a run ({source}), {left} runs left"]
-    if total:
-        lines += ["", f"about {duration(total / jobs)} left with {jobs} jobs side by side"]
-    return "\n".join(lines), ready
+        left = sum(spec.slug in missing for spec in own)
+        lines += [f"  about {duration(seconds[task])} a run ({source}), {left} runs left"]
+    left_over = [[spec for spec in own if spec.slug in missing] for own in packs.values()]
+    known = [own for own in left_over if own and own[0].task.name in seconds]
+    if known:
+        totals = [start + sum(seconds[spec.task.name] for spec in own) for own in known]
+        lines += ["", _time_line(totals, start, jobs)]
+    return "\n".join(lines), len(seconds) == len(experiment.tasks)
+
+
+def _time_line(totals: Sequence[float], start: float, jobs: int) -> str:
+    """Return when all is over, and the part of that which is no training."""
+    around = LAUNCH_SECONDS + REPORT_SECONDS
+    left = seconds_to_end(totals, side_by_side=jobs) + around
+    plural = "s" * (jobs > 1)
+    return (
+        f"about {duration(left)} left with {jobs} job{plural} side by side, of which every start "
+        f"of a job takes {duration(start)} (as this command's own start has taken), and checks, "
+        f"tables, figures and report {duration(around)}"
+    )
 
 
 def _grid_lines(grid: Grid) -> list[str]:
@@ -69,11 +82,6 @@ def _grid_lines(grid: Grid) -> list[str]:
     ]
 
 
-def _done(specs: Sequence[RunSpec], results: Path) -> int:
-    """Return how many runs are complete and up to date."""
-    return sum(problem_with(spec, results) is None for spec in specs)
-
-
 def _seconds_per_run(specs: Sequence[RunSpec], results: Path) -> tuple[float, str]:
     paths = [spec.directory(results) / RECORD for spec in specs]
     seconds = [read_record(path).get("train_seconds") for path in paths if path.exists()]
@@ -81,7 +89,8 @@ def _seconds_per_run(specs: Sequence[RunSpec], results: Path) -> tuple[float, st
     if known:
         return sum(known) / len(known), "mean of recorded runs"
     sparse = next((spec for spec in specs if spec.target != "dense"), specs[0])
-    return sparse.training.steps * seconds_per_step(sparse), "from a few steps timed here"
+    steps = sparse.training.steps * seconds_per_step(sparse)
+    return AROUND_STEPS * steps, "from a few steps timed here, and half as much again"
 
 
 def layer_lines(specs: Sequence[RunSpec]) -> list[str]:

@@ -1,12 +1,13 @@
-"""What a person sees while runs train: done and total, what is training, time left."""
+"""Progress lines for people while runs train: done and total, what trains now, time left."""
 
+import logging
 import math
 import os
 import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,14 +15,22 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from pgf.errors import UserError
-from pgf.experiments.run_spec import RunSpec
-from pgf.records.record import RECORD, read_record
+from pgf.experiments import RunSpec
+from pgf.jobs.forecast import (
+    REPORT_SECONDS,
+    START_SECONDS,
+    duration,
+    process_seconds,
+    seconds_to_end,
+)
+from pgf.records import RECORD, read_record
 
 if TYPE_CHECKING:
-    from pgf.training.run_state import Run
+    from pgf.training import Run
 
+log = logging.getLogger(__name__)
 SIDE_BY_SIDE = "PGF_JOBS"
-"""Environment variable: how many jobs train at the same time."""
+"""Environment variable: how many jobs train at the same time; tables and report follow them."""
 SECONDS_BETWEEN_LINES = 30.0
 FEW_RUNS = 200
 SECONDS_BETWEEN_LOOKS = 120.0
@@ -30,6 +39,8 @@ SECONDS_BETWEEN_COUNTS = 300.0
 
 Spent = dict[str, float]
 """Seconds of the finished runs, by slug."""
+Jobs = Mapping[str, Sequence[RunSpec]]
+"""The runs of every job, by the job's name."""
 
 
 def look(specs: Sequence[RunSpec], results: Path, spent: Spent) -> None:
@@ -41,32 +52,31 @@ def look(specs: Sequence[RunSpec], results: Path, spent: Spent) -> None:
                 spent[spec.slug] = record["train_seconds"]
 
 
-def seconds_left(specs: Sequence[RunSpec], spent: Spent) -> tuple[float, Counter[str]]:
-    """Return how long the runs without a record will train, one after another.
+def seconds_left(jobs: Jobs, spent: Spent, *, start: float) -> tuple[list[float], Counter[str]]:
+    """Return how long every job without some of its records will take, those that run first.
 
-    By the mean of the finished runs of the same task. Runs of a task that has none yet are not in
-    it: they come as counts, by task.
+    A run takes the mean of the finished runs of its task. Runs of a task that has none yet are not
+    in it: they come as counts, by task.
+
+    Args:
+        jobs: the experiment's.
+        spent: seconds of the finished runs.
+        start: seconds from a job's start to its first step, for jobs without a finished run.
     """
     own: dict[str, list[float]] = {}
-    missing: Counter[str] = Counter()
-    for spec in specs:
-        if spec.slug in spent:
-            own.setdefault(spec.task.name, []).append(spent[spec.slug])
-        else:
-            missing[spec.task.name] += 1
-    known = sum(count * fmean(own[task]) for task, count in missing.items() if task in own)
-    return known, Counter({task: n for task, n in missing.items() if task not in own})
-
-
-def duration(seconds: float) -> str:
-    """Return a time as people say it."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    if seconds < 5400:
-        return f"{round(seconds / 60)} min"
-    if seconds < 48 * 3600:
-        return f"{seconds / 3600:.1f} h"
-    return f"{seconds / 86400:.0f} days"
+    for spec in (spec for specs in jobs.values() for spec in specs if spec.slug in spent):
+        own.setdefault(spec.task.name, []).append(spent[spec.slug])
+    running, waiting = [], []
+    unknown: Counter[str] = Counter()
+    for specs in jobs.values():
+        missing = [spec.task.name for spec in specs if spec.slug not in spent]
+        known = [fmean(own[task]) for task in missing if task in own]
+        unknown.update(task for task in missing if task not in own)
+        if known and len(missing) < len(specs):
+            running.append(sum(known))
+        elif known:
+            waiting.append(start + sum(known))
+    return [*running, *waiting], unknown
 
 
 @contextmanager
@@ -99,24 +109,27 @@ def _say(line: str) -> None:
 
 
 @dataclass
-class Reporter:
+class ProgressReporter:
     """Prints a line per finished run, and now and then one about a long run."""
 
-    every: Sequence[RunSpec]
-    """All runs of the experiment, also those of other jobs."""
+    jobs: Jobs
+    """All jobs of the experiment; one of them is this process's."""
     results: Path
     last_line: float = field(default_factory=time.monotonic)
+    start: float | None = None
+    """Seconds from the start of this process to its first step, once that is done."""
     _spent: Spent = field(default_factory=dict, init=False)
     _looked: float = field(default=-math.inf, init=False)
 
     def finished(self, spec: RunSpec, record: dict[str, Any], following: RunSpec | None) -> None:
         """Report a run whose record is written, and the one that is training now."""
         self._spent[spec.slug] = record["train_seconds"]
+        every = [spec for specs in self.jobs.values() for spec in specs]
         # A look asks for a file per run: on a shared disk, from many jobs, that is dear.
-        if len(self.every) <= FEW_RUNS or time.monotonic() - self._looked > SECONDS_BETWEEN_LOOKS:
-            look(self.every, self.results, self._spent)
+        if len(every) <= FEW_RUNS or time.monotonic() - self._looked > SECONDS_BETWEEN_LOOKS:
+            look(every, self.results, self._spent)
             self._looked = time.monotonic()
-        done, total = len(self._spent), len(self.every)
+        done, total = len(self._spent), len(every)
         if record["status"] == "diverged":
             outcome = f"diverged at step {record['diverged_at']}"
         else:
@@ -128,21 +141,34 @@ class Reporter:
 
     def step(self, run: "Run") -> None:
         """Report how far a run is, at most every half minute."""
+        if self.start is None:
+            self._note_start(run)
         if time.monotonic() - self.last_line < SECONDS_BETWEEN_LINES:
             return
         total = run.spec.training.steps
         left = run.together * run.seconds / run.step * (total - run.step)
         self._print(
-            f"training {run.spec.title}: step {run.step} of {total}, {duration(left)} left for it"
+            f"training {run.spec.title}: step {run.step} of {total}, "
+            f"about {duration(left)} left for it"
         )
+
+    def _note_start(self, run: "Run") -> None:
+        age = process_seconds()
+        self.start = START_SECONDS if age is None else age
+        if age is not None:
+            log.info("%s: first step %.1f s after the start of the process", run.spec.title, age)
 
     def _left(self, done: int, total: int) -> str:
         if done == total:
             return ""
-        jobs = int(os.environ.get(SIDE_BY_SIDE, "1"))
-        seconds, unknown = seconds_left(self.every, self._spent)
+        start = START_SECONDS if self.start is None else self.start
+        seconds, unknown = seconds_left(self.jobs, self._spent, start=start)
+        side_by_side = os.environ.get(SIDE_BY_SIDE)
+        left = seconds_to_end(seconds, side_by_side=int(side_by_side or 1))
+        if side_by_side:
+            left += REPORT_SECONDS
         others = "".join(f", and {count} runs of {task}" for task, count in unknown.items())
-        return f"; about {duration(seconds / jobs)} left{others}"
+        return f"; about {duration(left)} left{others}"
 
     def _print(self, line: str) -> None:
         self.last_line = time.monotonic()

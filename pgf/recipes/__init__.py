@@ -1,21 +1,32 @@
-"""Training recipes as pure functions of progress, and their open registry."""
+"""Recipes: what a training does to a model's weights at which step; no tensors here.
+
+A recipe is a pure function of progress. To add one: a class in a file of this room, or in one of
+your own, under `@register("name")`. `Registry` serves the other rooms, too.
+"""
 
 from pgf.recipes import baselines, idp, mdgf, sdgf
 from pgf.recipes.base import Clock, GradientRule, MaskSource, Phase, Recipe
-from pgf.recipes.registry import ENTRY_POINT_GROUP, RECIPES, find_recipe, register
+from pgf.recipes.outside import outside_file
+from pgf.recipes.patterns import GROUPS, ROLES, NMPattern, Target
+from pgf.recipes.registry import RECIPES, Registry, find_recipe, register
 
 __all__ = [
-    "ENTRY_POINT_GROUP",
+    "GROUPS",
     "RECIPES",
+    "ROLES",
     "Clock",
     "GradientRule",
     "MaskSource",
+    "NMPattern",
     "Phase",
     "Recipe",
+    "Registry",
+    "Target",
     "baselines",
     "find_recipe",
     "idp",
     "mdgf",
+    "outside_file",
     "register",
     "sdgf",
 ]

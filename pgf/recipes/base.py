@@ -1,9 +1,10 @@
 """What a recipe is: a pure function of training progress, without tensors."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pgf.errors import UserError, nearest
 from pgf.recipes.patterns import NMPattern
@@ -39,7 +40,12 @@ def _rule(text: str) -> GradientRule:
 
 @dataclass(frozen=True, kw_only=True)
 class Phase:
-    """What holds during one optimiser step, for the layers of one pattern and width."""
+    """What holds during one optimiser step, for the layers of one pattern and width.
+
+    >>> from pgf import NMPattern, Phase
+    >>> Phase(name="sparse", pattern=NMPattern(2, 4), mask_decay=0.5).gradient_rule.value
+    'straight_through'
+    """
 
     name: str
     """`dense`, `sparse` or `fine_tune`."""
@@ -82,6 +88,12 @@ class Recipe(ABC):
     A subclass says what happens in between by overriding `sparse`; the base class keeps the
     frame. The last step is always at the strict target (D = 0), whatever `fine_tune` is, so that
     every recipe ends where it is evaluated.
+
+    >>> from pgf import NMPattern, find_recipe
+    >>> recipe = find_recipe("mdgf_linear")(dense=0.1, fine_tune=0.3)
+    >>> phases = [recipe.phase(step, 100, pattern=NMPattern(1, 4)) for step in (0, 40, 99)]
+    >>> [(phase.name, phase.mask_decay) for phase in phases]
+    [('dense', 0.0), ('sparse', 0.5), ('fine_tune', 0.0)]
     """
 
     label: ClassVar[str] = ""
@@ -91,6 +103,9 @@ class Recipe(ABC):
     """Settings of the authors' files and curves: no dense and no fine-tune phase."""
     advised: ClassVar[dict[str, float]] = {"dense": 0.1, "fine_tune": 0.3}
     """Settings of the paper's text: a dense start, sparsified at 70% of training, fine-tuned."""
+
+    exclusive: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    """Groups of settings of which one alone may be given."""
 
     dense: float = 0.0
     """Share of training before the first mask."""
@@ -114,6 +129,18 @@ class Recipe(ABC):
         """Return the settings of the preset `published` or `advised` for a target pattern."""
         del pattern
         return {"published": cls.published, "advised": cls.advised}[name]
+
+    @classmethod
+    def with_preset(
+        cls, preset: str | None, pattern: NMPattern | None, options: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Return a preset's settings with `options` over them.
+
+        An option also takes the place of the preset's settings that exclude it (`exclusive`).
+        """
+        settings = cls.preset(preset, pattern) if preset else {}
+        replaced = {name for group in cls.exclusive if set(group) & set(options) for name in group}
+        return {**{k: v for k, v in settings.items() if k not in replaced}, **options}
 
     def phase(
         self, step: int, total_steps: int, *, pattern: NMPattern, width: int | None = None

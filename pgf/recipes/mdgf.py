@@ -25,6 +25,8 @@ class MaskDecay(Recipe):
     phase (the authors' code counts from its first hundredth).
     """
 
+    exclusive: ClassVar[tuple[tuple[str, ...], ...]] = (("beta", "zero_at"),)
+
     beta: float | None = None
     zero_at: float | None = None
 

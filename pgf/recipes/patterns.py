@@ -24,7 +24,14 @@ GROUPS: dict[str, tuple[str, ...]] = {
 @total_ordering
 @dataclass(frozen=True)
 class NMPattern:
-    """Keep `n` of every `m` consecutive weights; text form `2:4`. Ordered by density."""
+    """Keep `n` of every `m` consecutive weights; text form `2:4`. Ordered by density.
+
+    >>> from pgf import NMPattern
+    >>> NMPattern.parse("2:4").density
+    0.5
+    >>> NMPattern(1, 8) < NMPattern(1, 4)
+    True
+    """
 
     n: int
     m: int
@@ -70,7 +77,12 @@ class NMPattern:
 
 @dataclass(frozen=True)
 class Target:
-    """Which layer groups end with which pattern; text form `1:8(FF)+1:4(QK)`, or `dense`."""
+    """Layer groups, and the pattern that each ends with; text form `1:8(FF)+1:4(QK)`, or `dense`.
+
+    >>> from pgf import Target
+    >>> str(Target.parse("1:8(FF) + 1:4(QK)").pattern_for("Q"))
+    '1:4'
+    """
 
     parts: tuple[tuple[str, NMPattern], ...] = ()
 

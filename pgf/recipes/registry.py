@@ -1,28 +1,127 @@
-"""The open list of recipes: built in, from entry points, or by dotted path."""
+"""A registry of anything that has a name, and the one of recipes.
+
+Recipes, tasks, tables, figures, gradient statistics, kinds of claims and parts of the bench are
+each one `Registry`.
+"""
 
 import importlib
-import sys
-from collections.abc import Callable
-from importlib.metadata import entry_points
-from pathlib import Path
-from typing import TypeVar
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Generic, TypeVar, cast
 
 from pgf.errors import UserError, nearest
 from pgf.recipes.base import Recipe
+from pgf.recipes.outside import load_point, outside_class, points_of
 
+T = TypeVar("T")
 R = TypeVar("R", bound=Recipe)
 
-RECIPES: dict[str, type[Recipe]] = {}
-ENTRY_POINT_GROUP = "pgf.recipes"
+
+class Registry(Mapping[str, T], Generic[T]):
+    """Items by name: those registered here and, where it has a folder, those of its modules.
+
+    Iterating lists names and imports nothing; `registry[name]` imports the module of that name.
+    """
+
+    def __init__(
+        self, kind: str, *, base: type[Any] | None = None, group: str = "", folder: str = ""
+    ) -> None:
+        """Make an empty registry.
+
+        Args:
+            kind: the word for an item, as error messages use it.
+            base: the class that every item must be a subclass of. With it, names such as
+                `module:Class` and `path/to/file.py:Class` find classes outside the package.
+            group: entry points of installed packages in which `find` looks as well.
+            folder: a package with one module for each item; the module registers the item under
+                the module's own name.
+        """
+        self.kind, self.base, self.group, self.folder = kind, base, group, folder
+        self._items: dict[str, T] = {}
+
+    def register(self, name: str) -> Callable[[T], T]:
+        """Return the decorator that adds an item under `name`.
+
+        Raises:
+            ValueError: the decorator is used with a name that is taken.
+        """
+
+        def add(item: T) -> T:
+            if name in self._items:
+                raise ValueError(f"{self.kind} '{name}' is registered twice")
+            self._items[name] = item
+            return item
+
+        return add
+
+    def find(self, name: str) -> T:
+        """Return the item of a name, which an entry point or a class outside may have, too.
+
+        Raises:
+            UserError: nothing has that name, or what has it cannot be used.
+        """
+        if name in self:
+            return self[name]
+        points = points_of(self.group)
+        if self.base is not None and ":" in name:
+            return self._checked(name, outside_class(self.kind, name))
+        if name in points:
+            return self._checked(name, load_point(self.kind, points[name]))
+        raise UserError(f"unknown {self.kind} '{name}': {nearest(name, [*self, *points])}")
+
+    def __getitem__(self, name: str) -> T:
+        if name not in self._items and name in self._modules():
+            importlib.import_module(f"{self.folder}.{name}")
+        return self._items[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._items or name in self._modules()
+
+    def __iter__(self) -> Iterator[str]:
+        modules = self._modules()
+        yield from modules
+        yield from (name for name in self._items if name not in modules)
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+    def _modules(self) -> tuple[str, ...]:
+        """Return the names of the folder's modules in alphabetical order."""
+        if not self.folder:
+            return ()
+        package = importlib.import_module(self.folder)
+        return tuple(sorted(module.name for module in pkgutil.iter_modules(package.__path__)))
+
+    def _checked(self, name: str, found: object) -> T:
+        if self.base is not None:
+            if not (isinstance(found, type) and issubclass(found, self.base)):
+                room = ".".join(self.base.__module__.split(".")[:2])
+                where = f"{room}.{self.base.__name__}"
+                raise UserError(f"{self.kind} '{name}' is not a subclass of {where}")
+            if missing := sorted(getattr(found, "__abstractmethods__", ())):
+                raise UserError(f"{self.kind} '{name}' does not define {', '.join(missing)}")
+        return cast(T, found)
+
+
+RECIPES: Registry[type[Recipe]] = Registry("recipe", base=Recipe, group="pgf.recipes")
 
 
 def register(name: str) -> Callable[[type[R]], type[R]]:
-    """Class decorator that adds a recipe to the registry under `name`."""
+    """Return the class decorator that adds a recipe to the registry under `name`.
+
+    >>> from dataclasses import dataclass
+    >>> from pgf import NMPattern, Phase, Recipe, find_recipe, register
+    >>> @register("half_left")
+    ... @dataclass(frozen=True, kw_only=True)
+    ... class HalfLeft(Recipe):
+    ...     def sparse(self, clock, *, pattern, width):
+    ...         return Phase(name="sparse", pattern=pattern, mask_decay=0.5)
+    >>> find_recipe("half_left")().phase(3, 10, pattern=NMPattern(1, 4)).mask_decay
+    0.5
+    """
 
     def add(cls: type[R]) -> type[R]:
-        if name in RECIPES:
-            raise ValueError(f"recipe '{name}' is registered twice")
-        RECIPES[name] = cls
+        RECIPES.register(name)(cls)
         return cls
 
     return add
@@ -31,39 +130,14 @@ def register(name: str) -> Callable[[type[R]], type[R]]:
 def find_recipe(name: str) -> type[Recipe]:
     """Return the recipe class of a name.
 
-    `name` is a built-in name, an entry point of the group `pgf.recipes`, or `module:Class` with a
-    module importable from the working directory.
+    `name` is a built-in name, an entry point of the group `pgf.recipes`, `module:Class` with a
+    module importable from the current folder, or `path/to/file.py:Class` with a file below it.
 
     Raises:
-        UserError: nothing of that name, or what is found is no recipe.
+        UserError: nothing has that name, or what has it is no recipe.
+
+    >>> from pgf import find_recipe
+    >>> find_recipe("sr_ste").label
+    'SR-STE'
     """
-    if name in RECIPES:
-        return RECIPES[name]
-    if ":" in name:
-        return _check(name, _import(name))
-    points = {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
-    if name in points:
-        return _check(name, points[name].load())
-    raise UserError(f"unknown recipe '{name}': {nearest(name, [*RECIPES, *points])}")
-
-
-def _import(path: str) -> object:
-    module_name, _, class_name = path.partition(":")
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
-    try:
-        module = importlib.import_module(module_name)
-    except Exception as error:  # whatever a user's own file raises
-        reason = f"{type(error).__name__}: {error}"
-        raise UserError(f"recipe '{path}': cannot import '{module_name}' ({reason})") from error
-    if not hasattr(module, class_name):
-        raise UserError(f"recipe '{path}': {module_name} has no '{class_name}'")
-    return getattr(module, class_name)
-
-
-def _check(name: str, found: object) -> type[Recipe]:
-    if not (isinstance(found, type) and issubclass(found, Recipe)):
-        raise UserError(f"recipe '{name}' is not a subclass of pgf.recipes.Recipe")
-    if missing := sorted(found.__abstractmethods__):
-        raise UserError(f"recipe '{name}' does not define {', '.join(missing)}")
-    return found
+    return RECIPES.find(name)

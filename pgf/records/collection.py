@@ -1,4 +1,4 @@
-"""Brings the records of all runs of an experiment into two frames, or refuses.
+"""The collection of all runs of an experiment into two frames; what does not fit is refused.
 
 `runs.csv` has one row per run and `curves.parquet` the statistics over time; tables and figures
 need nothing else, so a clone that holds these two rebuilds them without the runs.
@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from pgf.errors import UserError
-from pgf.experiments.run_spec import RunSpec
+from pgf.experiments import RunSpec
 from pgf.records.record import CURVES, OVERALL, RECORD, read_record, replacing, write_atomically
 
 RUNS_FILE = "runs.csv"
@@ -23,18 +23,18 @@ IDENTITY = ["task", "recipe", "target", "seed"]
 CURVE_ORDER = [*IDENTITY, "name", "layer", "reference", "step"]
 COLUMNS = [*IDENTITY, "step", "name", "layer", "reference", "value"]
 NOTE = "note."
-NAMED_CELLS = 5
-"""Cells that an error names before it only counts."""
+NAMED_RUNS = 5
+"""Runs that an error names before it only counts the others."""
 
 TEXT_COLUMNS = (
     *("fingerprint", "code", "commit", "experiment", "task", "recipe", "recipe_label", "target"),
     *("status", "metric", "device", "torch", "timm", "python", "numpy", "notes"),
     *("transformers", "machine", "data", "node", "slurm_job", "gpu", "gpu_driver", "cuda"),
 )
-"""Columns that `read` must not take for numbers: a hash may look like one, a version does."""
+"""Columns that are no numbers: a hash may look like one, a version does."""
 
 ALIKE = ("code", "torch", "device", "gpu", "precision")
-"""What the runs of one experiment have in common, whatever the machines they were trained on."""
+"""Keys whose values all runs of an experiment share, whatever machines they were trained on."""
 
 Record = dict[str, Any]
 Found = list[tuple[RunSpec, Record]]
@@ -48,7 +48,7 @@ class Collected:
     curves: pd.DataFrame
 
 
-def collect(
+def collect_runs(
     specs: Sequence[RunSpec], results: Path, *, partial: bool = False, allow_mixed: bool = False
 ) -> Collected:
     """Read the runs of an experiment, in the order of `specs`.
@@ -76,22 +76,24 @@ def collect(
     return Collected(pd.DataFrame(rows), _sorted(pd.concat(curves, ignore_index=True)))
 
 
-def write(collected: Collected, folder: Path) -> None:
+def write_collected(collected: Collected, folder: Path) -> None:
     """Write `runs.csv` (raw floats) and `curves.parquet`; the same data gives the same bytes."""
     write_atomically(folder / RUNS_FILE, collected.runs.to_csv(index=False, lineterminator="\n"))
     with replacing(folder / CURVES_FILE) as temporary:
         _sorted(collected.curves).to_parquet(temporary, index=False, compression="zstd")
 
 
-def read(folder: Path) -> Collected:
-    """Read back what `write` wrote.
+def read_collected(folder: Path) -> Collected:
+    """Return what `write_collected` wrote.
 
     Raises:
         UserError: one of the two files is not there.
     """
     for name in (RUNS_FILE, CURVES_FILE):
         if not (folder / name).exists():
-            raise UserError(f"{folder / name} is not there: collect the runs first")
+            raise UserError(
+                f"{folder / name} is missing: collect the runs first (python -m pgf collect)"
+            )
     text = dict.fromkeys(TEXT_COLUMNS, "str")
     runs = pd.read_csv(folder / RUNS_FILE, dtype=text)
     runs["notes"] = runs["notes"].fillna("")
@@ -101,7 +103,7 @@ def read(folder: Path) -> Collected:
 def _read_all(specs: Sequence[RunSpec], results: Path) -> tuple[Found, list[RunSpec]]:
     repeated = [spec for spec, n in Counter(spec.slug for spec in specs).items() if n > 1]
     if repeated:
-        raise UserError(f"planned twice: {_listing(repeated)}")
+        raise UserError(f"the experiment plans runs twice: {_listing(repeated)}")
     found: Found = []
     missing: list[RunSpec] = []
     for spec in specs:
@@ -124,8 +126,8 @@ def _refuse_strangers(found: Found) -> None:
     strangers = [spec for spec, record in found if _identity(record) != _planned(spec)]
     if strangers:
         raise UserError(
-            f"folders that hold another run's record: {_name(strangers)}; delete them and train "
-            "again"
+            f"these folders hold the record of another run: {_name(strangers)}; delete them and "
+            "train again"
         )
 
 
@@ -224,5 +226,5 @@ def _name(specs: Iterable[RunSpec]) -> str:
 
 
 def _listing(names: Sequence[str]) -> str:
-    more = len(names) - NAMED_CELLS
-    return ", ".join(names[:NAMED_CELLS]) + (f" and {more} more" if more > 0 else "")
+    more = len(names) - NAMED_RUNS
+    return ", ".join(names[:NAMED_RUNS]) + (f" and {more} more" if more > 0 else "")

@@ -1,9 +1,9 @@
-"""What to say of runs that are not there when a workflow ends: which, and their last words."""
+"""A summary of the runs that are missing when a workflow ends, with the ends of their logs."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from pgf.experiments.run_spec import RunSpec
+from pgf.experiments import RunSpec
 from pgf.records.record import RECORD
 
 SHOWN_RUNS = 5
@@ -11,7 +11,7 @@ SHOWN_LINES = 4
 TRAIN_LOG = "train.log"
 
 
-def summary(specs: Sequence[RunSpec], results: Path) -> str:
+def failure_summary(specs: Sequence[RunSpec], results: Path) -> str:
     """Return which runs have no record and how their logs end; nothing if all are there."""
     missing = [spec for spec in specs if not (spec.directory(results) / RECORD).exists()]
     if not missing:

@@ -1,4 +1,4 @@
-"""Where a record comes from: commit, versions, and the machines that its run trained on."""
+"""The origin of a record: commit, versions, and the machines that its run trained on."""
 
 import os
 import platform
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 PACKAGES = ("torch", "timm", "transformers", "numpy")
 ROOT = Path(__file__).parents[2]
 FIXED = ("precision", "data")
-"""What a run cannot change when it moves to another machine."""
+"""Entries that must stay the same when a run moves to another machine."""
 LISTED = ("node", "gpu", "torch")
-"""What a record lists of every machine that its run trained on."""
+"""Entries that a record lists of every machine that its run trained on."""
 
 
 def provenance(device: str) -> dict[str, Any]:

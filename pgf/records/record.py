@@ -1,4 +1,4 @@
-"""What a run leaves behind: one flat record, written last and atomically, and its curves.
+"""The record of a run, one flat file that is written last and atomically, and its curves.
 
 `record.json` exists only for a complete run. `curves.parquet` holds the statistics over time with
 the columns `step, name, layer, reference, value`.
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pgf.errors import UserError
-from pgf.experiments.run_spec import RunSpec
+from pgf.experiments import RunSpec
 
 SCHEMA = 1
 RECORD = "record.json"
@@ -85,17 +85,17 @@ def read_record(path: Path) -> dict[str, Any]:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is no complete record ({error})") from error
+        raise UserError(f"{path} is not a complete record ({error})") from error
     if not isinstance(record, dict) or record.get("schema") != SCHEMA:
         found = record.get("schema") if isinstance(record, dict) else type(record).__name__
-        raise UserError(f"{path} has schema {found}, this version reads {SCHEMA}")
+        raise UserError(f"{path} has schema {found}, but this version reads schema {SCHEMA}")
     missing = [key for key in REQUIRED if key not in record]
     if missing:
         raise UserError(f"{path} lacks {', '.join(missing)}")
     return record
 
 
-def problem_with(spec: RunSpec, results: Path) -> str | None:
+def why_incomplete(spec: RunSpec, results: Path) -> str | None:
     """Return why a run is not complete, or None when its record is there and up to date."""
     directory = spec.directory(results)
     path = directory / RECORD
@@ -119,7 +119,7 @@ def _problem_with_curves(path: Path) -> str | None:
     except FileNotFoundError:
         return f"{path} is missing beside its record"
     except (pa.ArrowException, OSError) as error:
-        return f"{path} is no complete file ({error})"
+        return f"{path} is not a complete file ({error})"
     return None
 
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from pgf.recipes.patterns import GROUPS, ROLES, NMPattern, Target
+from pgf.recipes import GROUPS, ROLES, NMPattern, Target
 from pgf.sparsity.layers import ModelLayers, OtherLayer
 from pgf.sparsity.roles import NO_RULE
 
@@ -66,7 +66,7 @@ def _is_power_of_two(m: int) -> bool:
     return m & (m - 1) == 0
 
 
-def problem_with(layers: ModelLayers, target: Target) -> str:
+def why_misfit(layers: ModelLayers, target: Target) -> str:
     """Return why a target cannot be put on a model, in one sentence; nothing where it can."""
     problems = (_untold(layers, target), _missing(layers, target), _misfits(layers, target))
     return next(filter(None, problems), "")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from pgf.errors import UserError, nearest
-from pgf.recipes.patterns import GROUPS
+from pgf.recipes import GROUPS
 from pgf.sparsity.roles import Verdict, is_conv1d, is_layer, read_roles, sizes, why_not_cut
 
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from pgf.recipes.patterns import NMPattern
+from pgf.recipes import NMPattern
 
 _AS_INTEGER = {
     torch.float64: torch.int64,
@@ -28,6 +28,11 @@ def nm_mask(score: Tensor, pattern: NMPattern) -> Tensor:
 
     Raises:
         ValueError: M does not divide the width.
+
+    >>> import torch
+    >>> from pgf import NMPattern, nm_mask
+    >>> nm_mask(torch.tensor([0.1, -3.0, 0.2, 0.2]), NMPattern(2, 4)).int().tolist()
+    [0, 1, 1, 0]
     """
     n, m = pattern.n, pattern.m
     if not pattern.fits(score.shape[-1]):

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from torch import nn
 
 from pgf.errors import UserError
-from pgf.recipes.patterns import NMPattern, Target
-from pgf.sparsity.layer_listing import problem_with
+from pgf.recipes import NMPattern, Target
+from pgf.sparsity.layer_listing import why_misfit
 from pgf.sparsity.layers import PrunableWeight, read_layers
 
 
@@ -20,7 +20,7 @@ def select_layers(
             not divide the input axis of all of its layers.
     """
     layers = read_layers(model, groups)
-    problem = problem_with(layers, target)
+    problem = why_misfit(layers, target)
     if problem:
         raise UserError(f"target {target}: {problem}")
     chosen = [(layer, target.pattern_for(layer.role)) for layer in layers.prunable]

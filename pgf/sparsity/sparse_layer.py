@@ -7,8 +7,7 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
-from pgf.recipes import GradientRule, MaskSource, Phase
-from pgf.recipes.patterns import NMPattern
+from pgf.recipes import GradientRule, MaskSource, NMPattern, Phase
 from pgf.sparsity.kernels import Kernel, kernel_for, magnitude_mask
 from pgf.sparsity.layers import PrunableWeight
 
@@ -18,22 +17,22 @@ class FixedMasks(MutableMapping[str, Tensor]):
 
     def __init__(self, layer: "SparseLayer") -> None:
         self._layer = layer
-        self.kept: dict[str, Tensor] = {}
+        self.packed: dict[str, Tensor] = {}
 
     def __getitem__(self, source: str) -> Tensor:
-        return self._layer.kernel.unpack(self.kept[source], self._layer.weight.shape)
+        return self._layer.kernel.unpack(self.packed[source], self._layer.weight.shape)
 
     def __setitem__(self, source: str, mask: Tensor) -> None:
-        self.kept[source] = self._layer.kernel.pack(mask.to(self._layer.master.device))
+        self.packed[source] = self._layer.kernel.pack(mask.to(self._layer.master.device))
 
     def __delitem__(self, source: str) -> None:
-        del self.kept[source]
+        del self.packed[source]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.kept)
+        return iter(self.packed)
 
     def __len__(self) -> int:
-        return len(self.kept)
+        return len(self.packed)
 
 
 @dataclass
@@ -46,7 +45,7 @@ class SparseLayer:
     parameter: nn.Parameter
     """The effective weight that the block is a part of."""
     phase: Phase | None = None
-    kept: Tensor | None = None
+    packed_mask: Tensor | None = None
     """The mask in force, in the kernel's form; None while dense."""
     kernel: Kernel = field(init=False)
     fixed: FixedMasks = field(init=False)
@@ -57,9 +56,9 @@ class SparseLayer:
         self.fixed = FixedMasks(self)
 
     @cached_property
-    def room(self) -> Tensor:
+    def mask_buffer(self) -> Tensor:
         """Room for masks that follow the weights, in the kernel's form."""
-        return self.kernel.room(self.weight)
+        return self.kernel.empty_mask(self.weight)
 
     @property
     def name(self) -> str:
@@ -89,7 +88,11 @@ class SparseLayer:
     @property
     def mask(self) -> Tensor | None:
         """The mask in force as bools in the block's view; None while dense."""
-        return None if self.kept is None else self.kernel.unpack(self.kept, self.weight.shape)
+        return (
+            None
+            if self.packed_mask is None
+            else self.kernel.unpack(self.packed_mask, self.weight.shape)
+        )
 
     def find_mask(self) -> bool:
         """Look for the mask of the phase; the first one of a frozen phase is kept.
@@ -103,11 +106,11 @@ class SparseLayer:
         assert self.phase is not None and self.phase.pattern is not None
         source = self.phase.mask_source
         if source is MaskSource.MAGNITUDE:
-            self.kept = self.room
+            self.packed_mask = self.mask_buffer
             return False
         if source is MaskSource.FROZEN and str(source) not in self.fixed:
             self.fixed[str(source)] = magnitude_mask(self.weight, self.phase.pattern)
-        self.kept = self.fixed.kept[str(source)]
+        self.packed_mask = self.fixed.packed[str(source)]
         return True
 
     @torch.no_grad()
@@ -132,8 +135,8 @@ class SparseLayer:
     @torch.no_grad()
     def restrict(self, gradient: Tensor) -> None:
         """Scale a gradient at the effective weight in place, as the phase's rule says."""
-        if self.phase is not None and self.kept is not None:
+        if self.phase is not None and self.packed_mask is not None:
             decays = [self.gradient_decay]
             self.kernel.restrict(
-                [gradient], [self.weight], [self.kept], decays=decays, lambdas=[0.0]
+                [gradient], [self.weight], [self.packed_mask], decays=decays, lambdas=[0.0]
             )

@@ -2,9 +2,8 @@
 
 A module's `weight` is the effective weight W~ = W (.) [mask + D (1 - mask)] (arXiv 2402.04744,
 section 3) and an ordinary parameter, so the model runs as a dense one does. The optimiser owns the
-dense master W. Per optimiser step: `refresh`, then forward and backward of any number of
-micro-batches, then `take_gradients`, unscaling, `apply_gradient_rule`, clipping, the step. Layers
-of `awaiting_saliency` get their masks before.
+dense master W. Per optimiser step: `refresh`, any number of forward and backward passes,
+`take_gradients`, unscaling, `apply_gradient_rule`, clipping, the step.
 """
 
 from collections import Counter, defaultdict
@@ -15,8 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pgf.recipes import MaskSource, Phase, Recipe
-from pgf.recipes.patterns import NMPattern, Target
+from pgf.recipes import MaskSource, NMPattern, Phase, Recipe, Target
 from pgf.sparsity.masks import nm_mask
 from pgf.sparsity.selection import select_layers
 from pgf.sparsity.sparse_layer import SparseLayer
@@ -32,6 +30,32 @@ class Sparsifier:
         total_steps: optimiser steps of the whole training.
         mask_seed: seed of random masks.
         groups: layer groups by name patterns, in place of the built-in rules.
+
+    In a training loop of one's own:
+
+    >>> import torch
+    >>> from pgf import Sparsifier, Target, find_recipe
+    >>> model = torch.nn.Sequential(torch.nn.Linear(16, 32), torch.nn.Linear(32, 4))
+    >>> sparsifier = Sparsifier(
+    ...     model,
+    ...     target=Target.parse("1:4(FF)"),
+    ...     recipe=find_recipe("mdgf_linear")(dense=0.1, fine_tune=0.3),
+    ...     total_steps=10,
+    ...     mask_seed=0,
+    ...     groups={"FF": ["^0$"]},
+    ... )
+    >>> parameters = model.named_parameters()
+    >>> optimizer = torch.optim.AdamW([sparsifier.optimizer_parameter(*p) for p in parameters])
+    >>> for step in range(10):
+    ...     sparsifier.refresh(step)  # before the forward pass
+    ...     model(torch.randn(8, 16)).square().mean().backward()
+    ...     sparsifier.take_gradients()
+    ...     sparsifier.apply_gradient_rule()  # after unscaling, before clipping
+    ...     optimizer.step()
+    ...     optimizer.zero_grad()
+    >>> with sparsifier.strict():  # the target pattern, D = 0
+    ...     int((model[0].weight != 0).sum())
+    128
     """
 
     def __init__(
@@ -96,7 +120,7 @@ class Sparsifier:
         for layer in self.layers:
             layer.phase = phases[layer.pattern, layer.block.width]
             if layer.phase.pattern is None:
-                layer.kept = None
+                layer.packed_mask = None
             else:
                 masked.append(layer)
         self._copy_masters(masked)
@@ -112,7 +136,7 @@ class Sparsifier:
         for (_, pattern), layers in launches.items():
             weights = [layer.weight for layer in layers]
             effectives = [layer.effective for layer in layers]
-            masks = [layer.kept for layer in layers if layer.kept is not None]
+            masks = [layer.packed_mask for layer in layers if layer.packed_mask is not None]
             decays = [layer.phase.mask_decay for layer in layers if layer.phase is not None]
             kernel = layers[0].kernel
             if pattern is None:
@@ -144,13 +168,13 @@ class Sparsifier:
         """
         launches = defaultdict[object, list[SparseLayer]](list)
         for layer in self.layers:
-            if layer.kept is not None and layer.master.grad is not None:
+            if layer.packed_mask is not None and layer.master.grad is not None:
                 launches[layer.launch].append(layer)
         for layers in launches.values():
             layers[0].kernel.restrict(
                 [layer.gradient for layer in layers],
                 [layer.weight for layer in layers],
-                [layer.kept for layer in layers if layer.kept is not None],
+                [layer.packed_mask for layer in layers if layer.packed_mask is not None],
                 decays=[layer.gradient_decay for layer in layers],
                 lambdas=[layer.phase.srste_lambda for layer in layers if layer.phase is not None],
             )
@@ -162,7 +186,7 @@ class Sparsifier:
     @contextmanager
     def strict(self) -> Iterator[None]:
         """Hold the model at the strict target pattern with D = 0; then restore it."""
-        kept = {name: effective.detach().clone() for name, effective in self.effective.items()}
+        saved = {name: effective.detach().clone() for name, effective in self.effective.items()}
         self._copy_masters(self.layers)
         for layer in self.layers:
             mask = layer.kernel.pack(self.target_mask(layer))
@@ -171,17 +195,17 @@ class Sparsifier:
         try:
             yield
         finally:
-            self._restore(kept)
+            self._restore(saved)
 
     @contextmanager
     def dense(self) -> Iterator[None]:
         """Hold the model at its dense masters; then restore it. For averages of the masters."""
-        kept = {name: effective.detach().clone() for name, effective in self.effective.items()}
+        saved = {name: effective.detach().clone() for name, effective in self.effective.items()}
         self._restore({name: master.detach() for name, master in self.masters.items()})
         try:
             yield
         finally:
-            self._restore(kept)
+            self._restore(saved)
 
     @torch.no_grad()
     def _restore(self, values: Mapping[str, Tensor]) -> None:

@@ -1,11 +1,25 @@
-"""Tasks and their registry: add a module here and it is found."""
+"""Models, data, losses and metrics; nothing here knows of sparsity.
+
+To add a task: a file in this room with a class under `@register("name")`, imported below.
+"""
 
 from pgf.tasks import digits, glue, images, paper_vision, translation
 from pgf.tasks.base import TASKS, Task, find_task, make_task
+from pgf.tasks.data.streams import Batch, Splits, TensorData, TrainingData
+from pgf.tasks.data.texts import TextData
+from pgf.tasks.images import Images
+from pgf.tasks.vision import ImageClassification
 
 __all__ = [
     "TASKS",
+    "Batch",
+    "ImageClassification",
+    "Images",
+    "Splits",
     "Task",
+    "TensorData",
+    "TextData",
+    "TrainingData",
     "digits",
     "find_task",
     "glue",

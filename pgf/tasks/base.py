@@ -7,8 +7,8 @@ from typing import ClassVar, TypeVar
 
 from torch import Tensor, nn
 
-from pgf.errors import UserError, nearest
-from pgf.experiments.settings import TaskSettings, TrainingSettings
+from pgf.experiments import TaskSettings, TrainingSettings, validated
+from pgf.recipes import Registry
 from pgf.tasks.data.streams import Batch, Splits
 
 
@@ -77,17 +77,15 @@ class Task(ABC):
         return batch
 
 
-TASKS: dict[str, type[Task]] = {}
+TASKS: Registry[type[Task]] = Registry("task", base=Task, group="pgf.tasks")
 T = TypeVar("T", bound=Task)
 
 
 def register(name: str) -> Callable[[type[T]], type[T]]:
-    """Class decorator that adds a task to the registry under `name`."""
+    """Return the class decorator that adds a task to the registry under `name`."""
 
     def add(cls: type[T]) -> type[T]:
-        if name in TASKS:
-            raise ValueError(f"task '{name}' is registered twice")
-        TASKS[name] = cls
+        TASKS.register(name)(cls)
         return cls
 
     return add
@@ -99,29 +97,16 @@ def make_task(settings: TaskSettings) -> Task:
     Raises:
         UserError: no task of that name, an option it does not have, or a value it cannot take.
     """
-    task_class = find_task(settings.kind)
-    known = task_class.__dataclass_fields__
-    for option in settings.options:
-        if option not in known:
-            raise UserError(f"options: {option}: unknown key; {nearest(option, known)}")
-    try:
-        from pydantic import TypeAdapter, ValidationError  # absent from some training machines
-    except ImportError:
-        return task_class(**settings.options)
-    try:
-        return TypeAdapter(task_class).validate_python(dict(settings.options))
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in ("options", *first["loc"]))
-        raise UserError(f"{place}: {first['msg'].removeprefix('Value error, ')}") from error
+    return validated(find_task(settings.kind), settings.options, "options")
 
 
 def find_task(name: str) -> type[Task]:
     """Return the task class of a name.
 
+    `name` is a built-in name, an entry point of the group `pgf.tasks`, `module:Class` with a
+    module importable from the current folder, or `path/to/file.py:Class` with a file below it.
+
     Raises:
-        UserError: nothing of that name.
+        UserError: nothing has that name, or what has it is no task.
     """
-    if name not in TASKS:
-        raise UserError(f"unknown task '{name}': {nearest(name, TASKS)}")
-    return TASKS[name]
+    return TASKS.find(name)

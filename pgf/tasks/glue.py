@@ -11,12 +11,11 @@ from torch import nn
 from pgf.errors import UserError, nearest
 from pgf.tasks.base import register
 from pgf.tasks.data.glue import GLUE, HUB, GlueTask, check_split, find_glue_task, overall
-from pgf.tasks.data.number_glue import BELOW, number_glue
+from pgf.tasks.data.pairs import Pairs
 from pgf.tasks.data.streams import Splits
 from pgf.tasks.data.texts import TextData, columns_of
 from pgf.tasks.data.translations import open_texts
 from pgf.tasks.encoder_decoders import T5
-from pgf.tasks.sequences import Pairs
 
 SPLIT_SEED = 20240204
 TRAIN = "train"
@@ -179,50 +178,3 @@ class ColaT5Small(SmallT5):
     metric: ClassVar[str] = "cola_matthews"
 
     parts: tuple[str, ...] = ("cola",)
-
-
-@register("number_glue_t5")
-@dataclass(frozen=True, kw_only=True)
-class NumberGlueT5(Glue):
-    """Four tasks of GLUE asked of numbers, made from a seed: Tables 4 and 12 in miniature.
-
-    Acceptability, paraphrase, entailment by comparison, similarity; `hub`, `path` and `holdout`
-    have no meaning here.
-    """
-
-    parts: tuple[str, ...] = tuple(BELOW)
-    evaluate_on: Literal["test", "validation"] = "test"
-    train_rows: int = 1500
-    """Rows of each task; the rows of the splits are drawn once, whatever the run's seed."""
-    validation_rows: int = 200
-    test_rows: int = 200
-    vocabulary: int = 233
-    width: int = 64
-    depth: int = 2
-    heads: int = 4
-    feed_forward: int = 256
-    dropout: float = 0.0
-    max_length: int = 64
-    typical_length: tuple[int, int] = (20, 2)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name in self.parts:
-            if name not in BELOW:
-                raise UserError(f"parts: {name} is not made of numbers; {nearest(name, BELOW)}")
-        for name in ("train_rows", "validation_rows", "test_rows"):
-            if getattr(self, name) < 1:
-                raise UserError(f"{name} must be at least 1: {getattr(self, name)}")
-        if self.evaluate_on_holdout:
-            raise UserError("evaluate_on_holdout: set evaluate_on to validation here")
-
-    def _tables_of(self, task: GlueTask) -> dict[str, Columns]:
-        rows = number_glue(
-            task.name,
-            below=BELOW[task.name],
-            train=self.train_rows,
-            validation=self.validation_rows,
-            test=self.test_rows,
-            seed=SPLIT_SEED,
-        )
-        return {split: _columns(rows[split]) for split in (TRAIN, self.evaluate_on)}

@@ -3,33 +3,27 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import timm
 import torch
-from timm.data import create_transform
+from pydantic import Field
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
 from pgf.errors import UserError, nearest
 from pgf.tasks.base import register
-from pgf.tasks.data.images import (
-    check_columns,
-    check_labels,
-    class_names,
-    content_hash,
-    open_images,
-)
-from pgf.tasks.data.pictures import Pictures
+from pgf.tasks.data.images import class_names, content_hash, open_images, train_and_test
+from pgf.tasks.data.mapped import MappedData
+from pgf.tasks.data.pictures import Pictures, transform
 from pgf.tasks.data.pixels import BILINEAR, WHOLE, PixelData
-from pgf.tasks.data.streams import Batch, MappedData, Splits
+from pgf.tasks.data.streams import Batch, Splits
 from pgf.tasks.vision import ImageClassification
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-SPLIT_SEED = 20240204
-INTERPOLATIONS = ("bicubic", "bilinear", "nearest", "box", "hamming", "lanczos", "random")
+Interpolation = Literal["bicubic", "bilinear", "nearest", "box", "hamming", "lanczos", "random"]
 NOT_ON_THE_DEVICE = ("augmentation", "color_jitter", "erasing")
 RESERVED = {
     "num_classes": "it comes from the data, or the option classes",
@@ -62,37 +56,36 @@ class Images(ImageClassification):
     """Further arguments of `timm.create_model`."""
     fused_attention: bool = True
     """Whether attention is one kernel; on a CPU in bfloat16 timm's plain one trains faster."""
-    image_size: int = 224
+    image_size: Annotated[int, Field(ge=1)] = 224
     image_column: str = "image"
     label_column: str = "label"
-    classes: int | None = None
+    classes: Annotated[int, Field(ge=2)] | None = None
     """Number of classes, if it is to be checked."""
     train_split: str = "train"
     test_split: str | None = None
     """The split to evaluate on, if it is to be this one and no other."""
-    holdout: float = 0.2
+    holdout: Annotated[float, Field(gt=0, lt=1)] = 0.2
     evaluate_on_holdout: bool = False
     in_memory: bool = False
     """Decode all images once: for small ones, of one size."""
     on_device: bool = False
-    """Keep all training images on the device and augment whole batches there: small ones, of one
-    size that is at most `image_size`, with crops and flips alone, resized bilinearly (as evaluation
-    is then). Other crops are drawn than one by one."""
+    """Keep all training images on the device, and crop and flip whole batches there: for images of
+    one size, at most `image_size`, resized bilinearly. It draws other crops than one by one."""
     skip_unreadable: bool = False
     """Leave out images that cannot be decoded, named in the log and counted in the record."""
     augmentation: str | None = None
     """timm's policy, such as `rand-m9-mstd0.5-inc1`; None for crops and flips alone."""
-    flip: float = 0.5
+    flip: Annotated[float, Field(ge=0, le=1)] = 0.5
     crop_scale: tuple[float, float] = (0.08, 1.0)
-    color_jitter: float | None = None
-    erasing: float = 0.0
+    color_jitter: Annotated[float, Field(ge=0)] | None = None
+    erasing: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Probability of random erasing."""
-    repeats: int = 1
+    repeats: Annotated[int, Field(ge=1)] = 1
     """Augmented copies of a sample in a row, by timm's `RepeatAugSampler`."""
-    interpolation: str = "bicubic"
-    crop_pct: float = 1.0
+    interpolation: Interpolation = "bicubic"
+    crop_pct: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Share of the resized image that evaluation looks at."""
-    workers: int = 0
+    workers: Annotated[int, Field(ge=0)] = 0
 
     def __post_init__(self) -> None:
         if not timm.is_model(self.model_name):
@@ -112,20 +105,7 @@ class Images(ImageClassification):
             f"on_device knows crops and flips alone, no {', '.join(others)}": not (
                 self.on_device and others
             ),
-            f"holdout is a share of the training images: {self.holdout}": 0 < self.holdout < 1,
-            f"repeats must be at least 1: {self.repeats}": self.repeats >= 1,
-            f"workers must be at least 0: {self.workers}": self.workers >= 0,
-            f"image_size must be at least 1: {self.image_size}": self.image_size >= 1,
-            f"classes must be at least 2: {self.classes}": self.classes is None or self.classes > 1,
             f"crop_scale is a range of shares, in (0, 1]: {self.crop_scale}": 0 < low <= high <= 1,
-            f"crop_pct is a share, in (0, 1]: {self.crop_pct}": 0 < self.crop_pct <= 1,
-            f"flip is a probability: {self.flip}": 0 <= self.flip <= 1,
-            f"erasing is a probability: {self.erasing}": 0 <= self.erasing <= 1,
-            f"color_jitter must not be negative: {self.color_jitter}": (self.color_jitter or 0)
-            >= 0,
-            f"interpolation: '{self.interpolation}' is none of {', '.join(INTERPOLATIONS)}": (
-                self.interpolation in INTERPOLATIONS
-            ),
         }
         for message, holds in checks.items():
             if not holds:
@@ -214,35 +194,16 @@ class Images(ImageClassification):
     @cached_property
     def _data(self) -> dict[str, "Dataset"]:
         """The split to train on under `train`, the one to evaluate on under its own name."""
-        splits = open_images(path=self.path, hub=self.hub, local_name=self.local_name)
-        if self.train_split not in splits:
-            hint = nearest(self.train_split, list(splits))
-            raise UserError(
-                f"{self._where} has no split '{self.train_split}' (train_split): {hint}"
-            )
-        train = splits[self.train_split]
-        columns = {"image": self.image_column, "label": self.label_column, "where": self._where}
-        check_columns(train, **columns)
-        test = None if self.evaluate_on_holdout else self._test_split(list(splits))
-        if test is not None:
-            check_columns(splits[test], **columns)
-            where = f"{self._where} ({test})"
-            check_labels(train, splits[test], self.label_column, where=where)
-            return {"train": train, test: splits[test]}
-        if len(train) < 2:
-            raise UserError(f"{self._where} has one image only: nothing to hold out")
-        parts = train.train_test_split(test_size=self.holdout, seed=SPLIT_SEED)
-        return {"train": parts["train"], "holdout": parts["test"]}
-
-    def _test_split(self, splits: list[str]) -> str | None:
-        if self.test_split is None:
-            return next((name for name in ("test", "validation") if name in splits), None)
-        if self.test_split not in splits:
-            raise UserError(
-                f"{self._where} has no split '{self.test_split}' (test_split): "
-                f"{nearest(self.test_split, splits)}"
-            )
-        return self.test_split
+        return train_and_test(
+            open_images(path=self.path, hub=self.hub, local_name=self.local_name),
+            train_split=self.train_split,
+            test_split=self.test_split,
+            holdout=self.holdout,
+            holdout_alone=self.evaluate_on_holdout,
+            image=self.image_column,
+            label=self.label_column,
+            where=self._where,
+        )
 
     def _pictures(self, split: str, data: "Dataset") -> Pictures:
         return Pictures.of(
@@ -259,10 +220,23 @@ class Images(ImageClassification):
         return MappedData(
             read=source.read,
             size=len(source),
-            training_transform=self._transform(is_training=True),
-            evaluation_transform=self._transform(is_training=False),
+            training_transform=self._transform(True),
+            evaluation_transform=self._transform(False),
             workers=self.workers,
             repeats=self.repeats,
+        )
+
+    def _transform(self, is_training: bool) -> Callable[[Any], torch.Tensor]:
+        return transform(
+            is_training=is_training,
+            input_size=(3, self.image_size, self.image_size),
+            scale=self.crop_scale,
+            hflip=self.flip,
+            auto_augment=self.augmentation,
+            color_jitter=self.color_jitter,
+            re_prob=self.erasing,
+            interpolation=self.interpolation,
+            crop_pct=self.crop_pct,
         )
 
     def _on_device(self, pictures: Pictures) -> PixelData:
@@ -274,22 +248,3 @@ class Images(ImageClassification):
             repeats=self.repeats,
             interpolation=self.interpolation,
         )
-
-    def _transform(self, *, is_training: bool) -> Callable[[Any], torch.Tensor]:
-        try:
-            return create_transform(
-                input_size=(3, self.image_size, self.image_size),
-                is_training=is_training,
-                scale=self.crop_scale,
-                hflip=self.flip,
-                auto_augment=self.augmentation,
-                color_jitter=self.color_jitter,
-                re_prob=self.erasing,
-                interpolation=self.interpolation,
-                crop_pct=self.crop_pct,
-            )
-        except (AssertionError, KeyError, ValueError) as error:
-            raise UserError(
-                f"augmentation '{self.augmentation}' is no policy of timm, such as "
-                f"rand-m9-mstd0.5-inc1"
-            ) from error

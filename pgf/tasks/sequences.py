@@ -2,29 +2,24 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from pgf.errors import UserError
-from pgf.experiments.settings import TrainingSettings
+from pgf.experiments import TrainingSettings
 from pgf.tasks.base import Task
+from pgf.tasks.data.pairs import Pairs, fits, refuse_longer, slices, without_blank
 from pgf.tasks.data.streams import Batch, Splits
 from pgf.tasks.data.texts import IGNORED, PADDING, TextData, Texts, joined
 from pgf.tasks.data.tokens import LEAST_VOCABULARY, Codec, train_codec
-
-SLICE = 10_000
-Pairs = tuple[Texts, Texts]
-"""Sources and targets."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,17 +86,7 @@ class SequenceTask(Task, ABC):
     @cached_property
     def splits_of_pairs(self) -> Mapping[str, Pairs]:
         """The pairs, read once; those to train on without the ones that lack a text."""
-        pairs = dict(self._read)
-        for name, pair in self._read.items():
-            blank = pc.or_(*(_is_blank(texts) for texts in pair))
-            if name == "train":
-                kept = pc.invert(blank)
-                pairs[name] = (pair[0].filter(kept), pair[1].filter(kept))
-            elif pc.any(blank).as_py():
-                raise UserError(f"{name}: pair {pc.index(blank, True).as_py()} lacks a text")
-        if not len(pairs["train"][0]):
-            raise UserError("train: no pair has both texts")
-        return pairs
+        return without_blank(self._read)
 
     @property
     def _blank(self) -> int:
@@ -130,14 +115,15 @@ class SequenceTask(Task, ABC):
         (_, train), *evaluated = self.splits_of_pairs.items()
         tests: Pairs = (joined([p[0] for _, p in evaluated]), joined([p[1] for _, p in evaluated]))
         parts = {"train": train, "what is evaluated on": tests}
-        cut = self.longer == "truncate"
+        cut, limit = self.longer == "truncate", self.max_length
         fitting = {
-            where: np.ones(len(part[0]), dtype=bool) if cut else self._fitting(part)
+            where: np.ones(len(part[0]), dtype=bool) if cut else fits(part, self.codec, limit=limit)
             for where, part in parts.items()
         }
         if self.longer == "refuse":
-            for where, fits in fitting.items():
-                self._refuse(np.flatnonzero(~fits), parts[where], where)
+            for where, short in fitting.items():
+                longer = np.flatnonzero(~short)
+                refuse_longer(longer, parts[where], self.codec, limit=limit, where=where)
         if self.longer == "leave_out":
             if not fitting["train"].any():
                 raise UserError(
@@ -159,37 +145,11 @@ class SequenceTask(Task, ABC):
         source, target = (joined([texts]) for texts in pair)
         return TextData(source, target, encode=codec.encode, pool=self.pool)
 
-    def _fitting(self, pair: Pairs) -> npt.NDArray[np.bool_]:
-        """Return which pairs are no longer than allowed; only long texts are cut into tokens."""
-        fits = np.ones(len(pair[0]), dtype=bool)
-        for texts in pair:
-            # A token has a character at least, of the text as tokenizers normalise it; beside them
-            # are the end mark and a first space.
-            lengths = pc.utf8_length(pc.utf8_normalize(texts, form="NFKC"))
-            doubtful = np.flatnonzero(lengths.to_numpy() > self.max_length - 2)
-            counts = [
-                len(row)
-                for part in _slices(texts.take(pa.array(doubtful)))
-                for row in self.codec.encode(part.to_pylist())
-            ]
-            fits[doubtful] &= np.array(counts, dtype=int) <= self.max_length
-        return fits
-
-    def _refuse(self, longer: npt.NDArray[np.int64], pair: Pairs, where: str) -> None:
-        if not len(longer):
-            return
-        tokens = self.codec.encode([texts[int(longer[0])].as_py() for texts in pair])
-        raise UserError(
-            f"{len(longer)} of {len(pair[0])} pairs of {where} are longer than max_length "
-            f"{self.max_length}, the first one, number {longer[0]}, with {len(tokens[0])} and "
-            f"{len(tokens[1])} tokens: raise max_length, or set longer to truncate or leave_out"
-        )
-
     def fingerprint(self, texts: Sequence[Texts]) -> str:
         """Return a hash of the texts and of the tokenizer."""
         digest = hashlib.sha256(self.codec.to_json().encode())
         for column in texts:
-            for part in _slices(column):
+            for part in slices(column):
                 digest.update("".join(f"{text}\0" for text in part.to_pylist()).encode())
         return digest.hexdigest()[:16]
 
@@ -267,13 +227,3 @@ class SequenceTask(Task, ABC):
 
     def _longest_target(self, data: TextData) -> int:
         return max(map(len, data.encode(data.targets.to_pylist())))
-
-
-def _is_blank(texts: Texts) -> Any:
-    return pc.fill_null(pc.equal(pc.utf8_trim_whitespace(texts), ""), True)
-
-
-def _slices(texts: Texts) -> Iterator[Texts]:
-    """Yield texts some thousands at a time: millions of Python's own take gigabytes."""
-    for start in range(0, len(texts), SLICE):
-        yield texts.slice(start, SLICE)

@@ -10,11 +10,11 @@ from torch import nn
 from pgf.errors import UserError, nearest
 from pgf.tasks.base import register
 from pgf.tasks.data.numbers import number_word_splits
+from pgf.tasks.data.pairs import Pairs
 from pgf.tasks.data.streams import Splits
 from pgf.tasks.data.texts import TextData, columns_of
 from pgf.tasks.data.translations import open_texts, sentence_pairs
 from pgf.tasks.encoder_decoders import EncoderDecoder
-from pgf.tasks.sequences import Pairs
 
 DRAW_SEED = 20240204
 

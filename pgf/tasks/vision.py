@@ -10,10 +10,11 @@ from timm.data.mixup import Mixup, mixup_target
 from timm.loss import BinaryCrossEntropy
 from torch import Tensor, nn
 
-from pgf.experiments.settings import TrainingSettings
+from pgf.experiments import TrainingSettings
 from pgf.seeds import seed_for
 from pgf.tasks.base import Task
-from pgf.tasks.data.streams import Batch, Splits, isolated_rng
+from pgf.tasks.data.mapped import isolated_rng
+from pgf.tasks.data.streams import Batch, Splits
 
 EVALUATION_BATCH = 256
 

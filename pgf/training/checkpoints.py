@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from pgf.records.record import replacing, set_aside
+from pgf.records import replacing, set_aside
 from pgf.training import parallel
 
 CHECKPOINT = "checkpoint.pt"

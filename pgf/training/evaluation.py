@@ -6,9 +6,8 @@ from typing import Any
 
 from torch import nn
 
-from pgf.sparsity.sparsifier import Sparsifier
-from pgf.tasks import Task
-from pgf.tasks.data.streams import Splits
+from pgf.sparsity import Sparsifier
+from pgf.tasks import Splits, Task
 from pgf.training.optimization import Average, Precision
 
 

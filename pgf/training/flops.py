@@ -29,10 +29,8 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from pgf.recipes import GradientRule, Phase, Recipe
-from pgf.recipes.patterns import NMPattern
-from pgf.sparsity.layers import PrunableWeight
-from pgf.sparsity.roles import is_layer
+from pgf.recipes import GradientRule, NMPattern, Phase, Recipe
+from pgf.sparsity import PrunableWeight, is_layer
 from pgf.tasks import Task
 
 BATCHED = (torch.ops.aten.bmm, torch.ops.aten.baddbmm)

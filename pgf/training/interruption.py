@@ -1,25 +1,27 @@
-"""When a run must stop before its end: a signal, the end of a job's time, a hang.
+"""Reasons to stop a run before its end: a signal, Ctrl-C, the end of a job's time, a hang.
 
 A run that is asked to stop writes a checkpoint and ends with exit code 75 (EX_TEMPFAIL of
-sysexits.h): nothing is wrong, and the same command goes on from there.
+sysexits.h), after Ctrl-C with 130: nothing is wrong, and the same command goes on from there.
 """
 
 import faulthandler
 import math
+import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import TextIO
 
 TO_BE_CONTINUED = 75
-SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU)
-"""What schedulers send before they kill."""
+SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU, signal.SIGINT)
+"""Sent by schedulers before they kill, and by a person's Ctrl-C."""
+CTRL_C = b"\npgf: stopping with a checkpoint; Ctrl-C again ends at once, without one\n"
 HANG_SECONDS = 1800.0
-"""Without a sign of life for so long a process ends itself, with its stacks in the log."""
+"""Without a sign of life for so long a process ends itself, with its stack traces in the log."""
 
 
 class InterruptedRunError(Exception):
@@ -38,8 +40,8 @@ class Watch:
     signalled: str = ""
     has_worked: bool = False
     """Whether a step, an evaluation or a run was finished: another slice will not be in vain."""
-    stacks: TextIO = field(default_factory=lambda: sys.stderr)
-    """An open file for the stacks of a process that hangs."""
+    traces: TextIO = field(default_factory=lambda: sys.stderr)
+    """An open file for the stack traces of a process that hangs."""
     _armed: float = field(default=-math.inf, init=False)
     _last: float = field(default=math.inf, init=False)
     _slowest: float = field(default=0.0, init=False)
@@ -69,7 +71,7 @@ class Watch:
             call()
         # Each call starts a thread, in C: it ends a process even where Python itself hangs.
         if now - self._armed > self.hang_seconds / 100:
-            faulthandler.dump_traceback_later(self.hang_seconds, exit=True, file=self.stacks)
+            faulthandler.dump_traceback_later(self.hang_seconds, exit=True, file=self.traces)
             self._armed = now
 
     def reason(self) -> str:
@@ -95,11 +97,15 @@ class Watch:
 
     @contextmanager
     def on_duty(self) -> Iterator["Watch"]:
-        """Note signals rather than die of them."""
+        """Note signals rather than die of them; a second Ctrl-C raises KeyboardInterrupt."""
 
         def note(number: int, frame: FrameType | None) -> None:
             del frame
             self.signalled = signal.Signals(number).name
+            if number == signal.SIGINT:
+                signal.signal(number, signal.default_int_handler)
+                with suppress(OSError):  # print is not safe in a handler
+                    os.write(2, CTRL_C)
 
         kept = {number: signal.signal(number, note) for number in SIGNALS}
         try:

@@ -7,11 +7,10 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
-from pgf.sparsity.layers import PrunableWeight
-from pgf.sparsity.sparsifier import Sparsifier
+from pgf.sparsity import PrunableWeight, Sparsifier
 
 
-class Row(NamedTuple):
+class CurvePoint(NamedTuple):
     """One line of a run's curves."""
 
     step: int
@@ -72,7 +71,7 @@ class StepState:
 class Observer(Protocol):
     """Something that watches training and never changes it."""
 
-    rows: list[Row]
+    rows: list[CurvePoint]
 
     def before_update(self, state: StepState) -> None:
         """Look at a step whose gradients are final, before the optimiser uses them."""

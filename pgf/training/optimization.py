@@ -13,8 +13,8 @@ from timm.utils import ModelEmaV3
 from torch import Tensor, nn
 
 from pgf.errors import UserError, nearest
-from pgf.experiments.settings import TrainingSettings
-from pgf.sparsity.sparsifier import Sparsifier
+from pgf.experiments import TrainingSettings
+from pgf.sparsity import Sparsifier
 
 NEVER_DOWN = ("constant", "inverse_sqrt", "step", "multistep")
 """Schedules that do not come down to a least learning rate."""
@@ -194,12 +194,12 @@ class Average:
     @contextmanager
     def in_place(self) -> Iterator[None]:
         """Hold the averages in the parameters; then restore them."""
-        kept = [p.detach().clone() for p in self.parameters]
+        saved = [p.detach().clone() for p in self.parameters]
         self._write(list(self.ema.module))
         try:
             yield
         finally:
-            self._write(kept)
+            self._write(saved)
 
     @torch.no_grad()
     def _write(self, values: list[Tensor]) -> None:

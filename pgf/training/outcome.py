@@ -9,13 +9,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pgf.experiments.run_spec import code_hash
-from pgf.records.provenance import machine_entries, provenance
-from pgf.records.record import (
+from pgf.experiments import code_hash
+from pgf.records import (
     CURVE_COLUMNS,
     CURVES,
     OVERALL,
     SCHEMA,
+    machine_entries,
+    provenance,
     replacing,
     write_atomically,
     write_record,
@@ -29,8 +30,11 @@ from pgf.training.flops import (
     parameter_counts,
     training_flops,
 )
-from pgf.training.observers import Row
+from pgf.training.observers import CurvePoint
 from pgf.training.run_state import Run
+
+NO_RESULTS: dict[str, Any] = {"final": None, "best": None, "best_step": None}
+"""Entries of a run that diverged."""
 
 
 def write_outcome(run: Run, directory: Path) -> dict[str, Any]:
@@ -44,11 +48,11 @@ def write_outcome(run: Run, directory: Path) -> dict[str, Any]:
     return record
 
 
-def flop_rows(run: Run, flops: ModelFlops) -> list[Row]:
+def flop_rows(run: Run, flops: ModelFlops) -> list[CurvePoint]:
     """Return the training operations up to every evaluation."""
     steps = [evaluation.step for evaluation in run.evaluations]
     pairs = zip(steps, _training_flops(run, flops, steps), strict=True)
-    return [Row(step, "training_flops", OVERALL, "", total) for step, total in pairs]
+    return [CurvePoint(step, "training_flops", OVERALL, "", total) for step, total in pairs]
 
 
 def costs(run: Run, flops: ModelFlops) -> dict[str, Any]:
@@ -78,7 +82,7 @@ def _training_flops(run: Run, flops: ModelFlops, after: Sequence[int]) -> list[f
     )
 
 
-def _write_curves(rows: Sequence[Row], directory: Path) -> None:
+def _write_curves(rows: Sequence[CurvePoint], directory: Path) -> None:
     table = pa.table({name: [row[i] for row in rows] for i, name in enumerate(CURVE_COLUMNS)})
     with replacing(directory / CURVES) as temporary:
         pq.write_table(table, temporary, compression="zstd")
@@ -88,19 +92,6 @@ def make_record(run: Run) -> dict[str, Any]:
     """Return the flat record of a finished or diverged run."""
     spec, task = run.spec, run.task
     complete = run.diverged_at is None
-    results: dict[str, Any] = {"final": None, "best": None, "best_step": None}
-    if complete:
-        best = best_at_target(
-            run.evaluations, metric=task.metric, higher_is_better=task.higher_is_better
-        )
-        results = {
-            "final": run.evaluations[-1].values[task.metric],
-            "final_loss": run.evaluations[-1].values.get("evaluation_loss"),
-            "best": best.values[task.metric],
-            "best_step": best.step,
-            **_measures(run.evaluations),
-            **task.about(),
-        }
     zeros = run.sparsifier.zeros()
     return {
         "schema": SCHEMA,
@@ -116,7 +107,7 @@ def make_record(run: Run) -> dict[str, Any]:
         "diverged_at": run.diverged_at,
         "metric": task.metric,
         "higher_is_better": task.higher_is_better,
-        **results,
+        **(_results(run) if complete else NO_RESULTS),
         "n_steps": run.step,
         "train_seconds": round(run.seconds, 3),
         "data": run.splits.fingerprint,
@@ -133,6 +124,22 @@ def make_record(run: Run) -> dict[str, Any]:
         **provenance(str(run.device)),
         **machine_entries(run.machines),
         "precision": str(run.precision.dtype).removeprefix("torch."),
+    }
+
+
+def _results(run: Run) -> dict[str, Any]:
+    """Return the last and the best value of the metric, and those of every measure."""
+    metric, last = run.task.metric, run.evaluations[-1]
+    best = best_at_target(
+        run.evaluations, metric=metric, higher_is_better=run.task.higher_is_better
+    )
+    return {
+        "final": last.values[metric],
+        "final_loss": last.values.get("evaluation_loss"),
+        "best": best.values[metric],
+        "best_step": best.step,
+        **_measures(run.evaluations),
+        **run.task.about(),
     }
 
 

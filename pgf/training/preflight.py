@@ -9,12 +9,10 @@ import torch
 from torch import nn
 
 from pgf.errors import UserError
-from pgf.experiments.run_spec import RunSpec
-from pgf.experiments.settings import StatisticsSettings
-from pgf.recipes.patterns import Target
-from pgf.sparsity.selection import select_layers
-from pgf.tasks import Task, make_task
-from pgf.tasks.data.streams import Splits
+from pgf.experiments import RunSpec, StatisticsSettings
+from pgf.recipes import Target
+from pgf.sparsity import select_layers
+from pgf.tasks import Splits, Task, make_task
 from pgf.training.flops import count_flops
 from pgf.training.optimization import check_optimization, choose_device
 from pgf.training.run_state import Run

@@ -6,17 +6,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pgf.experiments.run_spec import RunSpec
-from pgf.recipes.patterns import Target
-from pgf.records.provenance import add_machine, this_machine
+from pgf.experiments import RunSpec
+from pgf.recipes import Target
+from pgf.records import add_machine, this_machine
 from pgf.seeds import seed_for
-from pgf.sparsity.sparsifier import Sparsifier
-from pgf.tasks import Task, make_task
-from pgf.tasks.data.streams import Splits
+from pgf.sparsity import Sparsifier
+from pgf.tasks import Splits, Task, make_task
 from pgf.training import checkpoints, parallel
-from pgf.training.evaluation import Evaluation
+from pgf.training.evaluation import Evaluation, evaluation_steps
 from pgf.training.gradients import GradientStatistics
-from pgf.training.observers import Observer, Row
+from pgf.training.observers import CurvePoint, Observer
 from pgf.training.optimization import (
     Average,
     Precision,
@@ -47,7 +46,7 @@ class Run:
     step: int = 0
     """Optimiser steps done."""
     evaluations: list[Evaluation] = field(default_factory=list)
-    rows: list[Row] = field(default_factory=list)
+    rows: list[CurvePoint] = field(default_factory=list)
     seconds: float = 0.0
     together: int = 1
     """Runs that train with it, itself included."""
@@ -71,14 +70,7 @@ class Run:
         device = choose_device(settings)
         torch.manual_seed(seed_for(spec.seed, "init"))
         model = task.model().to(device).train()
-        sparsifier = Sparsifier(
-            model,
-            target=Target.parse(spec.target),
-            recipe=spec.make_recipe(),
-            total_steps=settings.steps,
-            mask_seed=seed_for(spec.seed, "mask"),
-            groups=task.groups or None,
-        )
+        sparsifier = _sparsifier(spec, task, model)
         optimizer = make_optimizer(model, sparsifier, settings)
         statistics = GradientStatistics.make(
             spec.statistics,
@@ -105,6 +97,18 @@ class Run:
             observers=[statistics],
             machines=[this_machine(device, precision.dtype, splits.fingerprint)],
         )
+
+    @property
+    def owes_evaluation(self) -> bool:
+        """Whether it is to be evaluated before its next step."""
+        settings = self.spec.training
+        due = self.step in evaluation_steps(settings.steps, settings.evaluations)
+        return due and (not self.evaluations or self.evaluations[-1].step < self.step)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all its steps are done and evaluated."""
+        return self.step == self.spec.training.steps and not self.owes_evaluation
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that a resumed run needs to go on bitwise as if never interrupted."""
@@ -139,14 +143,25 @@ class Run:
         if self.average:
             self.average.ema.module.load_state_dict(state["average"])
         self.evaluations = [Evaluation(**e) for e in state["evaluations"]]
-        self.rows = [Row(*row) for row in state["rows"]]
+        self.rows = [CurvePoint(*row) for row in state["rows"]]
         for observer, kept in zip(self.observers, state["observers"], strict=True):
             observer.load_state_dict(kept)
         checkpoints.restore_random_state(state["random"][parallel.rank()])
 
-    def all_rows(self) -> list[Row]:
+    def all_rows(self) -> list[CurvePoint]:
         """Return the curves so far."""
         return [*self.rows, *(row for observer in self.observers for row in observer.rows)]
+
+
+def _sparsifier(spec: RunSpec, task: Task, model: nn.Module) -> Sparsifier:
+    return Sparsifier(
+        model,
+        target=Target.parse(spec.target),
+        recipe=spec.make_recipe(),
+        total_steps=spec.training.steps,
+        mask_seed=seed_for(spec.seed, "mask"),
+        groups=task.groups or None,
+    )
 
 
 def _own(value: Tensor) -> Tensor:

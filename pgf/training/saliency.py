@@ -7,10 +7,8 @@ import torch
 from torch import nn
 
 from pgf.recipes import MaskSource
-from pgf.sparsity.masks import nm_mask
-from pgf.sparsity.sparsifier import Sparsifier
-from pgf.tasks import Task
-from pgf.tasks.data.streams import Batch
+from pgf.sparsity import Sparsifier, nm_mask
+from pgf.tasks import Batch, Task
 from pgf.training import parallel
 from pgf.training.optimization import Precision
 

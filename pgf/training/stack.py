@@ -17,9 +17,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
 from pgf.errors import UserError
-from pgf.experiments.settings import TrainingSettings
-from pgf.tasks.data.streams import Batch, TrainingData
-from pgf.tasks.data.texts import TextData
+from pgf.experiments import TrainingSettings
+from pgf.tasks import Batch, TextData, TrainingData
 from pgf.training.run_state import Run
 from pgf.training.step import Prepared, prepare, update
 

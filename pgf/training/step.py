@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
-from pgf.records.record import OVERALL
-from pgf.tasks.data.streams import Batch
+from pgf.records import OVERALL
+from pgf.tasks import Batch
 from pgf.training import parallel
-from pgf.training.observers import Row, StepState
+from pgf.training.observers import CurvePoint, StepState
 from pgf.training.run_state import Run
 from pgf.training.saliency import fix_saliency_masks, untouched
 
@@ -159,4 +159,4 @@ def _log_step(run: Run, state: StepState) -> None:
         "mask_decay": max(decays, default=1.0),
         "pattern_density": math.fsum(densities) / len(densities) if densities else 1.0,
     }
-    run.rows += [Row(state.step, name, OVERALL, "", value) for name, value in values.items()]
+    run.rows += [CurvePoint(state.step, name, OVERALL, "", value) for name, value in values.items()]

@@ -10,24 +10,25 @@ import pandas as pd
 import pytest
 import yaml
 from matplotlib.colors import to_hex
-from support.synthetic import PAPER, RECIPES, context, grid, run_row, runs_frame, without_costs
-
-from pgf.analysis.figures import CAPTIONS, figure_files, figure_names
-from pgf.analysis.figures.kinds.gradient_noise import noise_to_signal
-from pgf.analysis.figures.registry import (
-    CAPTION_OF,
-    FIGURES,
-    captions_of,
-    draw_figure,
-    load_figures,
-    write_figures,
+from support.figures import drawn
+from support.synthetic import (
+    PAPER,
+    RECIPES,
+    TARGET,
+    context,
+    grid,
+    run_row,
+    runs_frame,
+    without_costs,
 )
+
+from pgf.analysis.figures import CAPTIONS, FIGURES, figure_files, figure_names
+from pgf.analysis.figures.kinds.gradient_noise import noise_to_signal
 from pgf.analysis.figures.series import running_mean, shown_recipes
-from pgf.analysis.figures.style import DPI, FULL, LOOKS, WIDTH, drawing, looks
+from pgf.analysis.figures.style import DPI, FULL, LOOKS, WIDTH, looks
+from pgf.analysis.figures.write import captions_of, draw_figure, write_figures
 from pgf.analysis.tables.curves import by_seed
 from pgf.errors import UserError
-
-TARGET = "1:16(FF)"
 
 every_figure = pytest.mark.parametrize("name", figure_names())
 
@@ -37,14 +38,8 @@ def whole():
     return context(grid(seeds=2))
 
 
-def drawn(name, made):
-    load_figures()
-    with drawing(name):
-        return FIGURES[name](made)
-
-
 def test_every_module_of_kinds_is_the_figure_of_its_name():
-    assert set(load_figures()) == set(figure_names()) == set(FIGURES)
+    assert [FIGURES[name].draw.__name__ for name in figure_names()] == list(figure_names())
 
 
 def test_files_are_named_before_any_data_is_read(whole, tmp_path):
@@ -86,7 +81,7 @@ def test_every_figure_has_a_caption_beside_what_the_paper_s_own_is_worth(whole, 
     remarks = {"figure3": ("the paper's axis",), "2": ("of a table",)}
     made = replace(whole, remarks=remarks)
     section = captions_of(made, [name]).sections[0]
-    assert section.caption == CAPTION_OF[name](made)
+    assert section.caption == FIGURES[name].caption(made)
     assert len(section.caption) > 100 and section.caption.endswith(".")
     assert section.notes == remarks.get(name, ())
     written = write_figures(made, tmp_path, names=[name])

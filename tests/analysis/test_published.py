@@ -8,14 +8,14 @@ import yaml
 from support.grids import two_grids
 from support.synthetic import PAPER, SIX, context, run_row, runs_frame
 
+from pgf.analysis.tables import TABLES
 from pgf.analysis.tables.published import (
     load_published,
     match_recipes,
-    printed_cells,
-    printed_differences,
+    published_differences,
+    published_numbers,
     table_of,
 )
-from pgf.analysis.tables.registry import build_table
 from pgf.analysis.tables.render import to_markdown
 from pgf.experiments.settings import PublishedSettings
 from pgf.recipes.patterns import Target
@@ -60,10 +60,10 @@ def test_every_printed_digit_is_kept(settings):
 
 
 def test_a_fraction_is_shown_in_percent_and_said_to_be():
-    cells = printed_cells(two_grids(), "words")
+    cells = published_numbers(two_grids(), "words")
     assert cells["1:16(FF)", "sr_ste"].text == "70.9"
     assert cells["1:64(FF)", "sr_ste"].value == pytest.approx(70.7)
-    said = to_markdown(build_table("accuracy", two_grids()))
+    said = to_markdown(TABLES["accuracy"](two_grids()))
     assert said.count("Table 5 prints fractions of 1, here in percent.") == 1
 
 
@@ -107,7 +107,7 @@ def labelled(labels, target="1:32(FF)", **more):
 
 def texts_of(labels, *settings, target="1:32(FF)"):
     made = context(labelled(labels, target), baselines=(), published={"toy": settings})
-    cells = printed_cells(made, "toy")
+    cells = published_numbers(made, "toy")
     return [
         cells[target, f"r{i}"].text if (target, f"r{i}") in cells else ""
         for i in range(len(labels))
@@ -148,8 +148,8 @@ def test_an_ablation_is_found_by_its_note(table, label, text):
 def test_differences_are_taken_within_one_table():
     labels = ["SR-STE", "SdGf-Stepwise", "MdGf-Exponential"]
     made = context(labelled(labels), baselines=("r0",), published={"toy": (glue("4"), glue("7"))})
-    assert printed_differences(made, "toy")["1:32(FF)", "r1"] == pytest.approx(80.9 - 79.4)
-    assert printed_differences(made, "toy")["1:32(FF)", "r2"] == pytest.approx(80.9 - 79.4)
+    assert published_differences(made, "toy")["1:32(FF)", "r1"] == pytest.approx(80.9 - 79.4)
+    assert published_differences(made, "toy")["1:32(FF)", "r2"] == pytest.approx(80.9 - 79.4)
 
 
 def test_a_table_of_another_measure_does_not_stand_beside_the_metric():
@@ -157,15 +157,15 @@ def test_a_table_of_another_measure_does_not_stand_beside_the_metric():
     runs = made.runs.assign(metric=made.runs["metric"].replace("token_accuracy", "bleu"))
     curves = made.curves.assign(name=made.curves["name"].replace("token_accuracy", "bleu"))
     other = replace(made, runs=runs, curves=curves)
-    assert printed_cells(made, "words") and not printed_cells(other, "words")
-    assert "*70.9*" in to_markdown(build_table("measures", other))
+    assert published_numbers(made, "words") and not published_numbers(other, "words")
+    assert "*70.9*" in to_markdown(TABLES["measures"](other))
 
 
 def test_remarks_stand_where_a_table_s_numbers_do():
     remarks = yaml.safe_load((PAPER / "remarks.yaml").read_text(encoding="utf-8"))
     assert {"2", "4", "5", "7", "9", "10", "12"} <= set(remarks)
     made = replace(two_grids(), remarks={"5": ("of five",), "4": ("of four",)})
-    text = to_markdown(build_table("accuracy", made))
+    text = to_markdown(TABLES["accuracy"](made))
     assert "of five" in text and "of four" not in text
 
 
@@ -173,5 +173,5 @@ def test_a_dense_row_without_a_target_stands_at_every_target():
     runs = runs_frame({("dense", "dense"): SIX, ("sdgf_stepwise", "1:32(FF)"): SIX})
     runs = runs.assign(recipe_label=runs["recipe"].map({"dense": "Dense"}).fillna("SdGf-Stepwise"))
     made = context(runs, baselines=(), published={"toy": (glue("12", "overall"),)})
-    rows = build_table("accuracy", made).sections[0].blocks[0].rows
+    rows = TABLES["accuracy"](made).sections[0].blocks[0].rows
     assert [cell.text for cell in rows[1]] == ["paper", "86.2", "80.9"]

@@ -1,4 +1,4 @@
-"""How settings are chosen, and how a person is told how long it takes."""
+"""Means by which settings are chosen, and durations as people say them."""
 
 import pandas as pd
 import pytest

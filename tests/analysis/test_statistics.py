@@ -12,7 +12,6 @@ from scipy import stats
 from pgf.analysis.statistics import (
     holm,
     mean_interval,
-    paired_difference,
     sign_flip_p,
     smallest_p,
 )
@@ -52,16 +51,6 @@ def test_interval_covers_the_mean_as_often_as_it_says():
     covered = np.mean([i.low <= 5.0 <= i.high for i in intervals])
     # Three standard errors of a share of 0.9 in 2000 trials are 0.02.
     assert covered == pytest.approx(0.9, abs=0.02)
-
-
-def test_paired_difference_is_the_interval_of_the_differences():
-    a, b = [3.0, 5.0, 9.0], [1.0, 4.0, 2.0]
-    assert paired_difference(a, b, confidence=0.95) == mean_interval([2, 1, 7], confidence=0.95)
-
-
-def test_pairs_of_different_length_are_refused():
-    with pytest.raises(ValueError, match="different length: 2 and 1"):
-        paired_difference([1.0, 2.0], [1.0], confidence=0.95)
 
 
 @pytest.mark.parametrize("values", [[1.0, math.nan], [math.inf]])

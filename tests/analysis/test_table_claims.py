@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 from support.synthetic import PAPER, SIX, TARGET, context, curve_rows, runs_frame, small
 
+from pgf.analysis.tables import TABLES
 from pgf.analysis.tables.context import make_context
-from pgf.analysis.tables.hypotheses import Claim, load_claims
+from pgf.analysis.tables.paper_claims import Claim, load_claims
 from pgf.analysis.tables.phases import phase_means
-from pgf.analysis.tables.registry import build_table
 from pgf.analysis.tables.render import to_markdown
-from pgf.analysis.tables.verdicts import KINDS, Question, find, in_scope
+from pgf.analysis.tables.verdicts import CLAIM_KINDS, Question, in_scope, verdict_on
 from pgf.errors import UserError
 from pgf.experiments.settings import AnalysisSettings
 
@@ -28,7 +28,7 @@ HIGHER = Claim(
 
 def verdict(made, claim=HIGHER, control="sr_ste"):
     means = phase_means(made.runs, made.curves)
-    return find(made, means, Question(claim, "toy", "mdgf_linear", control))
+    return verdict_on(made, means, Question(claim, "toy", "mdgf_linear", control))
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_statistics_are_compared_as_ratios():
     found = verdict(made, claim)
     assert found.verdict == "reproduced"
     assert found.comparisons[0].interval.estimate == pytest.approx(np.log(4.0))
-    assert "0.25 [0.25, 0.25]" in to_markdown(build_table("claims", made))
+    assert "0.25 [0.25, 0.25]" in to_markdown(TABLES["claims"](made))
 
 
 def test_the_interval_of_a_ratio_by_hand():
@@ -120,7 +120,7 @@ def test_the_interval_of_a_ratio_by_hand():
     claim = Claim(**{**HIGHER.__dict__, "kind": "lower_statistic", "statistic": "gradient_norm"})
     made = make_context(runs, curves, AnalysisSettings(confidence=0.5), claims=[claim])
     # t(0.75, 1) = 1, so the limits are 0.8 / 2 and 0.8 * 2
-    row = build_table("claims", made).sections[0].blocks[0].rows[0]
+    row = TABLES["claims"](made).sections[0].blocks[0].rows[0]
     assert row[4].text == "0.80 [0.40, 1.60]"
 
 
@@ -157,7 +157,7 @@ def test_a_falling_statistic_needs_no_control():
 def test_every_claim_of_the_paper_has_a_known_kind():
     claims = load_claims(PAPER / "claims.yaml")
     assert len(claims) > 5
-    assert {claim.kind for claim in claims} == set(KINDS)
+    assert {claim.kind for claim in claims} == set(CLAIM_KINDS)
 
 
 @pytest.mark.parametrize(
@@ -186,4 +186,4 @@ def test_a_claim_about_other_metrics_is_not_asked() -> None:
         replace(made, claims=(Claim(**{**HIGHER.__dict__, "metrics": metrics}),))
         for metrics in ((), (metric,), ("bleu",))
     ]
-    assert [len(build_table("claims", one).data) for one in asked] == [1, 1, 0]
+    assert [len(TABLES["claims"](one).data) for one in asked] == [1, 1, 0]

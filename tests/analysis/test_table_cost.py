@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from support.synthetic import TARGET, cell_texts, context, runs_frame, without_costs
 
-from pgf.analysis.tables.costs import smallest_total, within
+from pgf.analysis.tables.flops_budget import smallest_total, within
 from pgf.analysis.tables.kinds.cost import cost
 from pgf.analysis.tables.render import to_markdown
 

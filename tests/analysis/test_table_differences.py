@@ -4,10 +4,10 @@ import pandas as pd
 import pytest
 from support.synthetic import SIX, TARGET, context, runs_frame, small
 
+from pgf.analysis.tables import TABLES
 from pgf.analysis.tables.comparisons import paired_values
 from pgf.analysis.tables.context import make_context
 from pgf.analysis.tables.model import Cell
-from pgf.analysis.tables.registry import build_table
 from pgf.errors import UserError
 from pgf.experiments.settings import AnalysisSettings
 
@@ -22,7 +22,7 @@ def test_differences_are_paired_by_seed():
         AnalysisSettings(baselines=("sr_ste",)),
         recipes=[("sr_ste", "SR-STE"), ("mdgf_linear", "MdGf-Linear")],
     )
-    line = build_table("differences", made).data.iloc[0]
+    line = TABLES["differences"](made).data.iloc[0]
     assert (line["difference"], line["n"], line["p"], line["smallest_p"]) == (2.0, 3, 0.25, 0.25)
 
 
@@ -36,24 +36,24 @@ def test_the_family_of_a_baseline_is_the_comparisons_of_one_target():
             ("mdgf_exponential", TARGET): SIX,
         }
     )
-    data = build_table("differences", context(runs)).data
+    data = TABLES["differences"](context(runs)).data
     # p = 2/64 each; alone at 1:4, twice that after Holm over two at the other target
     assert list(data["p_holm"]) == [0.03125, 0.0625, 0.0625]
     assert list(data["verdict"]) == ["above", "not settled", "not settled"]
-    data = build_table("differences", context(runs, alpha=0.07)).data
+    data = TABLES["differences"](context(runs, alpha=0.07)).data
     assert list(data["verdict"]) == ["above", "below", "above"]
 
 
 def test_too_few_seeds_to_find_anything_is_said():
     made = small({"sr_ste": SIX[:3], "mdgf_linear": [x + 1 for x in SIX[:3]]})
-    notes = " ".join(build_table("differences", made).sections[0].notes)
+    notes = " ".join(TABLES["differences"](made).sections[0].notes)
     assert "smallest attainable p is 0.25" in notes
     assert "more seeds are needed" in notes
 
 
 def test_what_is_attainable_goes_by_the_most_pairs():
     made = small({"sr_ste": SIX, "mdgf_linear": SIX, "mdgf_exponential": [*SIX[:5], None]})
-    notes = " ".join(build_table("differences", made).sections[0].notes)
+    notes = " ".join(TABLES["differences"](made).sections[0].notes)
     assert "With 6 pairs the smallest attainable p is 0.031" in notes
 
 
@@ -65,7 +65,7 @@ def test_pairs_come_in_the_order_of_seeds():
 
 def test_the_paper_s_difference_stands_beside_ours():
     made = small({"sr_ste": SIX, "mdgf_linear": SIX})
-    table = build_table("differences", made)
+    table = TABLES["differences"](made)
     assert table.data["published_difference"].iloc[0] == pytest.approx(76.594 - 75.637)
     assert table.sections[0].blocks[0].rows[0][-1] == Cell("+0.96", italic=True)
 
@@ -74,12 +74,12 @@ def test_the_paper_s_difference_is_one_to_sr_ste_alone():
     made = small({"mdgf_exponential": SIX, "mdgf_linear": SIX}, baselines=("mdgf_exponential",))
     made_too = small({"sr_ste": SIX, "mdgf_linear": SIX}, baselines=("mdgf_linear",))
     for context_ in (made, made_too):
-        assert build_table("differences", context_).data["published_difference"].isna().all()
+        assert TABLES["differences"](context_).data["published_difference"].isna().all()
 
 
 def test_a_pair_with_a_diverged_run_is_left_out():
     made = small({"sr_ste": [1.0, 2.0, None], "mdgf_linear": [None, 4.0, 5.0]})
-    line = build_table("differences", made).data.iloc[0]
+    line = TABLES["differences"](made).data.iloc[0]
     assert (line["difference"], line["n"], line["diverged"]) == (2.0, 1, 2)
 
 

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 from support.synthetic import TARGET, context, curve_rows, run_row
 
+from pgf.analysis.tables import TABLES
 from pgf.analysis.tables.phases import nearest_target, phase_means, values_by_seed
-from pgf.analysis.tables.registry import build_table
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_a_dense_run_is_seen_through_the_mask_of_each_target(whole):
     at = {t: values_by_seed(means, target=t, name="flip_rate", **keys) for t in whole.targets}
     plain = values_by_seed(means, target=TARGET, name="gradient_norm", **keys)
     assert [len(values) for values in (*at.values(), plain)] == [6, 6, 6]
-    data = build_table("gradient_noise", whole).data
+    data = TABLES["gradient_noise"](whole).data
     dense = data[(data["recipe"] == "dense") & (data["statistic"] == "flip_rate")]
     assert set(dense["target"]) == set(whole.targets)
     assert set(dense["n"]) == {6}
@@ -71,7 +71,7 @@ def test_a_dense_run_is_seen_through_the_mask_of_each_target(whole):
 
 
 def test_gradient_noise_covers_every_statistic_recipe_and_third(whole):
-    data = build_table("gradient_noise", whole).data
+    data = TABLES["gradient_noise"](whole).data
     assert len(data) == 2 * 15 * 3 * 5  # targets, statistics, thirds, recipes
     assert data["mean"].notna().all()
 

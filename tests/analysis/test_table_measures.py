@@ -9,8 +9,8 @@ from support.grids import two_grids
 from support.synthetic import context, grid, measures, run_row
 
 from pgf.analysis.statistics import mean_interval
+from pgf.analysis.tables import TABLES
 from pgf.analysis.tables.measurements import columns_of
-from pgf.analysis.tables.registry import build_table
 from pgf.analysis.tables.render import to_markdown
 from pgf.experiments.settings import PublishedSettings
 
@@ -48,7 +48,7 @@ def glue():
 
 @pytest.fixture(scope="module")
 def blocks(glue):
-    return build_table("measures", glue).sections[0].blocks
+    return TABLES["measures"](glue).sections[0].blocks
 
 
 def rows_of(block):
@@ -94,7 +94,7 @@ def test_a_pair_is_printed_with_its_mean_in_brackets(blocks):
 
 
 def test_the_csv_is_what_a_slow_definition_gives(glue):
-    data = build_table("measures", glue).data
+    data = TABLES["measures"](glue).data
     ours = data[data["view"] != "paper"]
     assert len(ours) == 2 * len(LABELS) * (len(GLUE) + 3)
     prefix = {"last": "final.", "best": "best."}
@@ -124,25 +124,25 @@ def test_the_paper_s_rows_stand_below_ours_with_its_pairs(blocks):
 
 
 def test_the_paper_s_numbers_are_rows_of_the_csv(glue):
-    data = build_table("measures", glue).data
+    data = TABLES["measures"](glue).data
     paper = data[data["view"] == "paper"].set_index(["target", "recipe", "measure"])["mean"]
     assert paper["1:4(FF)", "SR-STE (0 dense steps)", "mrpc"] == 91.4
     assert paper["dense", "Dense", "overall"] == 86.2
 
 
 def test_headings_are_explained(glue):
-    notes = build_table("measures", glue).sections[0].notes
+    notes = TABLES["measures"](glue).sections[0].notes
     assert "CoLA is Matthews correlation" in notes[0] and "QQP is F1/accuracy" in notes[0]
 
 
 def test_signatures_become_notes():
-    words = build_table("measures", two_grids()).sections[1]
+    words = TABLES["measures"](two_grids()).sections[1]
     assert "BLEU: tok:13a|version:2." in words.notes
 
 
 def test_a_task_with_one_measure_says_so_and_has_no_block():
     made = context(grid().drop(columns=["final.accuracy_top5", "best.accuracy_top5"]))
-    section = build_table("measures", made).sections[0]
+    section = TABLES["measures"](made).sections[0]
     assert section.blocks == () and "one measure alone: accuracy" in section.caption
 
 
@@ -150,7 +150,7 @@ def test_a_run_without_one_of_the_measures_counts_for_the_others():
     runs = glue_runs()
     runs.loc[runs["recipe"] == "sr_ste", "final.cola_matthews"] = np.nan
     runs.loc[runs.index[-1], "final.mrpc_f1"] = np.nan
-    block = build_table("measures", context(runs)).sections[0].blocks[0]
+    block = TABLES["measures"](context(runs)).sections[0].blocks[0]
     assert rows_of(block)["SR-STE (0 dense steps)"]["CoLA"] == "-"
     assert rows_of(block)["SdGf-Geometric"]["MRPC"].endswith("(n=2)")
     assert "(n=" not in rows_of(block)["SdGf-Geometric"]["STS-B"]
@@ -159,7 +159,7 @@ def test_a_run_without_one_of_the_measures_counts_for_the_others():
 def test_records_without_best_measures_give_that_block_no_number():
     runs = glue_runs()
     made = context(runs[[c for c in runs.columns if not c.startswith("best.")]])
-    last, best = build_table("measures", made).sections[0].blocks
+    last, best = TABLES["measures"](made).sections[0].blocks
     assert rows_of(last)["Dense"]["CoLA"] != "-" == rows_of(best)["Dense"]["CoLA"]
 
 
@@ -167,11 +167,11 @@ def test_diverged_runs_mark_their_row():
     runs = glue_runs()
     gone = runs.index[runs["recipe"] == "sr_ste"][0]
     runs.loc[gone, ["status", "final", "best"]] = ["diverged", np.nan, np.nan]
-    block = build_table("measures", context(runs)).sections[0].blocks[0]
+    block = TABLES["measures"](context(runs)).sections[0].blocks[0]
     assert "SR-STE (0 dense steps) †1" in rows_of(block)
     assert rows_of(block)["SR-STE (0 dense steps) †1"]["overall"].endswith("(n=2)")
 
 
 def test_without_published_numbers_no_row_is_the_paper_s(glue):
     made = replace(glue, published=glue.published.iloc[:0])
-    assert "*paper" not in to_markdown(build_table("measures", made))
+    assert "*paper" not in to_markdown(TABLES["measures"](made))

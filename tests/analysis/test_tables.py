@@ -17,13 +17,13 @@ from support.synthetic import (
 )
 
 from pgf.analysis.statistics import Interval
-from pgf.analysis.tables import table_files, table_names
+from pgf.analysis.tables import TABLES, table_files, table_names
 from pgf.analysis.tables.context import target_label
 from pgf.analysis.tables.model import Block, Cell, Section, Table, panels, row
 from pgf.analysis.tables.published import load_published
-from pgf.analysis.tables.registry import TABLES, build_table, load_tables, write_tables
 from pgf.analysis.tables.render import escape_latex, to_latex, to_markdown
 from pgf.analysis.tables.wording import decimals_for, scientific
+from pgf.analysis.tables.write import write_tables
 from pgf.errors import UserError
 from pgf.experiments.settings import PublishedSettings
 
@@ -36,7 +36,7 @@ def whole():
 
 
 def test_every_module_of_kinds_is_the_table_of_its_name():
-    assert set(load_tables()) == set(table_names()) == set(TABLES)
+    assert [TABLES[name].__name__ for name in table_names()] == list(table_names())
 
 
 def test_files_are_named_before_any_data_is_read(whole, tmp_path):
@@ -54,7 +54,7 @@ def test_the_same_runs_give_the_same_bytes(whole, tmp_path, name):
 
 @every_table
 def test_every_row_is_as_wide_as_its_header(whole, name):
-    blocks = [block for s in build_table(name, whole).sections for block in s.blocks]
+    blocks = [block for s in TABLES[name](whole).sections for block in s.blocks]
     assert blocks
     assert all(len(row) == len(block.header) for block in blocks for row in block.rows)
 
@@ -62,26 +62,26 @@ def test_every_row_is_as_wide_as_its_header(whole, name):
 @every_table
 def test_every_task_has_a_section_in_every_table(name):
     both = context(pd.concat([grid(task="toy"), grid(task="other")]))
-    assert [s.heading for s in build_table(name, both).sections] == ["toy", "other"]
+    assert [s.heading for s in TABLES[name](both).sections] == ["toy", "other"]
 
 
 @every_table
 def test_a_task_that_is_not_the_paper_s_says_so(whole, name):
-    small_scale = build_table(name, whole).sections[0].caption
+    small_scale = TABLES[name](whole).sections[0].caption
     assert "small-scale, not a confirmation of the paper" in small_scale
     published = PublishedSettings(
         table="2", model="vit_base", metric="top1_percent", same_setup=True
     )
     same = context(published={"toy": (published,)})
-    assert "small-scale" not in build_table(name, same).sections[0].caption
+    assert "small-scale" not in TABLES[name](same).sections[0].caption
 
 
 @every_table
 def test_diverged_runs_are_told_of(name):
     runs = grid()
     runs.loc[3, ["status", "final", "best"]] = ["diverged", np.nan, np.nan]
-    assert "†" in to_markdown(build_table(name, context(runs)))
-    assert "†" not in to_markdown(build_table(name, context()))
+    assert "†" in to_markdown(TABLES[name](context(runs)))
+    assert "†" not in to_markdown(TABLES[name](context()))
 
 
 @every_table
@@ -89,16 +89,16 @@ def test_an_incomplete_set_is_told_of(name):
     runs = grid()
     planned = {"toy": tuple(zip(runs["recipe"], runs["target"], runs["seed"], strict=True))}
     made = replace(context(runs.drop(index=[3, 9])), planned=planned)
-    part = to_markdown(build_table(name, made))
+    part = to_markdown(TABLES[name](made))
     assert f"Incomplete: only {len(runs) - 2} of {len(runs)} runs" in part
     assert f"seed {runs.loc[3, 'seed']}, " in part and f"seed {runs.loc[9, 'seed']}." in part
-    assert "Incomplete" not in to_markdown(build_table(name, context(runs)))
+    assert "Incomplete" not in to_markdown(TABLES[name](context(runs)))
 
 
 @every_table
 def test_a_task_without_a_run_is_told_of(name):
     made = replace(context(), planned={"other": (("dense", "dense", 0),)})
-    assert "Incomplete: no run is there of `other`." in to_markdown(build_table(name, made))
+    assert "Incomplete: no run is there of `other`." in to_markdown(TABLES[name](made))
 
 
 def test_a_recipe_and_a_target_without_a_run_are_holes_in_the_accuracy_table():
@@ -107,7 +107,7 @@ def test_a_recipe_and_a_target_without_a_run_are_holes_in_the_accuracy_table():
     lost, target = runs["recipe"].iloc[-1], runs["target"].iloc[-1]
     there = runs[(runs["recipe"] != lost) & (runs["target"] != target)]
     whole = replace(context(runs), runs=there, planned=planned)
-    block = build_table("accuracy", whole).sections[0].blocks[0]
+    block = TABLES["accuracy"](whole).sections[0].blocks[0]
     column = block.header.index(whole.label(lost))
     rows = [row for row in block.rows if not row[0].italic]
     assert {row[column].text for row in rows} == {"-"}
@@ -119,7 +119,7 @@ def test_a_recipe_and_a_target_without_a_run_are_holes_in_the_accuracy_table():
 def test_a_mixture_is_told_of(name):
     runs = grid()
     runs.loc[3, "mixed"] = True
-    assert f"Mixture: 1 of {len(runs)} runs" in to_markdown(build_table(name, context(runs)))
+    assert f"Mixture: 1 of {len(runs)} runs" in to_markdown(TABLES[name](context(runs)))
 
 
 @every_table
@@ -133,7 +133,7 @@ def test_a_table_of_dense_runs_alone_renders(name, tmp_path):
 
 @every_table
 def test_a_table_of_runs_without_costs_renders(whole, name):
-    text = to_markdown(build_table(name, without_costs(whole)))
+    text = to_markdown(TABLES[name](without_costs(whole)))
     assert "nan" not in text
     assert ("because the runs do not record it" in text) == (name == "cost")
 
@@ -160,9 +160,9 @@ def test_csv_holds_raw_floats(tmp_path):
     assert frame.loc[frame["recipe"] == "sr_ste", "mean"].iloc[0] == third
 
 
-def test_an_unknown_table_is_a_user_error(whole):
+def test_an_unknown_table_is_a_user_error(whole, tmp_path):
     with pytest.raises(UserError, match="unknown table 'acuracy': did you mean 'accuracy'"):
-        build_table("acuracy", whole)
+        write_tables(whole, tmp_path, names=["acuracy"])
 
 
 def test_published_numbers_keep_their_printed_form():
@@ -178,7 +178,7 @@ def test_published_numbers_that_do_not_exist_are_a_user_error(model, metric):
     wrong = PublishedSettings(table="2", model=model, metric=metric)
     made = small({"sr_ste": SIX}, published={"toy": (wrong,)})
     with pytest.raises(UserError, match=f"no table 2 with model '{model}' and metric '{metric}'"):
-        build_table("accuracy", made)
+        TABLES["accuracy"](made)
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_emphasis_is_rendered():
 
 
 def test_markdown_columns_line_up_in_the_source(whole):
-    lines = to_markdown(build_table("accuracy", whole)).splitlines()
+    lines = to_markdown(TABLES["accuracy"](whole)).splitlines()
     first = [line for line in lines if line.startswith("|")][:4]
     assert len({len(line) for line in first}) == 1
 
@@ -223,7 +223,7 @@ def test_tables_need_no_torch_and_no_plotting():
     import sys
 
     code = (
-        "import sys, pgf.analysis.tables.registry as r; r.load_tables();"
+        "import sys, pgf.analysis.tables.write as w; dict(w.TABLES);"
         "print([m for m in ('torch', 'matplotlib', 'scipy') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -233,4 +233,4 @@ def test_tables_need_no_torch_and_no_plotting():
 def test_a_csv_reads_back_as_the_table_s_data(whole, tmp_path):
     path = write_tables(whole, tmp_path, names=["differences"])[0]
     back = pd.read_csv(io.StringIO(path.read_text()))
-    pd.testing.assert_frame_equal(back, build_table("differences", whole).data, check_dtype=False)
+    pd.testing.assert_frame_equal(back, TABLES["differences"](whole).data, check_dtype=False)

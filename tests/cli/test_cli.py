@@ -1,17 +1,21 @@
-"""Bad input on the command line: one sentence, exit code 2, no traceback."""
+"""The command line: bad input is one sentence and exit code 2; queries write nothing."""
 
-import json
+import errno
+import os
+import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from support import ROOT
 
 from pgf.__main__ import main
-from pgf.cli import COMMANDS
-from pgf.experiments.config import load_experiment
+from pgf.cli import COMMANDS, Command
+from pgf.cli.registry import Group, Options
 
+COSTS = ("bench", "doctor", "models")
 WITH_EXPERIMENT = [name for name, command in COMMANDS.items() if command.takes_experiment]
 
 
@@ -83,34 +87,90 @@ def test_what_only_the_model_can_say_is_said_before_training(
     assert hint in refusal(capsys, "check", str(config))
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "no space left" in refusal(capsys, "plan", "smoke", "--json", "/dev/full")
-
-
-def test_a_plan_in_json_holds_the_same_runs_as_its_config(tmp_path: Path) -> None:
-    path = tmp_path / "plan.json"
-    assert main(["plan", "smoke", "--json", str(path)]) == 0
-    assert len(json.loads(path.read_text())) == len(load_experiment("smoke").runs())
-
-
-@pytest.mark.slow
-def test_a_plan_is_trained_where_configuration_and_data_libraries_are_missing(
-    tmp_path: Path,
+def test_a_full_disk_is_one_sentence(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan = tmp_path / "plan.json"
-    main(["plan", "smoke", "--json", str(plan)])
-    missing = ("pydantic", "datasets", "snakemake", "yaml")
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "results/smoke/runs.csv")
+    monkeypatch.setitem(COMMANDS, "check", failing("check", full))
+    assert "no space left on the disk for results/smoke" in refusal(capsys, "check", "smoke")
+
+
+def failing(name: str, error: Exception) -> Command:
+    """Return a command that meets an error."""
+
+    def run(options: Options) -> int:
+        raise error
+
+    return replace(COMMANDS[name], run=run)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["lits"], "no command 'lits': did you mean 'list'?"),
+        (["tables"], "the following arguments are required: EXPERIMENT; `pgf tables --help`"),
+        (["train", "smoke", "--sede", "3"], "unrecognized arguments: --sede 3"),
+        (["plan", "smoke", "--jobs", "0"], "--jobs must be at least 1: 0"),
+        (["models", "resnet50", "--write"], "--write keeps the survey of all families"),
+        (["hours", "smoke", "--write"], "--write keeps the table of all experiments"),
+    ],
+)
+def test_a_wrong_command_line_is_one_sentence(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert words in refusal(capsys, *arguments)
+
+
+def test_the_help_text_shows_what_people_type_by_group(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as leaving:
+        main([])
+    assert leaving.value.code == 0
+    shown = re.findall(r"^  (\w+) +[A-Z].*\.$", capsys.readouterr().out, re.M)
+    assert shown == [*("reproduce", "train", "list", "plan", "check", "tables"), *COSTS]
+    assert {n for n, c in COMMANDS.items() if c.group is not Group.SELDOM} == set(shown)
+
+
+def test_every_other_command_is_named_in_the_help_text(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    (line,) = re.findall(rf"^{Group.SELDOM.value}: (.*)$", capsys.readouterr().out, re.M)
+    assert line.split(", ") == sorted(n for n, c in COMMANDS.items() if c.group is Group.SELDOM)
+
+
+@pytest.mark.parametrize("command", ["plan", "check", "compute", "steps", "train"])
+def test_an_unknown_experiment_is_refused_before_torch_is_imported(command: str) -> None:
     code = (
-        f"import sys; sys.path.insert(0, {str(ROOT)!r}); "
-        f"sys.modules.update(dict.fromkeys({missing})); from pgf.__main__ import main; "
-        f"sys.exit(main(['train', {str(plan)!r}, '--recipe', 'sr_ste', '--seed', '1']))"
+        "import sys; from pgf.__main__ import main; "
+        f"sys.exit(main([{command!r}, 'smoek']) != 2 or 'torch' in sys.modules)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert len(list((tmp_path / "results").rglob("record.json"))) == 2
+
+
+def test_models_that_are_named_are_shown_and_nothing_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["models", "vit_tiny_patch16_224"]) == 0
+    output = capsys.readouterr().out
+    assert "vit_tiny_patch16_224: told" in output and "FF: 24 layers of 192, 768 inputs" in output
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("write", [False, True])
+def test_gpu_hours_are_printed_and_written_only_when_asked_to(
+    write: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "configs").mkdir()
+    text = (ROOT / "configs/imagenet_vit_base.yaml").read_text()
+    (tmp_path / "configs/imagenet_vit_base.yaml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    assert main(["hours", *(["--write"] if write else [])]) == 0
+    output = capsys.readouterr().out
+    assert "| imagenet_vit_base |" in output
+    files = {path.name for path in (tmp_path / "results").rglob("*.*")}
+    assert files == ({"gpu_hours.md", "gpu_hours.csv"} if write else set())
+    assert ("results/gpu_hours: gpu_hours.md and gpu_hours.csv" in output) == write
 
 
 def test_tables_are_made_without_torch() -> None:

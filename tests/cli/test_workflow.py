@@ -15,6 +15,16 @@ from pgf.experiments.config import CONFIGS, load_experiment
 
 EXPERIMENTS = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
 
+LONG = """
+name: long
+tasks: {digits_vit: {}}
+training: {steps: 400, batch_size: 32, learning_rate: 0.002, evaluations: 2}
+targets: ["1:4(FF)"]
+recipes: {sr_ste: {}}
+seeds: [0, 1]
+runs_per_job: 2
+"""
+
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
@@ -52,6 +62,22 @@ def test_after_kill_9_the_same_command_gives_the_same_results(
     checkout.reproduce("smoke")
     assert finished.items() <= checkout.records("smoke").items()
     assert checkout.results("smoke") == undisturbed.results("smoke")
+
+
+@pytest.mark.slow
+def test_ctrl_c_keeps_a_checkpoint_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    checkout = Checkout(tmp_path)
+    (checkout.root / "configs/long.yaml").write_text(LONG)
+    with checkout.start("pgf", "reproduce", "long", "--jobs", "1") as process:
+        folder = checkout.root / "results/long/runs/digits_vit/sr_ste/1of4_FF/seed0"
+        while not (folder / ".lease").exists():
+            assert process.poll() is None
+        os.killpg(process.pid, signal.SIGINT)
+        output = process.communicate()[0]
+    assert process.returncode == 130, output
+    assert "stopped (SIGINT" in output and (folder / "checkpoint.pt").exists(), output
+    checkout.reproduce("long")
+    assert "resumed at step" in (folder / "train.log").read_text()
 
 
 @pytest.mark.slow

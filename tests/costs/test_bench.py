@@ -10,15 +10,14 @@ import torch
 from support.helpers import tiny_spec
 from support.masks import slow_mask
 
-from pgf.costs.bench import experiment, registry, report
+from pgf.costs.bench import PARTS, experiment, find_part, report
 from pgf.costs.bench.kinds import gpu as gpu_part
 from pgf.costs.bench.kinds import masks as masks_part
 from pgf.costs.bench.kinds import memory as memory_part
 from pgf.costs.bench.kinds import steps as steps_part
 from pgf.costs.bench.kinds import sweep as sweep_part
-from pgf.costs.bench.model import Bound, Line, Part
+from pgf.costs.bench.model import Bound, Measurement, Part
 from pgf.costs.bench.processes import PYTHON, run
-from pgf.costs.bench.registry import find_part, part_names
 from pgf.costs.bench.timing import ratio
 from pgf.costs.bench.usual import argsort_mask, make_usual
 from pgf.costs.bench.vit import BenchVit, Usual, VitContender
@@ -32,8 +31,7 @@ def quiet(text: str) -> None:
 
 
 def test_every_part_registers_under_the_name_of_its_module() -> None:
-    for name in part_names():
-        assert registry.PARTS.get(name, find_part(name)) is find_part(name)
+    assert [PARTS[name].__name__ for name in PARTS] == list(PARTS)
     with pytest.raises(UserError, match="unknown part of the bench 'mask': did you mean 'masks'"):
         find_part("mask")
 
@@ -67,7 +65,7 @@ def test_a_contender_is_in_the_sparse_phase_whatever_its_recipe() -> None:
             continue
         contender = VitContender(name, batch_size=2)
         contender.step()
-        assert all(layer.kept is not None for layer in contender.run.sparsifier.layers), name
+        assert all(layer.packed_mask is not None for layer in contender.run.sparsifier.layers), name
 
 
 def test_the_contenders_compute_the_same_model() -> None:
@@ -90,7 +88,7 @@ def test_the_contenders_compute_the_same_model() -> None:
 def test_a_target_is_reached_on_its_own_side(
     bound: Bound, ratio_: float | None, reached: bool | None
 ) -> None:
-    line = Line(what="x", unit="s", ours=1.0, ratio=ratio_, target=1.0, bound=bound)
+    line = Measurement(what="x", unit="s", ours=1.0, ratio=ratio_, target=1.0, bound=bound)
     assert line.reached is reached
 
 
@@ -120,8 +118,8 @@ def test_small_versions_of_the_parts_measure_what_they_say(
 def test_small_versions_of_the_lines_for_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gpu_part, "ROUNDS", 1)
     monkeypatch.setattr(gpu_part, "FF_OF_VIT_B", ((16, 8), (8, 16)))
-    lines = [gpu_part.mask_line(NMPattern(1, 8), torch.device("cpu"))]
-    lines += gpu_part.step_lines(perf_counter, batch_size=2, task=BenchVit())
+    lines = [gpu_part.measure_masks(NMPattern(1, 8), torch.device("cpu"))]
+    lines += gpu_part.measure_steps_of(perf_counter, batch_size=2, task=BenchVit())
     assert all(line.ratio is not None and math.isfinite(line.ratio) for line in lines)
     if not torch.cuda.is_available():
         part = gpu_part.gpu(quiet)
@@ -132,9 +130,9 @@ def test_a_small_sweep_leaves_the_records_of_runs_alone(monkeypatch: pytest.Monk
     monkeypatch.setattr(sweep_part, "RECIPES", ("sr_ste", "mdgf_linear"))
     monkeypatch.setattr(sweep_part, "SEEDS", 1)
     monkeypatch.setattr(sweep_part, "STEPS", 5)
-    line, same = sweep_part.sweep_line(quiet, device="cpu", processes=2, target=1.0)
+    line, same = sweep_part.measure_sweep(quiet, device="cpu", processes=2, target=1.0)
     assert same and line.ratio is not None and line.ratio > 0
-    line, _ = sweep_part.sweep_line(quiet, device="cpu", processes=1, target=1.0, stack=2)
+    line, _ = sweep_part.measure_sweep(quiet, device="cpu", processes=1, target=1.0, stack=2)
     assert line.ratio is not None and line.ratio > 0
 
 
@@ -144,12 +142,12 @@ def test_the_recipes_of_an_experiment_are_measured_against_its_dense_run(
     monkeypatch.setattr(experiment, "ROUNDS", 1)
     monkeypatch.setattr(experiment, "STEPS", 2)
     specs = [tiny_spec(recipe) for recipe in ("sr_ste", "dense", "mdgf_linear")]
-    lines = experiment.measure(specs)
+    lines = experiment.measure_steps(specs)
     names = [*(spec.short_title for spec in specs), "Dense, statistics on"]
     assert [line[0] for line in lines] == names
     assert lines[1][2:] == (1.0, 0.0) and all(line[1] > 0 for line in lines)
     with pytest.raises(UserError, match="no dense recipe"):
-        experiment.measure(specs[:1])
+        experiment.measure_steps(specs[:1])
 
 
 def test_a_command_does_not_count_the_memory_of_who_measures_it(tmp_path) -> None:
@@ -168,13 +166,13 @@ def test_a_sparse_run_takes_its_masters_and_little_more() -> None:
 
 
 def test_the_report_keeps_other_parts_and_shows_what_is_missing(tmp_path) -> None:
-    measured = Line(
+    measured = Measurement(
         what="a|b", unit="ms", ours=123.456, floor=0.01234, ratio=1.5, spread=0.1, target=1.0
     )
-    missing = Line(what="c", unit="s", ours=None, target=20.0, bound=Bound.AT_LEAST)
+    missing = Measurement(what="c", unit="s", ours=None, target=20.0, bound=Bound.AT_LEAST)
     for name, line in (("second", missing), ("first", measured)):
         part = Part(title=f"The {name}", ratio_of="x / y", lines=(line,), notes=("a note",))
-        data, page = report.write({name: part}, tmp_path)
+        data, page = report.write_bench({name: part}, tmp_path)
     kept = json.loads(data.read_text())["parts"]
     assert list(kept) == ["first", "second"]
     assert kept["first"]["lines"][0]["ours"] == 123.456

@@ -11,7 +11,8 @@ from support import ROOT
 from support.configs import GOOD, changed, load
 
 from pgf.errors import UserError
-from pgf.experiments.config import Experiment, experiment_path, load_experiment
+from pgf.experiments.config import experiment_path, load_experiment
+from pgf.experiments.experiment import Experiment
 from pgf.recipes import RECIPES
 from pgf.tasks import TASKS
 
@@ -98,6 +99,11 @@ BAD = [
     (("seed",), [1], "seed.*unknown key.*did you mean 'seeds'"),
     (("training", "learning_rat"), 0.1, "training.*learning_rat.*did you mean 'learning_rate'"),
     (("training", "learning_rate"), "fast", "training.*learning_rate.*'fast'"),
+    (("training", "steps"), True, "training.*steps must be a whole number: True"),
+    (("training", "steps"), "5", "training.*steps must be a whole number: '5'"),
+    (("training", "warmup"), 1.0, "training.*warmup must be below 1"),
+    (("recipes", "linear"), 3, "recipes.linear must hold keys and values: 3"),
+    (("tasks",), ["digits"], "tasks must hold keys and values"),
     (("training", "learning_rate"), -0.5, "learning_rate must be positive: -0.5"),
     (("training", "accumulation"), 3, "batch_size 8 is not a multiple of accumulation 3"),
     (("tasks", "short", "trainin"), {}, "tasks.short.trainin.*did you mean 'training'"),
@@ -127,7 +133,7 @@ BAD = [
     (("statistics",), {"every": 4, "noise_every": 6}, "noise_every 6.*multiple of every 4"),
     (("analysis",), {"baseline": ["sr_ste"]}, "analysis.baseline.*did you mean 'baselines'"),
     (("analysis",), {"baselines": ["srste"]}, "'srste', no recipe here: did you mean 'sr_ste'"),
-    (("analysis",), {"alpha": 5}, "alpha must lie in .*5"),
+    (("analysis",), {"alpha": 5}, "analysis.alpha must be below 1.0: 5"),
     (
         ("analysis",),
         {"published": {"digit": {"table": "2", "model": "m", "metric": "a"}}},
@@ -149,7 +155,7 @@ def test_bad_input_is_refused_in_one_sentence(
 
 @pytest.mark.parametrize("key", ["name", "tasks", "training", "targets", "recipes", "seeds"])
 def test_a_missing_key_is_named(key: str, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=f"{key}: Field required"):
+    with pytest.raises(UserError, match=f"{key} is missing: add the key"):
         load({k: v for k, v in GOOD.items() if k != key}, tmp_path)
 
 
@@ -178,7 +184,7 @@ def test_a_missing_training_setting_is_named(tmp_path: Path) -> None:
         ("- a\n- b\n", "must hold keys and values"),
         ("", "must hold keys and values"),
         ("name: [1\n", "is no YAML"),
-        ("name: a\nname: b\n", "key 'name' stands twice"),
+        ("name: a\nname: b\n", "key 'name' stands twice, the second time in line 2, column 1"),
         ("name: a\ntraining: {steps: 1, steps: 2}\n", "key 'steps' stands twice"),
         ("name: !!python/object/apply:os.getcwd []\n", "is no YAML.*python/object"),
         ("? [a, b]\n: 1\n", "file.yaml"),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support.configs import GOOD, load
 
 from pgf.errors import UserError
-from pgf.experiments.config import Experiment
+from pgf.experiments.experiment import Experiment
 from pgf.experiments.run_spec import job_fingerprint
 
 OWN = {

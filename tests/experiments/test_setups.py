@@ -14,7 +14,8 @@ from support.texts import glue, mnli, sentences, translated, translations, write
 
 from pgf.__main__ import main
 from pgf.analysis.results import check_published
-from pgf.experiments.config import Experiment, load_experiment
+from pgf.experiments.config import load_experiment
+from pgf.experiments.experiment import Experiment
 from pgf.experiments.run_spec import RunSpec
 from pgf.experiments.settings import StatisticsSettings
 from pgf.recipes.patterns import Target

@@ -22,7 +22,7 @@ from pgf.experiments.settings import (
     TrainingSettings,
 )
 from pgf.training.loop import train
-from pgf.training.observers import Row
+from pgf.training.observers import CurvePoint
 from pgf.training.run_state import Run
 
 HERE = Path(__file__).parent
@@ -86,7 +86,7 @@ def lines_of(spec: RunSpec) -> Iterator[str]:
     yield from (f"masks {step} {checksum}" for step, checksum in enumerate(masks))
 
 
-def _line(row: Row) -> str:
+def _line(row: CurvePoint) -> str:
     return " ".join(
         (row.name, str(row.step), row.layer or "-", row.reference or "-", repr(row.value))
     )

@@ -52,12 +52,12 @@ def test_an_experiments_jobs_are_its_own(queue: list[str]) -> None:
 def test_one_line_says_what_is_adopted(
     queue: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert adoption.left_over("trial") == [] and capsys.readouterr().err == ""
+    assert adoption.left_over_jobs("trial") == [] and capsys.readouterr().err == ""
     queue += [line(1), line(2)]
-    assert len(adoption.left_over("trial")) == 2
+    assert len(adoption.left_over_jobs("trial")) == 2
     assert capsys.readouterr().err == (
-        "trial: of an earlier workflow 2 jobs are in SLURM's queue (2 running): adopted, not "
-        "submitted again (to be rid of them: scancel 1 2)\n"
+        "trial: 2 jobs are in SLURM's queue from an earlier workflow (2 running) and will not be "
+        "submitted again; to end them: scancel 1 2\n"
     )
 
 
@@ -72,9 +72,9 @@ def test_adopted_jobs_are_waited_for_and_later_ones_are_not(
         looks.append(seconds)
         queue[:] = [[line(2), line(3)], [line(3)]][len(looks) - 1]
 
-    adoption.wait_for("trial", jobs, sleep=later)
+    adoption.wait_for_jobs("trial", jobs, sleep=later)
     assert len(looks) == 2
-    assert capsys.readouterr().err == "trial: 1 job is in SLURM's queue still\n"
+    assert capsys.readouterr().err == "trial: 1 job is still in SLURM's queue\n"
 
 
 def test_where_there_is_no_slurm_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,17 +97,17 @@ def test_a_slurm_that_does_not_answer_for_a_while_is_asked_again(
         queue[:] = [] if silent[0] else queue
 
     monkeypatch.setattr(slurm, "ask", ask)
-    jobs = adoption.left_over("trial", sleep=later)
+    jobs = adoption.left_over_jobs("trial", sleep=later)
     assert [job.id for job in jobs] == ["1"]
     silent[0] = True
-    adoption.wait_for("trial", jobs, sleep=later)
+    adoption.wait_for_jobs("trial", jobs, sleep=later)
     assert not silent[0]
 
 
 def test_while_slurm_does_not_answer_nothing_is_submitted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slurm, "ask", lambda *_, **__: None)
     with pytest.raises(UserError, match="squeue does not answer"):
-        adoption.left_over("trial", sleep=lambda seconds: None)
+        adoption.left_over_jobs("trial", sleep=lambda seconds: None)
 
 
 def test_names_that_look_alike_have_prefixes_of_their_own(queue: list[str]) -> None:

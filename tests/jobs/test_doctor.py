@@ -10,8 +10,8 @@ import pytest
 from support.helpers import tiny_spec
 
 from pgf.experiments.run_spec import RunSpec
-from pgf.jobs.slurm.doctor import Finding, examine, is_healthy, verdict
-from pgf.jobs.slurm.sites import PROFILES, Cost, Site
+from pgf.jobs.slurm.doctor import Finding, doctor_summary, examine_cluster, is_healthy
+from pgf.jobs.slurm.sites import PROFILES, RunCost, Site
 
 PROFILE = PROFILES / "slurm/profile.yaml"
 SEEN = {
@@ -66,9 +66,9 @@ def look(
     cluster: Path, site: Site | None = None, *, specs: Sequence[RunSpec] = (), mb: int = 0
 ) -> dict[str, Finding]:
     """Return what the doctor finds, by name."""
-    costs = {"digits": Cost(flops=1.0, bytes=mb * 2**20)}
+    costs = {"digits": RunCost(flops=1.0, bytes=mb * 2**20)}
     results = cluster.parent / "results"
-    found = examine(site or Site(), PROFILE, results, specs=specs, costs=costs)
+    found = examine_cluster(site or Site(), PROFILE, results, specs=specs, costs=costs)
     return {finding.name: finding for finding in found}
 
 
@@ -80,7 +80,7 @@ def on(processes: int) -> list[RunSpec]:
 def test_a_healthy_cluster_is_ready(cluster: Path) -> None:
     found = look(cluster)
     assert [str(finding) for finding in found.values() if not finding.ok] == []
-    assert verdict(list(found.values())) == "ready"
+    assert doctor_summary(list(found.values())) == "ready"
     assert not list((cluster.parent / "results").iterdir()), "the probe's file is gone"
 
 
@@ -123,7 +123,7 @@ def test_a_node_that_is_not_free_is_not_known(
     monkeypatch.setattr("pgf.jobs.slurm.doctor.node.NODE_SECONDS", 0.2)
     says(cluster, "srun", script)
     found = list(look(cluster).values())
-    assert verdict(found) == "ready, but not looked at: compute node" and is_healthy(found)
+    assert doctor_summary(found) == "ready, but not looked at: compute node" and is_healthy(found)
 
 
 def test_what_epilogs_print_is_no_answer(cluster: Path) -> None:
@@ -157,7 +157,7 @@ def test_gpus_of_one_node_and_of_one_model(
     found = look(cluster, Site(gpu_model=model), specs=on(processes))
     assert found["GPU"].ok is ok, found["GPU"]
     if ok is None:
-        assert verdict(list(found.values())) == "ready, but in doubt: GPU"
+        assert doctor_summary(list(found.values())) == "ready, but in doubt: GPU"
 
 
 @pytest.mark.parametrize(("age", "ok"), [(239, False), (240, True)])
@@ -171,5 +171,5 @@ def test_slurm_must_remember_jobs_from_one_look_to_the_next(
 def test_an_account_that_nobody_can_check_is_not_looked_at(cluster: Path) -> None:
     says(cluster, "srun", "echo 'srun: error: Requested nodes are busy' >&2; exit 1")
     found = list(look(cluster, Site(account="mine")).values())
-    assert verdict(found) == "ready, but not looked at: account, compute node"
-    assert verdict([*found, Finding("x", False, "")]) == "not ready yet"
+    assert doctor_summary(found) == "ready, but not looked at: account, compute node"
+    assert doctor_summary([*found, Finding("x", False, "")]) == "not ready yet"

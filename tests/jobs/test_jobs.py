@@ -15,8 +15,8 @@ from support.jobs import files_of, work, write_complete
 from pgf.errors import UserError
 from pgf.jobs.job import run_job, write_manifest
 from pgf.jobs.leases import LEASE, LOCK
-from pgf.records.failures import summary
-from pgf.records.record import CURVE_COLUMNS, RECORD, problem_with
+from pgf.records.failures import failure_summary
+from pgf.records.record import CURVE_COLUMNS, RECORD, why_incomplete
 from pgf.training.checkpoints import CHECKPOINT
 from pgf.training.run_state import Run
 
@@ -25,7 +25,7 @@ def test_a_run_leaves_a_complete_record_and_its_curves(tmp_path: Path) -> None:
     spec = tiny_spec("mdgf_linear")
     work([spec], tmp_path)
     record, curves = files_of(spec, tmp_path)
-    assert problem_with(spec, tmp_path) is None
+    assert why_incomplete(spec, tmp_path) is None
     assert (record["status"], record["n_steps"], record["target"]) == ("complete", 14, TARGET)
     assert record["best"] >= record["final"] and record["recipe.kind"] == "mdgf_linear"
     assert record["sparsity.blocks.0.mlp.fc1"] == record["sparsity.blocks.0.attn.qkv[K]"] == 0.75
@@ -72,7 +72,7 @@ def test_a_broken_record_is_kept_aside_and_the_run_trained_again(tmp_path: Path)
     (directory / RECORD).write_text("{")
     assert work([spec], tmp_path) == [spec.title]
     assert (directory / f"{RECORD}.bad1").read_text() == "{"
-    assert problem_with(spec, tmp_path) is None
+    assert why_incomplete(spec, tmp_path) is None
 
 
 def test_an_interrupted_job_goes_on_and_leaves_the_same_record(
@@ -107,7 +107,7 @@ def test_a_diverged_run_is_a_record_without_a_metric(tmp_path: Path) -> None:
 def test_a_run_whose_last_step_breaks_it_still_leaves_a_record(tmp_path: Path) -> None:
     spec = tiny_spec("ste", learning_rate=1e30, clip_norm=None, warmup=0.0, steps=1)
     work([spec], tmp_path)
-    assert problem_with(spec, tmp_path) is None
+    assert why_incomplete(spec, tmp_path) is None
 
 
 def test_the_lock_of_a_run_is_free_after_it(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_too_little_memory_on_a_gpu_is_one_sentence_and_leaves_no_record(tmp_pat
 
     with pytest.raises(UserError, match=r"does not hold 12 samples at a time: raise training\.acc"):
         run_job([spec], tmp_path, announce=lambda *_: None, progress=full)
-    assert problem_with(spec, tmp_path) == "not trained yet"
+    assert why_incomplete(spec, tmp_path) == "not trained yet"
 
 
 @pytest.mark.parametrize(
@@ -161,5 +161,5 @@ def test_a_run_that_fails_leaves_its_last_words(
     spec = tiny_spec("ste")
     with pytest.raises(kind):
         work([spec], tmp_path)
-    said = summary([spec], tmp_path)
+    said = failure_summary([spec], tmp_path)
     assert words in said and "never started" not in said

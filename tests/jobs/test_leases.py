@@ -163,7 +163,7 @@ def test_a_living_process_of_this_machine_holds_it(tmp_path: Path) -> None:
 
 def test_who_has_lost_a_lease_stops_and_leaves_it_to_its_new_holder(tmp_path: Path) -> None:
     with (
-        pytest.raises(BusyError, match=r"has gone to process 4711"),
+        pytest.raises(BusyError, match=r"now belongs to process 4711"),
         leased(tmp_path, "the run", patience=None) as renew,
     ):
         leave(tmp_path, ELSEWHERE)

@@ -16,8 +16,8 @@ from pgf.sparsity.layer_listing import (
     dense_lines,
     fit_line,
     fitting_pattern,
-    problem_with,
     role_lines,
+    why_misfit,
 )
 from pgf.sparsity.layers import ModelLayers, read_layers
 from pgf.sparsity.selection import select_layers
@@ -30,7 +30,7 @@ def layers_of(name: str) -> ModelLayers:
 
 
 def problem(name: str, target: str) -> str:
-    return problem_with(layers_of(name), Target.parse(target))
+    return why_misfit(layers_of(name), Target.parse(target))
 
 
 def test_a_vision_transformer_is_four_lines() -> None:

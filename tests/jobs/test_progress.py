@@ -1,14 +1,19 @@
-"""How long the rest will take: by the task's own runs."""
+"""The time left: by the task's own runs, with the starts of jobs and the report."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.helpers import tiny_spec
+from support.helpers import digits, tiny_spec
 
 from pgf.experiments.run_spec import RunSpec
-from pgf.jobs.progress import SIDE_BY_SIDE, Reporter, Spent, look, seconds_left
+from pgf.jobs.forecast import REPORT_SECONDS, duration, process_seconds
+from pgf.jobs.progress import SIDE_BY_SIDE, ProgressReporter, Spent, look, seconds_left
 from pgf.records.record import RECORD, REQUIRED, SCHEMA, write_record
+from pgf.training.loop import train
+from pgf.training.run_state import Run
+
+DONE = {"train_seconds": 60.0, "status": "complete", "metric": "accuracy", "final": 1.0}
 
 
 def runs(task: str, count: int) -> list[RunSpec]:
@@ -23,9 +28,11 @@ def record(spec: RunSpec, results: Path, seconds: float) -> None:
 
 
 def left(specs: list[RunSpec], results: Path) -> tuple[float, dict[str, int]]:
+    """Return the time left of a single job that is training, and what it leaves out."""
     spent: Spent = {}
     look(specs, results, spent)
-    return seconds_left(specs, spent)
+    seconds, unknown = seconds_left({"job": specs}, spent, start=1000.0)
+    return sum(seconds), unknown
 
 
 def test_a_task_is_estimated_by_its_own_runs(tmp_path: Path) -> None:
@@ -47,10 +54,37 @@ def test_a_line_says_what_the_time_left_leaves_out(
 ) -> None:
     monkeypatch.setenv(SIDE_BY_SIDE, "2")
     first, other = runs("first", 5), runs("other", 2)
-    reporter = Reporter([*first, *other], tmp_path)
-    done = {"train_seconds": 60.0, "status": "complete", "metric": "accuracy", "final": 1.0}
-    reporter.finished(first[0], done, first[1])
-    assert "in 60 s; about 2 min left, and 2 runs of other; now" in capsys.readouterr().err
+    jobs = {"a": first[:3], "b": first[3:], "c": other}
+    reporter = ProgressReporter(jobs, tmp_path, start=0.0)
+    reporter.finished(first[0], DONE, first[1])
+    text = f"in 60 s; about {duration(120 + REPORT_SECONDS)} left, and 2 runs of other; now"
+    assert text in capsys.readouterr().err
+
+
+def test_a_job_that_is_not_started_yet_is_started_first_and_waits_for_a_core(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(SIDE_BY_SIDE, "1")
+    one = runs("one", 4)
+    reporter = ProgressReporter({"a": one[:2], "b": one[2:]}, tmp_path, start=600.0)
+    reporter.finished(one[0], DONE, one[1])
+    assert f"about {duration(60 + 600 + 120 + REPORT_SECONDS)} left" in capsys.readouterr().err
+
+
+def test_no_report_follows_runs_that_are_trained_by_hand(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(SIDE_BY_SIDE, raising=False)
+    one = runs("one", 2)
+    ProgressReporter({"a": one}, tmp_path).finished(one[0], DONE, one[1])
+    assert "; about 60 s left;" in capsys.readouterr().err
+
+
+def test_the_first_step_tells_how_long_the_start_took(tmp_path: Path) -> None:
+    reporter = ProgressReporter({"a": [tiny_spec("ste")]}, tmp_path)
+    train(Run.make(tiny_spec("ste"), splits=digits()), progress=reporter.step)
+    age = process_seconds()
+    assert reporter.start is not None and (age is None or 0 < reporter.start < age)
 
 
 def test_a_broken_record_is_a_run_to_come(tmp_path: Path) -> None:

@@ -17,29 +17,29 @@ from support.helpers import tiny_spec
 from pgf.errors import UserError
 from pgf.experiments.run_spec import RunSpec
 from pgf.jobs.slurm import queue as slurm
-from pgf.jobs.slurm.estimate import estimate, write_estimate
+from pgf.jobs.slurm.estimate import estimate_costs, write_estimate
 from pgf.jobs.slurm.sites import (
     ESTIMATE,
     GROWTH,
     PROFILES,
     START_MINUTES,
-    Cost,
+    RunCost,
     Site,
-    cores,
     extra_options,
-    gpus,
+    job_cores,
+    job_gpus,
+    job_memory,
+    job_minutes,
     load_site,
-    memory,
-    minutes,
     queue_options,
     read_estimate,
     run_hours,
 )
-from pgf.records.failures import last_lines, summary
+from pgf.records.failures import failure_summary, last_lines
 
 FILE = PROFILES / "slurm/site.yaml"
 SPEC = tiny_spec("ste")
-COSTS = {"digits": Cost(flops=3.6e15, bytes=2**30)}
+COSTS = {"digits": RunCost(flops=3.6e15, bytes=2**30)}
 
 
 def on(processes: int) -> RunSpec:
@@ -86,9 +86,9 @@ def test_hours_are_operations_over_rate() -> None:
 
 def test_a_time_limit_is_the_estimate_with_a_margin_and_at_most_the_sites() -> None:
     site = Site(tflops=1.0, longest_minutes=600)
-    assert minutes([SPEC, SPEC], COSTS, site, attempt=1) == START_MINUTES + 180
-    assert minutes([SPEC] * 40, COSTS, site, attempt=1) == 600
-    assert minutes([SPEC], {}, site, attempt=1) == 600, "nobody knows yet"
+    assert job_minutes([SPEC, SPEC], COSTS, site, attempt=1) == START_MINUTES + 180
+    assert job_minutes([SPEC] * 40, COSTS, site, attempt=1) == 600
+    assert job_minutes([SPEC], {}, site, attempt=1) == 600, "nobody knows yet"
 
 
 @given(st.integers(1, 8), st.integers(20, 2000), st.floats(0.01, 100.0))
@@ -96,7 +96,7 @@ def test_every_attempt_asks_for_more_minutes_up_to_the_longest(
     attempt: int, longest: int, tflops: float
 ) -> None:
     site = Site(tflops=tflops, longest_minutes=longest)
-    now, then = (minutes([SPEC], COSTS, site, attempt=a) for a in (attempt, attempt + 1))
+    now, then = (job_minutes([SPEC], COSTS, site, attempt=a) for a in (attempt, attempt + 1))
     assert START_MINUTES <= now <= then <= longest
     assert then == longest or then == pytest.approx(GROWTH * now, abs=2)
 
@@ -107,7 +107,7 @@ def test_every_attempt_asks_for_more_memory_up_to_the_most(
 ) -> None:
     site = Site(memory_mb=memory_mb, most_memory_mb=most)
     runs = [on(processes)]
-    now, then = (memory(runs, COSTS, site, attempt=a) for a in (attempt, attempt + 1))
+    now, then = (job_memory(runs, COSTS, site, attempt=a) for a in (attempt, attempt + 1))
     assert min(most, processes * (memory_mb + 1024)) <= now <= then <= most
     assert then == most or then == pytest.approx(GROWTH * now, abs=2)
 
@@ -116,12 +116,12 @@ def test_a_task_that_the_estimate_lacks_is_one_that_nobody_knows(tmp_path: Path)
     (tmp_path / ESTIMATE).write_text('{"another": {"flops": 1.0, "bytes": 1073741824}}')
     costs = read_estimate(tmp_path)
     site = Site(longest_minutes=77, memory_mb=500)
-    assert minutes([SPEC], costs, site, attempt=1) == 77
-    assert memory([SPEC], costs, site, attempt=1) == 500
+    assert job_minutes([SPEC], costs, site, attempt=1) == 77
+    assert job_memory([SPEC], costs, site, attempt=1) == 500
     stacked = replace(SPEC, training=replace(SPEC.training, stack=3))
     gigabyte = {SPEC.task.name: replace(COSTS[SPEC.task.name], bytes=2**30)}
     for runs, models in (([stacked], 1), ([stacked] * 2, 2), ([stacked] * 9, 3)):
-        assert memory(runs, gigabyte, site, attempt=1) == 500 + models * 1024
+        assert job_memory(runs, gigabyte, site, attempt=1) == 500 + models * 1024
 
 
 def test_what_a_site_leaves_open_is_not_asked_for() -> None:
@@ -144,12 +144,12 @@ def sbatch(site: Site, specs: list[RunSpec]) -> str:
     resources = Resources(
         **queue_options(site),
         nodes=1,
-        gpu=gpus(specs, site),
+        gpu=job_gpus(specs, site),
         slurm_extra=extra_options(specs, site),
-        mem_mb=memory(specs, COSTS, site, attempt=1),
-        runtime=minutes(specs, COSTS, site, attempt=1),
+        mem_mb=job_memory(specs, COSTS, site, attempt=1),
+        runtime=job_minutes(specs, COSTS, site, attempt=1),
     )
-    job = SimpleNamespace(resources=resources, threads=cores(specs, site))
+    job = SimpleNamespace(resources=resources, threads=job_cores(specs, site))
     validate_slurm_extra(SimpleNamespace(resources=SimpleNamespace(**resources)))
     names = ("run_uuid", "slurm_logfile", "comment_str", "account", "partition", "workdir")
     return get_submit_command(job, dict.fromkeys(names, "")) + set_gres_string(job)
@@ -178,9 +178,9 @@ def test_gpus_without_a_model_are_asked_for_by_number() -> None:
 def test_an_estimate_counts_operations_and_parameters(tmp_path: Path) -> None:
     write_estimate([SPEC], tmp_path)
     costs = read_estimate(tmp_path)
-    assert costs == estimate([SPEC])
+    assert costs == estimate_costs([SPEC])
     longer = replace(SPEC, training=replace(SPEC.training, steps=28))
-    assert estimate([longer])["digits"].flops == 2 * costs["digits"].flops > 0
+    assert estimate_costs([longer])["digits"].flops == 2 * costs["digits"].flops > 0
     assert read_estimate(tmp_path / "nowhere") == {}
 
 
@@ -203,7 +203,7 @@ def test_a_summary_names_missing_runs_with_their_last_words(tmp_path: Path) -> N
     log = failed.directory(tmp_path) / "train.log"
     log.parent.mkdir(parents=True)
     log.write_text("".join(f"line {i}\n" for i in range(2000)))
-    text = summary([failed, never], tmp_path)
+    text = failure_summary([failed, never], tmp_path)
     assert text.startswith("2 of 2 runs are not finished, 1 of them never started")
     assert str(log) in text and text.endswith("line 1999")
     assert last_lines(log) == ["line 1996", "line 1997", "line 1998", "line 1999"]

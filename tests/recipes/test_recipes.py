@@ -1,8 +1,7 @@
-"""Laws that every recipe of the registry keeps, and the registry itself."""
+"""Laws that every recipe of the registry keeps."""
 
 import dataclasses
 import random
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgf.errors import UserError
-from pgf.recipes import RECIPES, Phase, Recipe, find_recipe, register
+from pgf.recipes import RECIPES, Phase, Recipe
 from pgf.recipes.patterns import NMPattern
 
 EVERY = sorted(RECIPES)
@@ -18,20 +17,6 @@ SPARSE = sorted(name for name in RECIPES if not RECIPES[name].is_dense)
 PATTERNS = [NMPattern.parse(t) for t in ("2:4", "1:4", "1:8", "3:8", "7:8", "1:16", "1:128", "4:4")]
 every_recipe = pytest.mark.parametrize("name", EVERY)
 sparse_recipe = pytest.mark.parametrize("name", SPARSE)
-
-RECIPE_FILE = """
-from dataclasses import dataclass
-from pgf.recipes import Phase, Recipe
-
-@dataclass(frozen=True, kw_only=True)
-class Mine(Recipe):
-    share: float = 0.3
-
-    def sparse(self, clock, *, pattern, width):
-        return Phase(name="sparse", pattern=pattern, mask_decay=self.share)
-
-other = 17
-"""
 
 
 @st.composite
@@ -151,58 +136,3 @@ def test_any_two_shares_that_add_up_to_one_are_taken(name: str, percent: int) ->
 def test_impossible_shares_are_refused(name: str, settings: dict[str, Any], words: str) -> None:
     with pytest.raises(UserError, match=words):
         RECIPES[name](**settings)
-
-
-@every_recipe
-def test_the_registry_finds_a_recipe_by_its_name(name: str) -> None:
-    assert find_recipe(name) is RECIPES[name]
-
-
-def test_an_unknown_name_is_refused_with_the_nearest() -> None:
-    with pytest.raises(UserError, match="'sdgf_stepwize': did you mean 'sdgf_stepwise'"):
-        find_recipe("sdgf_stepwize")
-
-
-def test_a_name_is_registered_once() -> None:
-    with pytest.raises(ValueError, match="'ste' is registered twice"):
-        register("ste")(RECIPES["dense"])
-
-
-@pytest.fixture
-def recipe_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "mine_of_a_test.py").write_text(RECIPE_FILE)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
-
-
-@pytest.mark.usefixtures("recipe_file")
-def test_a_recipe_of_ones_own_is_found_by_its_path() -> None:
-    recipe = find_recipe("mine_of_a_test:Mine")(dense=0.5, share=0.2)
-    decays = [recipe.phase(s, 4, pattern=NMPattern(1, 4)).mask_decay for s in (2, 3)]
-    assert decays == [0.2, 0.0]
-
-
-@pytest.mark.usefixtures("recipe_file")
-@pytest.mark.parametrize(
-    ("path", "words"),
-    [
-        ("mine_of_a_test:Yours", "has no 'Yours'"),
-        ("mine_of_a_test:other", "not a subclass"),
-        ("no_such_module_here:Mine", "cannot import 'no_such_module_here'"),
-    ],
-)
-def test_a_path_to_no_recipe_is_refused(path: str, words: str) -> None:
-    with pytest.raises(UserError, match=words) as caught:
-        find_recipe(path)
-    assert path in str(caught.value)
-
-
-def test_a_recipe_without_a_sparse_phase_is_refused_before_any_training(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "idle_of_a_test.py").write_text(
-        "from pgf.recipes import Recipe\n\n\nclass Idle(Recipe):\n    label = 'Idle'\n"
-    )
-    monkeypatch.syspath_prepend(str(tmp_path))
-    with pytest.raises(UserError, match="'idle_of_a_test:Idle' does not define sparse"):
-        find_recipe("idle_of_a_test:Idle")

@@ -2,11 +2,11 @@
 
 import pandas as pd
 import pytest
-from support.synthetic import spec, write_run
+from support.records import spec, write_run
 
 import pgf.experiments.run_spec
 from pgf.errors import UserError
-from pgf.records.collection import ALIKE, collect, read, write
+from pgf.records.collection import ALIKE, collect_runs, read_collected, write_collected
 from pgf.records.record import CURVES, RECORD
 
 
@@ -28,14 +28,14 @@ def results(tmp_path, specs):
 
 
 def test_one_row_per_run_in_the_order_planned(results, specs):
-    runs = collect(specs[::-1], results).runs
+    runs = collect_runs(specs[::-1], results).runs
     assert list(runs["seed"]) == [2, 1, 0]
     assert list(runs["final"]) == [82.0, 81.0, 80.0]
     assert not runs["mixed"].any()
 
 
 def test_columns_are_settings_but_not_layers(results, specs):
-    runs = collect(specs, results).runs
+    runs = collect_runs(specs, results).runs
     assert {"sparsity", "training.steps", "fingerprint"} <= set(runs)
     assert "sparsity.fc1" not in runs
     assert list(runs["training.betas"]) == ["[0.9, 0.999]"] * 3
@@ -43,13 +43,13 @@ def test_columns_are_settings_but_not_layers(results, specs):
 
 def test_remarks_on_layers_become_one_text(results, specs):
     write_run(specs[1], results, **{"note.fc1": "starts at 4:64", "note.fc2": "starts at 4:64"})
-    runs = collect(specs, results).runs
+    runs = collect_runs(specs, results).runs
     assert list(runs["notes"]) == ["", "starts at 4:64", ""]
     assert not [name for name in runs if name.startswith("note.")]
 
 
 def test_curves_carry_the_identity_and_no_single_layer(results, specs):
-    curves = collect(specs, results).curves
+    curves = collect_runs(specs, results).curves
     assert set(curves["layer"]) == {"overall"}
     assert len(curves) == 2 * 3
     assert list(curves["seed"]) == [0, 0, 1, 1, 2, 2]
@@ -60,38 +60,38 @@ def test_curves_carry_the_identity_and_no_single_layer(results, specs):
 def test_a_missing_run_is_named(results, specs, name):
     (specs[1].directory(results) / name).unlink()
     with pytest.raises(UserError, match=r"1 of 3 runs are missing: toy/sr_ste/1of16_FF/seed1;"):
-        collect(specs, results)
-    assert list(collect(specs, results, partial=True).runs["seed"]) == [0, 2]
+        collect_runs(specs, results)
+    assert list(collect_runs(specs, results, partial=True).runs["seed"]) == [0, 2]
 
 
 def test_an_error_names_five_cells_and_counts_the_rest(tmp_path):
     planned = [spec(seed) for seed in range(8)]
     write_run(planned[0], tmp_path)
     with pytest.raises(UserError, match=r"seed5 and 2 more; train them") as caught:
-        collect(planned, tmp_path)
+        collect_runs(planned, tmp_path)
     assert "seed6" not in str(caught.value)
 
 
 def test_nothing_at_all_is_refused_even_when_partial(tmp_path, specs):
     with pytest.raises(UserError, match="3 of 3 runs are missing"):
-        collect(specs, tmp_path, partial=True)
+        collect_runs(specs, tmp_path, partial=True)
 
 
 def test_a_copied_run_is_refused(results, specs):
     write_run(specs[2], results, seed=0)
     with pytest.raises(UserError, match=r"more than one folder: .*seed0, .*seed2; delete"):
-        collect(specs, results)
+        collect_runs(specs, results)
 
 
 def test_a_run_in_the_wrong_folder_is_refused(results, specs):
     write_run(specs[2], results, seed=7)
-    with pytest.raises(UserError, match=r"another run's record: .*seed2; delete"):
-        collect(specs, results, allow_mixed=True)
+    with pytest.raises(UserError, match=r"the record of another run: .*seed2; delete"):
+        collect_runs(specs, results, allow_mixed=True)
 
 
 def test_a_run_planned_twice_is_refused(results, specs):
-    with pytest.raises(UserError, match=r"planned twice: toy/sr_ste/1of16_FF/seed1"):
-        collect([*specs, specs[1]], results)
+    with pytest.raises(UserError, match=r"plans runs twice: toy/sr_ste/1of16_FF/seed1"):
+        collect_runs([*specs, specs[1]], results)
 
 
 @pytest.mark.parametrize(
@@ -106,8 +106,13 @@ def test_a_mixture_is_refused_or_marked(results, specs, key, said):
     write_run(specs[1], results, **{key: "9.9"})
     what = r" \(9\.9\)" if key in ALIKE else ""
     with pytest.raises(UserError, match=rf"{said}: toy/sr_ste/1of16_FF/seed1{what}\)"):
-        collect(specs, results)
-    assert list(collect(specs, results, allow_mixed=True).runs["mixed"]) == [False, True, False]
+        collect_runs(specs, results)
+    mixed = collect_runs(specs, results, allow_mixed=True)
+    assert list(mixed.runs["mixed"]) == [
+        False,
+        True,
+        False,
+    ]
 
 
 def test_a_refusal_says_in_what_settings_differ(results, specs):
@@ -115,7 +120,7 @@ def test_a_refusal_says_in_what_settings_differ(results, specs):
     write_run(specs[1], results, fingerprint="9.9", **odd)
     training = specs[1].training
     with pytest.raises(UserError) as error:
-        collect(specs, results)
+        collect_runs(specs, results)
     assert f"training.batch_size 999, now {training.batch_size}" in str(error.value)
     assert f"training.learning_rate 0.5, now {training.learning_rate}" in str(error.value)
 
@@ -123,15 +128,15 @@ def test_a_refusal_says_in_what_settings_differ(results, specs):
 def test_a_diverged_run_stays_a_row(results, specs):
     gone = {"status": "diverged", "final": None, "best": None, "best_step": None}
     write_run(specs[1], results, **gone, diverged_at=17)
-    runs = collect(specs, results).runs
+    runs = collect_runs(specs, results).runs
     assert list(runs["status"]) == ["complete", "diverged", "complete"]
     assert runs["final"].isna().tolist() == [False, True, False]
 
 
 def test_what_is_written_is_read_back(results, specs, tmp_path):
-    collected = collect(specs, results)
-    write(collected, tmp_path / "out")
-    back = read(tmp_path / "out")
+    collected = collect_runs(specs, results)
+    write_collected(collected, tmp_path / "out")
+    back = read_collected(tmp_path / "out")
     pd.testing.assert_frame_equal(back.curves, collected.curves)
     there = collected.runs.dropna(axis="columns", how="all")
     pd.testing.assert_frame_equal(back.runs[there.columns], there, check_dtype=False)
@@ -141,31 +146,31 @@ def test_what_is_written_is_read_back(results, specs, tmp_path):
 def test_versions_and_hashes_do_not_become_numbers(results, specs, tmp_path):
     for planned in specs:
         write_run(planned, results, torch="2.10", commit="12345678e9")
-    write(collect(specs, results), tmp_path / "out")
-    first = read(tmp_path / "out").runs.iloc[0]
+    write_collected(collect_runs(specs, results), tmp_path / "out")
+    first = read_collected(tmp_path / "out").runs.iloc[0]
     assert (first["torch"], first["commit"]) == ("2.10", "12345678e9")
 
 
 def test_raw_floats_survive_the_csv(results, specs, tmp_path):
     write_run(specs[0], results, final=100 / 3)
-    write(collect(specs, results), tmp_path / "out")
-    assert read(tmp_path / "out").runs["final"][0] == 100 / 3
+    write_collected(collect_runs(specs, results), tmp_path / "out")
+    assert read_collected(tmp_path / "out").runs["final"][0] == 100 / 3
 
 
 def test_the_same_runs_give_the_same_bytes(results, specs, tmp_path):
     files = []
     for folder in (tmp_path / "a", tmp_path / "b"):
-        write(collect(specs, results), folder)
+        write_collected(collect_runs(specs, results), folder)
         files.append([path.read_bytes() for path in sorted(folder.iterdir())])
     assert files[0] == files[1]
     assert len(files[0]) == 2
 
 
 def test_the_order_of_runs_does_not_change_the_curves(results, specs):
-    first, second = collect(specs, results).curves, collect(specs[::-1], results).curves
+    first, second = collect_runs(specs, results).curves, collect_runs(specs[::-1], results).curves
     pd.testing.assert_frame_equal(first, second)
 
 
 def test_reading_before_collecting_says_so(tmp_path):
-    with pytest.raises(UserError, match=r"runs\.csv is not there: collect the runs first"):
-        read(tmp_path)
+    with pytest.raises(UserError, match=r"runs\.csv is missing: collect the runs first"):
+        read_collected(tmp_path)

@@ -13,9 +13,9 @@ from pgf.records.record import (
     CURVES,
     RECORD,
     REQUIRED,
-    problem_with,
     read_record,
     set_aside,
+    why_incomplete,
     write_atomically,
     write_record,
 )
@@ -52,10 +52,10 @@ def test_a_record_without_a_key_is_neither_written_nor_read(key: str, tmp_path: 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "no complete record"),
-        (json.dumps(VALUES)[:-9], "no complete record"),
+        ("", "not a complete record"),
+        (json.dumps(VALUES)[:-9], "not a complete record"),
         ("[1, 2]", "has schema list"),
-        (json.dumps({**VALUES, "schema": 7}), "has schema 7, this version reads 1"),
+        (json.dumps({**VALUES, "schema": 7}), "has schema 7, but this version reads schema 1"),
         ("{}", "has schema None"),
     ],
 )
@@ -84,30 +84,30 @@ def test_setting_aside_keeps_everything(tmp_path: Path) -> None:
 
 def test_a_run_with_record_and_curves_has_no_problem(tmp_path: Path) -> None:
     spec = tiny_spec()
-    assert problem_with(spec, tmp_path) == "not trained yet"
+    assert why_incomplete(spec, tmp_path) == "not trained yet"
     write_complete(spec, tmp_path)
-    assert problem_with(spec, tmp_path) is None
+    assert why_incomplete(spec, tmp_path) is None
 
 
 def test_curves_cut_short_are_a_problem(tmp_path: Path) -> None:
     spec = tiny_spec()
     curves = write_complete(spec, tmp_path) / CURVES
     curves.write_bytes(curves.read_bytes()[:-9])
-    assert f"{curves} is no complete file" in (problem_with(spec, tmp_path) or "")
+    assert f"{curves} is not a complete file" in (why_incomplete(spec, tmp_path) or "")
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("{", "no complete record"),
+        ("{", "not a complete record"),
         (json.dumps({**VALUES, "fingerprint": "f0"}), "other settings or other code"),
     ],
 )
 def test_a_record_that_cannot_stand_is_a_problem(text: str, words: str, tmp_path: Path) -> None:
     (write_complete(tiny_spec(), tmp_path) / RECORD).write_text(text)
-    assert words in str(problem_with(tiny_spec(), tmp_path))
+    assert words in str(why_incomplete(tiny_spec(), tmp_path))
 
 
 def test_a_record_without_its_curves_is_a_problem(tmp_path: Path) -> None:
     (write_complete(tiny_spec(), tmp_path) / CURVES).unlink()
-    assert CURVES in str(problem_with(tiny_spec(), tmp_path))
+    assert CURVES in str(why_incomplete(tiny_spec(), tmp_path))

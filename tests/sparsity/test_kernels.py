@@ -62,7 +62,7 @@ def expect(weight: Tensor, pattern: NMPattern, decay: float) -> None:
     effective = torch.full_like(weight, 9.0)
     kernel = kernel_for(weight, effective)
     mask = slow_mask(weight, pattern)
-    kept = kernel.room(weight)
+    kept = kernel.empty_mask(weight)
     kernel.refresh([weight], [effective], [kept], pattern=pattern, decays=[decay])
     assert torch.equal(kernel.unpack(kept, weight.shape), mask)
     assert_bitwise(effective, defined(weight, mask, decay))
@@ -143,7 +143,7 @@ def test_several_threads_write_the_same(text: str, threads: None) -> None:
     pattern = NMPattern.parse(text)
     weight = torch.randn(1201, 384, generator=torch.Generator().manual_seed(0))
     one, many, kernel = weight.clone(), weight.clone(), kernel_for(weight, weight.clone())
-    kept, mask = kernel.room(weight), EagerKernel().room(weight)
+    kept, mask = kernel.empty_mask(weight), EagerKernel().empty_mask(weight)
     EagerKernel().refresh([weight], [one], [mask], pattern=pattern, decays=[0.3])
     kernel.refresh([weight], [many], [kept], pattern=pattern, decays=[0.3])
     assert_bitwise(many, one)
@@ -165,7 +165,7 @@ def test_nothing_is_written_beside_the_weight(data: st.DataObject) -> None:
     weight = weights("normal", pattern, dtype, rows, 1)
     part = room[first : first + rows]
     kernel = kernel_for(weight, part)
-    kernel.refresh([weight], [part], [kernel.room(weight)], pattern=pattern, decays=[0.0])
+    kernel.refresh([weight], [part], [kernel.empty_mask(weight)], pattern=pattern, decays=[0.0])
     assert (room[:first] == 5.0).all() and (room[first + rows :] == 5.0).all()
 
 

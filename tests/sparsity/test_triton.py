@@ -49,7 +49,7 @@ else:
         for kind in KINDS if text in WIDE else ("quantised",):
             every = [weights(kind, pattern, dtype, *shape).to(DEVICE) for shape in SHAPES]
             effectives = [torch.full_like(weight, 9.0) for weight in every]
-            kept = [kernel.room(weight) for weight in every]
+            kept = [kernel.empty_mask(weight) for weight in every]
             kernel.refresh(every, effectives, kept, pattern=pattern, decays=DECAYS)
             masks = [slow_mask(weight.cpu(), pattern).to(DEVICE) for weight in every]
             for i, weight in enumerate(every):
@@ -96,7 +96,7 @@ else:
         pattern = NMPattern(2, 4)
         buffer, effective = torch.randn(16, 16, device=DEVICE), torch.zeros(16, 16, device=DEVICE)
         for rows in (16, 4, 9):
-            weight, kept = buffer[:rows], kernel.room(buffer)
+            weight, kept = buffer[:rows], kernel.empty_mask(buffer)
             effective.zero_()
             kernel.refresh([weight], [effective[:rows]], [kept], pattern=pattern, decays=[0.0])
             mask = slow_mask(weight.cpu(), pattern).to(DEVICE)

@@ -6,7 +6,8 @@ from typing import Any
 
 import yaml
 
-from pgf.experiments.config import Experiment, load_experiment
+from pgf.experiments.config import load_experiment
+from pgf.experiments.experiment import Experiment
 
 GOOD: dict[str, Any] = {
     "name": "file",

@@ -1,27 +1,18 @@
 """Runs and curves made up for tests of collection, tables and figures."""
 
-from dataclasses import asdict, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from pgf.analysis.tables.context import Context, make_context
-from pgf.analysis.tables.hypotheses import load_claims
 from pgf.analysis.tables.model import Block, Table
+from pgf.analysis.tables.paper_claims import load_claims
 from pgf.analysis.tables.published import load_published
-from pgf.experiments.run_spec import RunSpec
-from pgf.experiments.settings import (
-    AnalysisSettings,
-    PublishedSettings,
-    RecipeSettings,
-    StatisticsSettings,
-    TaskSettings,
-    TrainingSettings,
-)
+from pgf.experiments.settings import AnalysisSettings, PublishedSettings
 from pgf.recipes.patterns import Target
-from pgf.records.record import CURVES, SCHEMA, write_record
+from pgf.records.record import SCHEMA
 from support import ROOT
 
 PAPER = ROOT / "configs" / "paper"
@@ -256,31 +247,3 @@ def cell_texts(table: Table, heading: str) -> list[str]:
     """Return the first row under a heading, of the first block."""
     rows = table.sections[0].blocks[0].rows
     return [cell.text for cell in next(row for row in rows if row[0].text == heading)]
-
-
-def spec(seed: int = 0, *, recipe: str = "sr_ste", target: str = "1:16(FF)") -> RunSpec:
-    """Return a planned run."""
-    return RunSpec(
-        experiment="test",
-        task=TaskSettings(name="toy", kind="digits"),
-        recipe=RecipeSettings(name=recipe, kind="sr_ste", label=RECIPES[recipe]),
-        target=target,
-        references=(target,),
-        seed=seed,
-        training=TrainingSettings(steps=STEPS, batch_size=8, learning_rate=1e-3),
-        statistics=StatisticsSettings(),
-    )
-
-
-def write_run(spec: RunSpec, results: Path, **changes: Any) -> None:
-    """Write a run's record and curves as training would."""
-    row = run_row(spec.recipe.name, spec.target, spec.seed, 80.0 + spec.seed)
-    del row["mixed"]
-    settings = asdict(spec.training)
-    row |= {f"training.{key}": value for key, value in settings.items()}
-    row |= {"fingerprint": spec.fingerprint(), "sparsity": 0.9375, "sparsity.fc1": 0.9375}
-    directory = spec.directory(results)
-    write_record(directory, row | changes)
-    overall = curve_rows(row, "loss", [2.0, 1.0])
-    curves = pd.concat([overall, overall.assign(layer="fc1")])
-    curves[["step", "name", "layer", "reference", "value"]].to_parquet(directory / CURVES)

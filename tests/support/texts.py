@@ -30,7 +30,6 @@ NUMBERS = {
         "test_pairs": 12,
         "validation_pairs": 12,
     },
-    "number_glue_t5": {"train_rows": 60, "test_rows": 8, "validation_rows": 8},
 }
 TARGET = "1:4(FF)+2:8(QK)"
 
@@ -120,8 +119,6 @@ def small_options(kind: str, root: Path) -> dict[str, Any]:
     """Return the options that make a task small and its data local."""
     own = TASKS[kind].__dataclass_fields__
     options: dict[str, Any] = {**SMALL, **NUMBERS.get(kind, {})}
-    if kind == "number_glue_t5":
-        return {**options, "parts": ["cola", "rte"], "vocabulary": 233}
     if "parts" in own:
         options |= {"checkpoint": None, "path": str(root / "glue")}
     elif "hub" in own:

@@ -40,7 +40,6 @@ MORE = {
     "mixed": tiny_spec("sr_ste", processes=PROCESSES, mixup=0.5, label_smoothing=0.1),
     "averaged": tiny_spec("sr_ste", processes=PROCESSES, ema_decay=0.8),
     "words": text_spec("number_words_encdec"),
-    "glue": text_spec("number_glue_t5"),
     "half": tiny_spec("mdgf_linear", processes=PROCESSES, precision="bfloat16"),
 }
 SPECS: dict[str, RunSpec] = {

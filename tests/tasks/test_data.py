@@ -20,7 +20,7 @@ from pgf.experiments.settings import (
     TaskSettings,
     TrainingSettings,
 )
-from pgf.tasks.data.streams import MappedData
+from pgf.tasks.data.mapped import MappedData
 from pgf.tasks.images import Images
 from pgf.training.loop import train
 from pgf.training.run_state import Run
@@ -33,14 +33,6 @@ OPTIONS: dict[str, Any] = {
     "image_size": SIZE,
 }
 DATA = os.environ.get("PGF_DATA", "")
-
-
-@pytest.fixture(autouse=True)
-def caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import datasets
-
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
-    monkeypatch.delenv("PGF_DATA", raising=False)
 
 
 def spec_of(path: Path, options: dict[str, Any] | None = None, **training: Any) -> RunSpec:

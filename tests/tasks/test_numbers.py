@@ -1,7 +1,6 @@
 """Generated texts: what num2words says, the same from a seed, and no number in two splits."""
 
 import sys
-from collections import Counter
 from typing import Any
 
 import pytest
@@ -10,8 +9,6 @@ from hypothesis import strategies as st
 from num2words import num2words
 
 from pgf.errors import UserError
-from pgf.tasks.data.glue import GLUE, check_split
-from pgf.tasks.data.number_glue import BELOW, MAKERS, german_words, number_glue
 from pgf.tasks.data.numbers import (
     LIMIT,
     english,
@@ -95,113 +92,3 @@ def test_without_num2words_the_error_says_so(monkeypatch: pytest.MonkeyPatch) ->
     small_numbers.cache_clear()
     with pytest.raises(UserError, match="pip install num2words"):
         number_words(below=10, count=1, seed=0)
-
-
-EVERY_MAKER = sorted(MAKERS)
-GERMAN = {num2words(number, lang="de"): number for number in range(1000)}
-ENGLISH = {in_words(number): number for number in range(1000)}
-
-
-def made(name: str, **options: Any) -> dict[str, list[dict[str, Any]]]:
-    return number_glue(name, **{"below": BELOW[name], "seed": 5, **SIZES, **options})
-
-
-def numbers_of(row: dict[str, Any]) -> tuple[int, int]:
-    """Return the numbers of a pair, read by num2words' own tables."""
-    german_one = row["sentence2"].removeprefix("mehr als ").replace(" ", "")
-    return ENGLISH[row["sentence1"]], GERMAN[german_one]
-
-
-def right(name: str, row: dict[str, Any]) -> float:
-    if name == "cola":
-        return row["sentence"] in ENGLISH
-    one, other = numbers_of(row)
-    if name == "mrpc":
-        return one == other
-    if name == "rte":
-        return not one > other
-    return 5 - 5 * abs(one - other) / BELOW["stsb"]
-
-
-@pytest.mark.parametrize("name", EVERY_MAKER)
-def test_labels_are_right(name: str) -> None:
-    for rows in made(name).values():
-        check_split(GLUE[name], rows, name)
-        for row in rows:
-            assert row["label"] == pytest.approx(float(right(name, row)), abs=0.1 + 1e-9)
-            assert GLUE[name].value(GLUE[name].target(row)) == row["label"]
-
-
-@pytest.mark.parametrize("name", EVERY_MAKER)
-def test_no_row_is_in_two_splits_or_twice(name: str) -> None:
-    splits = made(name)
-    assert {split: len(rows) for split, rows in splits.items()} == SIZES
-    sources = [GLUE[name].source(row) for rows in splits.values() for row in rows]
-    assert len(set(sources)) == sum(SIZES.values())
-    assert all([row["idx"] for row in rows] == [*range(len(rows))] for rows in splits.values())
-
-
-@pytest.mark.parametrize("name", sorted(set(EVERY_MAKER) - {"stsb"}))
-def test_half_of_the_rows_have_each_label(name: str) -> None:
-    for rows in made(name).values():
-        assert set(Counter(row["label"] for row in rows).values()) == {len(rows) // 2}
-
-
-@pytest.mark.parametrize("name", sorted(set(EVERY_MAKER) - {"stsb"}))
-def test_the_order_tells_no_label(name: str) -> None:
-    labels = [row["label"] for row in made(name)["train"]]
-    assert labels[: len(labels) // 2].count(1) in range(50, 101)
-
-
-@pytest.mark.parametrize("name", EVERY_MAKER)
-def test_the_seed_says_which_rows(name: str) -> None:
-    one, again, other = (made(name, seed=seed)["train"] for seed in (5, 5, 6))
-    assert one == again
-    assert sum(row in other for row in one) < len(one) / 2
-
-
-def test_similar_numbers_span_the_scale() -> None:
-    labels = {row["label"] for row in made("stsb", train=2000)["train"]}
-    assert len(labels) > 20 and min(labels) < 0.5 and max(labels) == 5
-
-
-@pytest.mark.parametrize("name", sorted(set(EVERY_MAKER) - {"cola"}))
-def test_the_two_sentences_share_no_word(name: str) -> None:
-    rows = made(name)["train"]
-    words = [{w for row in rows for w in row[f"sentence{i}"].split()} for i in (1, 2)]
-    assert not words[0] & words[1]
-
-
-def test_acceptable_and_unacceptable_texts_are_of_the_same_words() -> None:
-    rows = made("cola", train=1000)["train"]
-    lengths = [Counter(len(r["sentence"].split()) for r in rows if r["label"] == i) for i in (0, 1)]
-    assert set(lengths[0]) == set(lengths[1]) and 1 not in lengths[0]
-
-
-def test_german_words_are_num2words_own_cut_up() -> None:
-    assert german_words(241) == "zwei hundert ein und vierzig"
-    assert all(
-        german_words(n).replace(" ", "") == num2words(n, lang="de").replace(" ", "")
-        for n in range(1000)
-    )
-
-
-@pytest.mark.parametrize("name", EVERY_MAKER)
-def test_the_advised_bounds_have_rows_enough(name: str) -> None:
-    assert len(made(name, train=1500, validation=200, test=200)["train"]) == 1500
-
-
-@pytest.mark.parametrize(
-    ("name", "options", "words"),
-    [
-        ("sst2", {"below": 100}, "no GLUE task of numbers 'sst2'"),
-        ("rte", {"below": 10}, "below must be from 30 to 1000; it is 10"),
-        ("rte", {"below": 1001}, "below must be from 30 to 1000"),
-        ("mrpc", {"below": 100}, "mrpc: numbers below 100 make hardly more than"),
-    ],
-)
-def test_rows_that_cannot_be_had_are_refused(
-    name: str, options: dict[str, Any], words: str
-) -> None:
-    with pytest.raises(UserError, match=words):
-        number_glue(name, **options, **SIZES, seed=0)

@@ -1,7 +1,6 @@
 """Where images come from, and what cannot be read: named, counted, left out only when asked."""
 
 import logging
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,35 +8,21 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from support.helpers import tiny_spec
 from support.images import CLASSES, class_folders, parquet_files, picture
 
 from pgf.errors import UserError
 from pgf.experiments.settings import TaskSettings
 from pgf.tasks import make_task
 from pgf.tasks.data.images import open_images
+from pgf.tasks.data.mapped import MappedData
 from pgf.tasks.data.pictures import Pictures
-from pgf.tasks.data.streams import MappedData
 from pgf.tasks.images import Images
-from pgf.training.preflight import check_runs
 
 OPTIONS: dict[str, Any] = {
     "model_name": "vit_tiny_patch16_224",
     "model_options": {"patch_size": 8, "embed_dim": 16, "depth": 1, "num_heads": 2},
     "image_size": 16,
 }
-
-
-@pytest.fixture(autouse=True)
-def nothing_from_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import datasets
-    import huggingface_hub
-
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
-    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.delenv("PGF_DATA", raising=False)
 
 
 def with_broken_images(root: Path) -> Path:
@@ -210,90 +195,3 @@ def test_a_test_split_that_is_not_there_is_no_holdout(tmp_path: Path) -> None:
                 options={"path": str(split_folders(tmp_path / "x", "train"))},
             )
         ).load()
-
-
-def table(root: Path, split: str, labels: list[Any], feature: Any = None) -> Path:
-    import datasets
-
-    picture(1, root / "one.png")
-    rows = {"image": [str(root / "one.png")] * len(labels), "label": labels}
-    features = None
-    if feature is not None:
-        features = datasets.Features({"image": datasets.Image(), "label": feature})
-    made = datasets.Dataset.from_dict(rows, features=features)
-    (root / "table").mkdir(exist_ok=True)
-    made.to_parquet(root / "table" / f"{split}.parquet")
-    return root / "table"
-
-
-def other_class_order(root: Path) -> Path:
-    import datasets
-
-    table(root, "train", [0, 1, 2], datasets.ClassLabel(names=["a", "b", "c"]))
-    return table(root, "test", [0, 1, 2], datasets.ClassLabel(names=["c", "b", "a"]))
-
-
-def flat_test_folder(root: Path) -> Path:
-    folder = split_folders(root, "train")
-    for i in range(3):
-        picture(i, folder / "test" / f"{i}.png")
-    return folder
-
-
-def without_rows(root: Path) -> Path:
-    import datasets
-
-    table(root, "train", [0, 1], datasets.Value("int64"))
-    return table(root, "test", [], datasets.Value("int64"))
-
-
-def one_image(root: Path) -> Path:
-    return table(root, "train", ["a"])
-
-
-def null_label(root: Path) -> Path:
-    return table(root, "train", [0, None, 1])
-
-
-def lists(root: Path) -> Path:
-    return table(root, "train", [[0], [1]])
-
-
-def nothing_readable(root: Path) -> Path:
-    folder = split_folders(root, "train", "test")
-    for path in (folder / "test").rglob("*.png"):
-        path.write_bytes(b"no image")
-    return folder
-
-
-@pytest.mark.parametrize(
-    ("make", "options", "words"),
-    [
-        (other_class_order, {}, r"class names \['c', 'b', 'a'\] are not the training split's"),
-        (flat_test_folder, {}, "no training image has the label 'test'"),
-        (without_rows, {}, "cannot read the data|a split without a row"),
-        (one_image, {}, "one image only|one class only"),
-        (null_label, {}, r"'label' \(label_column\) must hold .* it holds NoneType, int"),
-        (lists, {}, "must hold a whole number or a text"),
-        (nothing_readable, {"skip_unreadable": True}, "none of the 9 images can be read"),
-        (class_folders, {"model_options": {"num_classes": 7}}, "num_classes .* option classes"),
-        (class_folders, {"model_options": {"img_size": 32}}, "use the option image_size"),
-        (class_folders, {"model_options": {"embed_dim": 7, "num_heads": 3}}, "timm cannot make"),
-        (class_folders, {"model_name": "resnet18", "model_options": {"foo": 1}}, "foo"),
-        (class_folders, {"crop_scale": (0.9, 0.1)}, "crop_scale is a range"),
-        (class_folders, {"crop_pct": -1.0}, "crop_pct"),
-        (class_folders, {"flip": 2.0}, "flip is a probability"),
-        (class_folders, {"interpolation": "nonsense"}, "interpolation: 'nonsense' is none of"),
-        (class_folders, {"classes": 1}, "classes must be at least 2"),
-        (class_folders, {"image_size": 4}, "cannot compute on an input of 3x4x4|cannot make"),
-    ],
-)
-def test_a_task_that_cannot_train_is_refused_before_it_starts(
-    make: Any, options: dict[str, Any], words: str, tmp_path: Path
-) -> None:
-    spec = tiny_spec("ste", target="1:2(FF)", batch_size=2)
-    values = {"path": str(make(tmp_path)), **OPTIONS, **options}
-    task = TaskSettings(name="mine", kind="images", options=values)
-    with pytest.raises(UserError, match=words) as caught:
-        check_runs([replace(spec, task=task)])
-    assert "\n" not in str(caught.value)

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from pgf.errors import UserError
 from pgf.tasks.data.crops import ATTEMPTS, RATIO, Crops, cropped
+from pgf.tasks.data.mapped import MappedData
 from pgf.tasks.data.pixels import PixelData
-from pgf.tasks.data.streams import MappedData
 from pgf.tasks.images import Images
 
 OPTIONS: dict[str, Any] = {

@@ -27,14 +27,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_every_family(tmp_path_factory.mktemp("texts"))
 
 
-@pytest.fixture(autouse=True)
-def caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import datasets
-
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
-    monkeypatch.delenv("PGF_DATA", raising=False)
-
-
 @cache
 def trained(kind: str, root: Path) -> tuple[SequenceTask, nn.Module, TextData]:
     """Return a task, its model after some steps, in float64, and what it is evaluated on."""

@@ -28,12 +28,14 @@ from pgf.tasks.sequences import SequenceTask
 DATA = os.environ.get("PGF_DATA", "")
 
 
-@pytest.fixture(autouse=True)
-def caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import datasets
-
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
-    monkeypatch.delenv("PGF_DATA", raising=False)
+def lengths(splits: Splits) -> tuple[int, int]:
+    longest = []
+    for data in (splits.train, splits.test):
+        for batch in data.in_order(7):
+            longest.append(max(part.shape[1] for part in batch))
+            for part, filling in zip(batch, (PADDING, IGNORED), strict=True):
+                assert all(row[row != filling][-1] == 1 for row in part)  # the end mark
+    return max(longest), splits.left_out
 
 
 def task_of(kind: str, **options: Any) -> SequenceTask:
@@ -112,7 +114,7 @@ def test_folders_below_the_data_folder_are_found(
     assert rte[0][0] == "rte sentence1: {0}1 sentence2: {0}2".format(*sentences(1, 100))
 
 
-@pytest.mark.parametrize("kind", ["number_words_encdec", "number_glue_t5"])
+@pytest.mark.parametrize("kind", ["number_words_encdec"])
 def test_generated_validation_is_not_the_test_split(kind: str) -> None:
     one, other = (
         task_of(kind, vocabulary=233, evaluate_on=n).load() for n in ("test", "validation")
@@ -132,68 +134,6 @@ def test_a_holdout_is_a_part_of_the_training_split(tmp_path: Path) -> None:
     assert texts_of(again.test) == held and again.fingerprint == one.fingerprint
     (tmp_path / "cola" / "validation-00000-of-00001.parquet").unlink()  # is not looked at
     assert task_of("cola_t5_small", **options).load().fingerprint == one.fingerprint
-
-
-LONG = "door " * 30
-
-
-def long_ones(root: Path) -> str:
-    """Write pairs of which one training source, one training target and one test are long."""
-    parts = translations(30)
-    for split, row, language in (("train", 3, "en"), ("train", 9, "de"), ("test", 2, "de")):
-        parts[split]["translation"][row][language] = LONG.strip()
-    return str(write_parquet(root / "pairs", parts))
-
-
-def lengths(splits: Splits) -> tuple[int, int]:
-    longest = []
-    for data in (splits.train, splits.test):
-        for batch in data.in_order(7):
-            longest.append(max(part.shape[1] for part in batch))
-            for part, filling in zip(batch, (PADDING, IGNORED), strict=True):
-                assert all(row[row != filling][-1] == 1 for row in part)  # the end mark
-    return max(longest), splits.left_out
-
-
-def test_longer_pairs_are_refused_cut_or_left_out(tmp_path: Path) -> None:
-    options = {"path": long_ones(tmp_path), "max_length": 24}
-    with pytest.raises(UserError, match=r"2 of 30 pairs of train are longer.*number 3, with"):
-        task_of("translation", **options).load()
-    cut = task_of("translation", **options, longer="truncate").load()
-    assert lengths(cut) == (24, 0) and len(cut.train) == 30
-    left = task_of("translation", **options, longer="leave_out").load()
-    assert lengths(left) == (24, 2) and (len(left.train), len(left.test)) == (28, 8)
-    assert texts_of(left.train) == [
-        pair for i, pair in enumerate(texts_of(cut.train)) if i not in (3, 9)
-    ]
-    assert texts_of(left.test) == texts_of(cut.test)
-
-
-@pytest.mark.parametrize("spare", [0, 1])
-def test_a_pair_of_just_the_greatest_length_is_taken(spare: int, tmp_path: Path) -> None:
-    options = {"path": str(write_parquet(tmp_path / "pairs", translations()))}
-    task = task_of("translation", **options)
-    rows = [
-        r
-        for part in task.splits_of_pairs.values()
-        for t in part
-        for r in task.codec.encode(t.to_pylist())
-    ]
-    longest = max(map(len, rows))
-    same = task_of("translation", **options, max_length=longest - spare)
-    if spare:
-        with pytest.raises(UserError, match="raise max_length"):
-            same.load()
-    else:
-        assert lengths(same.load())[0] == longest
-
-
-def test_characters_that_are_written_out_count_as_what_they_become(tmp_path: Path) -> None:
-    parts = translations()
-    parts["train"]["translation"][4]["en"] = "\ufdfa" * 5  # a ligature of eighteen letters
-    path = str(write_parquet(tmp_path / "pairs", parts))
-    with pytest.raises(UserError, match=r"1 of 40 pairs of train are longer.*number 4"):
-        task_of("translation", path=path, max_length=60, tokenizer_pairs=3).load()
 
 
 def two_tasks(root: Path) -> Glue:

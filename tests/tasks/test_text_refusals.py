@@ -24,15 +24,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_every_family(tmp_path_factory.mktemp("texts"))
 
 
-@pytest.fixture(autouse=True)
-def caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import datasets
-
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.delenv("PGF_DATA", raising=False)
-
-
 @pytest.mark.parametrize("kind", ["wmt17_encdec", "multi30k_encdec", "sst2_t5_small"])
 def test_without_network_and_cache_the_data_is_asked_for(kind: str, root: Path) -> None:
     message = refusal(kind, {"path": None}, root)
@@ -138,14 +129,11 @@ def test_a_folder_without_data_is_refused(root: Path, tmp_path: Path) -> None:
         ("glue_t5", {"parts": []}, "parts: name at least one task of GLUE"),
         ("glue_t5", {"holdout": 1.0}, "holdout is a share of the training samples: 1.0"),
         ("glue_t5", {"holdout": 0.999, "evaluate_on_holdout": True}, "leaves nothing of"),
-        ("number_glue_t5", {"parts": ["sst2"]}, "parts: sst2 is not made of numbers"),
-        ("number_glue_t5", {"evaluate_on_holdout": True}, "set evaluate_on to validation"),
-        ("number_glue_t5", {"test_rows": 0}, "test_rows must be at least 1: 0"),
         ("number_words_encdec", {"test_pairs": -1}, "test_pairs must be at least 1: -1"),
         ("number_words_encdec", {"below": 50}, "cannot be drawn from 50"),
         ("number_words_encdec", {"evaluate_on": "train"}, "'test' or 'validation'"),
         ("translation", {"train_pairs": 0}, "train_pairs must be at least 1, or null for all: 0"),
-        ("translation", {"longer": "cut"}, "longer: Input should be 'refuse', 'truncate' or"),
+        ("translation", {"longer": "cut"}, "longer must be one of 'refuse', 'truncate' or"),
         ("translation", {"beam": 2}, "beam: unknown key; did you mean 'beams'"),
     ],
 )
@@ -176,7 +164,7 @@ def test_options_of_a_task_that_make_no_sense_are_refused(
         ({"model_options": {"eos_token_id": 8}}, "eos_token_id is not for the model alone"),
     ],
 )
-@pytest.mark.parametrize("kind", ["number_words_encdec", "number_glue_t5"])
+@pytest.mark.parametrize("kind", ["number_words_encdec"])
 def test_impossible_sizes_are_refused(
     kind: str, options: dict[str, Any], words: str, root: Path
 ) -> None:
@@ -194,7 +182,7 @@ def test_what_is_for_images_is_refused(name: str, root: Path) -> None:
     [
         ("{path: nowhere}", "no data folder at nowhere"),
         ("{path: null, hub: null}", "no data: give path"),
-        ("{longer: cut}", "longer: Input should be"),
+        ("{longer: cut}", "longer must be one of"),
     ],
 )
 def test_the_command_line_says_it_in_one_line(

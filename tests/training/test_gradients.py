@@ -21,7 +21,7 @@ from pgf.records.record import OVERALL
 from pgf.sparsity.selection import select_layers
 from pgf.training.gradients import MASK_STATISTICS, STATISTICS
 from pgf.training.loop import train
-from pgf.training.observers import Row, StepState
+from pgf.training.observers import CurvePoint, StepState
 from pgf.training.run_state import Run
 
 Arrays = dict[str, np.ndarray]
@@ -58,7 +58,7 @@ class Capture:
     run: Run
     target: str
     steps: list[dict[str, Arrays]] = field(default_factory=list)
-    rows: list[Row] = field(default_factory=list)
+    rows: list[CurvePoint] = field(default_factory=list)
 
     def before_update(self, state: StepState) -> None:
         layers: dict[str, Arrays] = {}

@@ -27,6 +27,9 @@ from pgf.training.interruption import (
 from pgf.training.loop import train
 from pgf.training.run_state import Run
 
+STOPPED = {signal.SIGTERM: TO_BE_CONTINUED, signal.SIGUSR1: TO_BE_CONTINUED, signal.SIGINT: 130}
+"""Signal -> exit code of the command that it stops."""
+
 
 def going_on(spec: RunSpec, path: Path, *, at: int) -> Run:
     """Return a finished run that went on from a checkpoint of step `at`."""
@@ -157,6 +160,20 @@ def test_a_signal_is_noted_and_handlers_are_restored(number: signal.Signals) -> 
     assert signal.getsignal(number) == before
 
 
+def test_a_second_ctrl_c_ends_at_once() -> None:
+    with pytest.raises(KeyboardInterrupt), Watch().on_duty() as watch:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert watch.reason() == "SIGINT"
+        os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_the_first_ctrl_c_says_what_the_second_does(capfd: pytest.CaptureFixture[str]) -> None:
+    with Watch().on_duty():
+        os.kill(os.getpid(), signal.SIGINT)
+    assert "Ctrl-C again ends at once" in capfd.readouterr().err
+
+
 def test_a_process_without_a_sign_of_life_ends_with_its_stack() -> None:
     program = (
         "from pgf.training.interruption import Watch\n"
@@ -194,13 +211,13 @@ def test_a_stopped_command_says_so_and_the_same_command_goes_on(tmp_path: Path) 
         "seeds: [0]\n"
     )
     log = checkout.root / "results/long/runs/digits_vit/sr_ste/1of4_FF/seed0/train.log"
-    for number in (signal.SIGTERM, signal.SIGUSR1):
+    for number, code in STOPPED.items():
         with checkout.start(*arguments, "--seed", "0") as process:
             while not (log.parent / ".lease").exists():
                 assert process.poll() is None
             os.kill(process.pid, number)
             wait_for(f"stopped ({number.name}", process)
             process.communicate()  # a closed pipe would change the exit code
-        assert process.returncode == TO_BE_CONTINUED
+        assert process.returncode == code
     code, output = checkout.run(*arguments)
     assert code == 0 and "[1/2]" in output

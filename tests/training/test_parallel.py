@@ -16,7 +16,6 @@ from support.helpers import tiny_spec
 from support.two_processes import PROCESSES, SPECS, state
 from support.two_processes import trained as trained_here
 
-from pgf.errors import UserError
 from pgf.experiments.run_spec import RunSpec
 from pgf.tasks.data.streams import index_batches, share_of
 from pgf.training.interruption import TO_BE_CONTINUED
@@ -37,7 +36,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ],
         check=True,
         cwd=script.parents[1],
-        env={**os.environ, "PYTHONPATH": f"{script.parent}:{script.parents[1]}"},
+        env={**os.environ, "PYTHONPATH": f"{script.parents[1]}:{script.parents[2]}"},
     )
     return folder
 
@@ -153,7 +152,7 @@ def test_shares_of_a_batch_are_the_batch() -> None:
 
 
 def test_a_batch_that_cannot_be_shared_is_bad_input() -> None:
-    with pytest.raises(UserError, match="not a multiple of accumulation 2 x processes 5"):
+    with pytest.raises(ValueError, match="not a multiple of accumulation 2 x processes 5"):
         tiny_spec("ste", accumulation=2, processes=5)
 
 

@@ -77,5 +77,5 @@ def test_epsilon_reaches_the_optimizer(optimizer: str) -> None:
 
 @pytest.mark.parametrize("epsilon", [0.0, -1e-9])
 def test_epsilon_is_positive(epsilon: float) -> None:
-    with pytest.raises(UserError, match="epsilon must be positive"):
+    with pytest.raises(ValueError, match="epsilon"):
         settings_of(steps=1, epsilon=epsilon)

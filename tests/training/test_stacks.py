@@ -33,6 +33,11 @@ TOLERANCE = 2e-4
 STACK = len(RECIPES) + 2
 
 
+def vit(**options: Any) -> VisionTransformer:
+    size = {"img_size": 8, "patch_size": 4, "embed_dim": 16, "depth": 2, "num_heads": 2}
+    return VisionTransformer(**size, **options)
+
+
 def members(**training: Any) -> list[RunSpec]:
     """Return runs of every recipe, another seed and another target, as one stack."""
     more = {"stack": STACK, "checkpoint_every": 4, **training}
@@ -220,35 +225,6 @@ def test_a_job_trains_what_a_stack_lacks_and_leaves_the_rest(tmp_path: Path) -> 
     assert path.read_bytes() == before
     record, _ = files_of(specs[4], tmp_path)
     assert record["training.stack"] == 3 and record["status"] == "complete"
-
-
-def vit(**options: Any) -> VisionTransformer:
-    size = {"img_size": 8, "patch_size": 4, "embed_dim": 16, "depth": 2, "num_heads": 2}
-    return VisionTransformer(**size, **options)
-
-
-@pytest.mark.parametrize(
-    ("model", "more", "says"),
-    [
-        (vit(proj_drop_rate=0.1), {}, "dropout"),
-        (vit(drop_path_rate=0.1), {}, "dropout"),
-        (torch.nn.Sequential(torch.nn.BatchNorm2d(3)), {}, "batch statistics"),
-        (vit(), {"precision": "float16"}, "float16"),
-    ],
-)
-def test_what_cannot_be_stacked_is_refused(
-    model: torch.nn.Module, more: dict[str, Any], says: str
-) -> None:
-    settings = TrainingSettings(steps=1, batch_size=2, learning_rate=1.0, stack=2, **more)
-    with pytest.raises(UserError, match=says):
-        check_stack(model, settings)
-    check_stack(model, replace(settings, stack=1))
-
-
-def test_stacks_of_several_processes_or_compiled_are_refused() -> None:
-    for more in ({"processes": 2}, {"compile": "inductor"}):
-        with pytest.raises(UserError, match="stacked runs train in one process"):
-            TrainingSettings(steps=1, batch_size=2, learning_rate=1.0, stack=2, **more)
 
 
 def test_targets_of_all_members_hold() -> None:

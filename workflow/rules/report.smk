@@ -1,6 +1,6 @@
 rule collect:
     input:
-        manifests(),
+        STUDY.manifests(),
     output:
         runs=f"{RESULTS}/runs.csv",
         curves=f"{RESULTS}/curves.parquet",
@@ -8,10 +8,10 @@ rule collect:
         f"{RESULTS}/logs/collect.log",
     localrule: True
     conda:
-        "../../environment.yml"
+        "../envs/tables.yaml"
     params:
-        experiment=EXPERIMENT_FILE,
-        analysis=f"analysis={EXPERIMENT.analysis_fingerprint()}",
+        experiment=STUDY.config,
+        analysis=ANALYSIS,
     shell:
         "python -m pgf collect {params.experiment:q} 2>&1 | tee {log:q} >&2"
 
@@ -28,16 +28,16 @@ rule tables:
                 if path.endswith(".html")
                 else path
             )
-            for path in table_paths()
+            for path in STUDY.tables()
         ],
     log:
         f"{RESULTS}/logs/tables.log",
     localrule: True
     conda:
-        "../../environment.yml"
+        "../envs/tables.yaml"
     params:
-        experiment=EXPERIMENT_FILE,
-        analysis=f"analysis={EXPERIMENT.analysis_fingerprint()}",
+        experiment=STUDY.config,
+        analysis=ANALYSIS,
     shell:
         "python -m pgf tables {params.experiment:q} 2>&1 | tee {log:q} >&2"
 
@@ -54,15 +54,15 @@ rule figures:
                 if path.endswith((".png", ".html"))
                 else path
             )
-            for path in figure_paths()
+            for path in STUDY.figures()
         ],
     log:
         f"{RESULTS}/logs/figures.log",
     localrule: True
     conda:
-        "../../environment.yml"
+        "../envs/tables.yaml"
     params:
-        experiment=EXPERIMENT_FILE,
-        analysis=f"analysis={EXPERIMENT.analysis_fingerprint()}",
+        experiment=STUDY.config,
+        analysis=ANALYSIS,
     shell:
         "python -m pgf figures {params.experiment:q} 2>&1 | tee {log:q} >&2"

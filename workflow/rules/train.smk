@@ -3,19 +3,20 @@ rule train:
         f"{RESULTS}/packs/{{job}}.json",
     log:
         f"{RESULTS}/logs/{{job}}.log",
+    priority: 1  # `compute` waits: the longest jobs first
     conda:
-        "../../environment.yml"
-    threads: by_job(cores)
+        "../envs/train.yaml"
+    threads: by_job(STUDY.cores)
     resources:
-        **queue_options(SITE),
+        **STUDY.queue_options(),
         nodes=1,  # torchrun starts the processes of a run on one machine
-        gpu=by_job(gpus),
-        slurm_extra=by_job(extra_options),
+        gpu=by_job(STUDY.gpus),
+        slurm_extra=by_job(STUDY.extra_options),
         mem_mb=memory_of,
         runtime=minutes_of,
-        hang_minutes=str(SITE.hang_minutes),  # no param: a change of it trains nothing again
+        hang_minutes=str(STUDY.site.hang_minutes),  # no param: a change of it trains nothing again
     params:
-        experiment=EXPERIMENT_FILE,
+        experiment=STUDY.config,
         fingerprint=fingerprint_of,
     shell:
         # exec: a signal must reach the training, not a shell that dies of it.

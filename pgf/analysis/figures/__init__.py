@@ -1,22 +1,52 @@
 """The figures of an experiment, each from its finished runs alone.
 
-A figure is one module in `figures/kinds/`, of the figure's name, with one function under `@figure`.
+A figure is a module in `figures/kinds/` with one function under `@figure` and the module's name.
 This module stays light: a workflow asks it for file names on every start.
 """
 
-import pkgutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from pgf.analysis.figures import kinds
+from pgf.recipes import Registry
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from pgf.analysis.tables.context import Context
+
+Drawer = Callable[["Context"], "Figure"]
+Caption = Callable[["Context"], str]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure of the registry."""
+
+    draw: Drawer
+    caption: Caption
+    """Returns what a reader must know and the figure has no room for."""
+
+
+FIGURES: Registry[Drawing] = Registry("figure", folder="pgf.analysis.figures.kinds")
 SUFFIXES = (".png", ".svg")
 CAPTIONS = ("captions.md", "captions.html")
-"""What is to be known of the figures beyond what stands in them."""
+"""Files with what a reader must know of the figures and does not find in them."""
+
+
+def figure(name: str, *, caption: Caption) -> Callable[[Drawer], Drawer]:
+    """Return the decorator that adds a figure and its caption to the registry under `name`."""
+
+    def add(draw: Drawer) -> Drawer:
+        FIGURES.register(name)(Drawing(draw, caption))
+        return draw
+
+    return add
 
 
 def figure_names() -> tuple[str, ...]:
     """Return the names of all figures, without importing them."""
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(kinds.__path__)))
+    return tuple(FIGURES)
 
 
 def figure_files(names: Iterable[str] | None = None) -> tuple[str, ...]:

@@ -11,9 +11,9 @@ from pgf.analysis.figures.series import draw_band, every_shown, shown_recipes
 from pgf.analysis.figures.style import Look
 from pgf.analysis.figures.timeline import PATTERN
 from pgf.analysis.tables.context import Context
-from pgf.analysis.tables.costs import AT_TARGET, CUMULATIVE, TRAINING_DENSE, of_task
 from pgf.analysis.tables.curves import by_seed, with_curves
-from pgf.recipes.patterns import Target
+from pgf.analysis.tables.recorded import AT_TARGET, CUMULATIVE, TRAINING_DENSE, of_task
+from pgf.recipes import Target
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,16 +23,16 @@ HOLLOW = "Hollow: training was not at the strict target yet; the metric is."
 
 @dataclass(frozen=True)
 class Evaluations:
-    """Evaluations of one cell."""
+    """Evaluations of a recipe at a target."""
 
     values: pd.DataFrame
     """Metric, steps down, seeds across."""
     at_target: pd.Series
-    """Whether training was at the strict target, by step; true where the runs do not say."""
+    """By step, whether training was at the strict target; true where the runs do not say."""
 
 
 def evaluations(context: Context, task: str, recipe: str, target: str) -> Evaluations:
-    """Return the evaluations of the complete runs of a cell."""
+    """Return the evaluations of the complete runs of a recipe at a target."""
     values = by_seed(context, task, recipe, target, context.metric(task)[0])
     ready = by_seed(context, task, recipe, target, AT_TARGET).min(axis="columns")
     return Evaluations(values, ready.reindex(values.index).fillna(1.0) == 1.0)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Values = Callable[[Context, str, str, str], pd.DataFrame]
 """(context, task, recipe, target) -> steps down, seeds across."""
 Painter = Callable[["Axes"], None]
-"""What draws one panel."""
+"""A function that draws one panel."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Panel:
 
 
 def statistic(name: str) -> Values:
-    """Return what reads a statistic of the curves as it is."""
+    """Return the function that reads a statistic of the curves as it is."""
 
     def values(context: Context, task: str, recipe: str, target: str) -> pd.DataFrame:
         return by_seed(context, task, recipe, target, name)
@@ -69,7 +69,7 @@ def draw_panels(
         height: inches of a row.
         text: how to read the figure.
         width: inches of the figure.
-        below: what draws the panels of one more row, that of no task.
+        below: functions that draw the panels of one more row, below those of the tasks.
     """
     tasks = [task for task in context.tasks if shown_target(context, task)]
     rows = -(-len(panels) // columns)
@@ -83,32 +83,41 @@ def draw_panels(
         share_x=not below and len(tasks) < 2,
         width=width,
     )
-    styles = looks([name for name, _ in context.recipes])
     for i, task in enumerate(tasks):
-        target = shown_target(context, task) or ""
-        for j, panel in enumerate(panels):
-            place = axes[i * rows + j // columns][j % columns]
-            for recipe in shown_recipes(context, task):
-                values = panel.values(context, task, recipe, target)
-                draw_band(place, values, look=styles[recipe], label=context.label(recipe))
-            head = f"{task}, {target_label(target)}\n" if len(tasks) > 1 and j == 0 else ""
-            dress(place, f"{head}({ascii_lowercase[j]}) {panel.title}", log=panel.log)
-        if len(tasks) > 1:
-            _share_steps(axes[i * rows : (i + 1) * rows])
-        for place in axes[(i + 1) * rows - 1]:
-            place.set_xlabel("step")
+        own = axes[i * rows : (i + 1) * rows]
+        _draw_task(context, task, panels, own, alone=len(tasks) == 1)
     for place, paint in zip(axes[-1], below, strict=False):
         paint(place)
     if tasks:
         texts = [*_where(context, tasks), text, not_drawn(context)]
-        shown_text = remark(context, texts, characters=31 * across)
-        add_legend(
-            figure,
-            (line[0] for line in axes[: rows * len(tasks) : rows]),
-            shown_text,
-            columns=across,
-        )
+        said = remark(context, texts, characters=31 * across)
+        first = (line[0] for line in axes[: rows * len(tasks) : rows])
+        add_legend(figure, first, said, columns=across)
     return figure
+
+
+def _draw_task(
+    context: Context,
+    task: str,
+    panels: Sequence[Panel],
+    axes: "Sequence[Sequence[Axes]]",
+    *,
+    alone: bool,
+) -> None:
+    """Draw the group of panels of one task; where it is not `alone`, the first names the task."""
+    target = shown_target(context, task) or ""
+    styles = looks([name for name, _ in context.recipes])
+    places = [place for line in axes for place in line]
+    for i, (panel, place) in enumerate(zip(panels, places, strict=False)):
+        for recipe in shown_recipes(context, task):
+            values = panel.values(context, task, recipe, target)
+            draw_band(place, values, look=styles[recipe], label=context.label(recipe))
+        head = "" if alone or i else f"{task}, {target_label(target)}\n"
+        dress(place, f"{head}({ascii_lowercase[i]}) {panel.title}", log=panel.log)
+    if not alone:
+        _share_steps(axes)
+    for place in axes[-1]:
+        place.set_xlabel("step")
 
 
 def _share_steps(rows: "Sequence[Sequence[Axes]]") -> None:

@@ -1,4 +1,4 @@
-"""Curves over the seeds of a cell, and panels that show them."""
+"""Choice and drawing of curves over seeds: recipes, targets, bands and remarks."""
 
 import textwrap
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""How figures look: one color, line and marker per recipe, sizes that half a page can show."""
+"""The look of figures: one color, line and marker per recipe, sizes that half a page can show."""
 
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence

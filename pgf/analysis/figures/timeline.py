@@ -1,4 +1,4 @@
-"""Where the phases of a recipe lie in training, and a strip that shows them."""
+"""The phases of a recipe in steps of training, and a strip that shows them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,14 +8,13 @@ import numpy as np
 
 from pgf.analysis.figures.style import Look
 from pgf.analysis.tables.context import Context
-from pgf.analysis.tables.costs import of_task, recorded
 from pgf.analysis.tables.curves import by_seed
+from pgf.analysis.tables.recorded import of_task, recorded
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 ROUNDING = 1e-9
-
 
 PATTERN = "pattern_density"
 """Curve of the mean N/M of the patterns in force."""
@@ -65,7 +64,7 @@ def stages(context: Context, task: str, recipe: str, target: str) -> tuple[int, 
 
 
 def how_to_read(context: Context) -> str:
-    """Return what a strip shows, by what the runs record."""
+    """Return a sentence on reading a strip, by what the runs record."""
     known = PATTERN in set(context.curves["name"])
     ticks = "ticks: a tighter pattern." if known else "no tick: stages are not recorded."
     return f"Strip: dense phase (thin), sparse (pale), fine-tuned (full); {ticks}"

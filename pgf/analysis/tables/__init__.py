@@ -1,20 +1,27 @@
 """The tables of an experiment, each from its finished runs alone.
 
-A table is one module in `tables/kinds/`, of the table's name, with one function under `@table`.
-This module stays light: a workflow asks it for file names on every start.
+A table is a module in `tables/kinds/` with one function that is registered under the module's
+name. This module stays light: a workflow asks it for file names on every start.
 """
 
-import pkgutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
-from pgf.analysis.tables import kinds
+from pgf.recipes import Registry
 
+if TYPE_CHECKING:
+    from pgf.analysis.tables.context import Context
+    from pgf.analysis.tables.model import Table
+
+TABLES: "Registry[Callable[[Context], Table]]" = Registry(
+    "table", folder="pgf.analysis.tables.kinds"
+)
 SUFFIXES = (".csv", ".md", ".tex", ".html")
 
 
 def table_names() -> tuple[str, ...]:
     """Return the names of all tables, without importing them."""
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(kinds.__path__)))
+    return tuple(TABLES)
 
 
 def table_files(names: Iterable[str] | None = None) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Cells of runs, and comparisons of two cells paired by seed."""
+"""Scores of recipes by target and seed, and comparisons of two recipes paired by seed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import pandas as pd
 
 from pgf.analysis.statistics import Interval, holm, mean_interval, sign_flip_p, smallest_p
 from pgf.analysis.tables.context import COMPLETE, DENSE, Context
-from pgf.experiments.settings import AnalysisSettings
+from pgf.experiments import AnalysisSettings
 
 LAST, BEST = "final", "best"
 """Columns of the two accuracies: after the last step, and the best at the strict target."""
@@ -18,7 +18,7 @@ Key = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Cells:
+class Scores:
     """The metric of one task by recipe, target and seed."""
 
     values: dict[Key, pd.Series]
@@ -27,7 +27,7 @@ class Cells:
     """Runs that did not."""
 
     def key(self, recipe: str, target: str) -> Key:
-        """Return the cell of a recipe in the row of a target: a dense run stands in every row."""
+        """Return the key of a recipe's runs at a target; a dense run stands at every target."""
         sparse, dense = (recipe, target), (recipe, DENSE)
         known = self.values.keys() | self.diverged.keys()
         return dense if sparse not in known and dense in known else sparse
@@ -37,16 +37,16 @@ class Cells:
         return self.values.get(self.key(recipe, target), pd.Series(dtype="float64"))
 
     def diverged_in(self, recipe: str, target: str) -> int:
-        """Return how many runs of a cell diverged."""
+        """Return how many runs of a recipe at a target diverged."""
         return self.diverged.get(self.key(recipe, target), 0)
 
 
-def cells_of(context: Context, task: str, column: str = LAST) -> Cells:
-    """Return the cells of a task; a run without a metric after its last step counts as diverged."""
-    return context.remembered(("cells", task, column), lambda: _cells(context, task, column))
+def scores_of(context: Context, task: str, column: str = LAST) -> Scores:
+    """Return the scores of a task; a run without a last metric counts as diverged."""
+    return context.remembered(("scores", task, column), lambda: _scores(context, task, column))
 
 
-def _cells(context: Context, task: str, column: str) -> Cells:
+def _scores(context: Context, task: str, column: str) -> Scores:
     runs = context.task_runs(task).reset_index(drop=True)
     ended = (runs["status"] == COMPLETE) & np.isfinite(runs[LAST].astype("float64"))
     good = ended & np.isfinite(runs[column].astype("float64"))
@@ -58,7 +58,7 @@ def _cells(context: Context, task: str, column: str) -> Cells:
         values[recipe, target] = kept.set_index("seed")[column].astype("float64")
         if count := int((~ended.loc[rows.index]).sum()):
             diverged[recipe, target] = count
-    return Cells(values, diverged)
+    return Scores(values, diverged)
 
 
 def paired_values(first: pd.Series, second: pd.Series) -> np.ndarray:
@@ -111,7 +111,7 @@ def compare_family(
 
 
 def attainable(comparisons: Sequence[Comparison], analysis: AnalysisSettings) -> str:
-    """Say what the smallest corrected p of a family is, and whether it can settle anything."""
+    """Return a sentence on the smallest corrected p of a family: whether it can settle anything."""
     made = [c for c in comparisons if c.interval.n > 0]
     if not made:
         return "No pair of runs could be compared."

@@ -1,4 +1,4 @@
-"""What every table and figure is made from: the runs, and what they are compared with."""
+"""The source of every table and figure: the runs, and what they are compared with."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,13 +6,13 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from pgf.analysis.tables.hypotheses import Claim
+from pgf.analysis.tables.paper_claims import Claim
 from pgf.errors import UserError, nearest
-from pgf.experiments.settings import AnalysisSettings
-from pgf.recipes.patterns import Target
+from pgf.experiments import AnalysisSettings
+from pgf.recipes import Target
 
 T = TypeVar("T")
-Cell = tuple[str, str, int]
+RunKey = tuple[str, str, int]
 """Recipe, target and seed of a run."""
 
 DENSE = "dense"
@@ -21,7 +21,7 @@ COMPLETE = "complete"
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """Runs and curves as `pgf.records.collection` gives them, and how to look at them."""
+    """Runs and curves as collected, the order to show them in, and the paper's numbers."""
 
     runs: pd.DataFrame
     curves: pd.DataFrame
@@ -37,7 +37,7 @@ class Context:
     """Number of a published table, or name of a figure -> what to know of it where it is shown."""
     published_curves: pd.DataFrame = field(default_factory=lambda: _no_curves())
     """The paper's Figure 3 as digitised, from `published.load_curves`; may be empty."""
-    planned: Mapping[str, tuple[Cell, ...]] = field(default_factory=dict)
+    planned: Mapping[str, tuple[RunKey, ...]] = field(default_factory=dict)
     """Task -> runs that the experiment has of it; a task that is not there is taken as whole."""
 
     _known: dict[Hashable, Any] = field(init=False, repr=False, compare=False, default_factory=dict)
@@ -83,7 +83,7 @@ class Context:
         dense = self.dense_recipes(task)
         return (*dense, *(name for name in self.sparse_recipes(task) if name not in dense))
 
-    def missing(self, task: str) -> list[Cell]:
+    def missing(self, task: str) -> list[RunKey]:
         """Return the planned runs of a task that are not there."""
         runs = self.task_runs(task)
         there = set(zip(runs["recipe"], runs["target"], runs["seed"], strict=True))
@@ -110,7 +110,7 @@ class Context:
         return str(first["metric"]), bool(first["higher_is_better"])
 
     def has_same_setup(self, task: str) -> bool:
-        """Whether the task is the paper's own."""
+        """Return whether the task is the paper's own."""
         return any(entry.same_setup for entry in self.analysis.published.get(task, ()))
 
 
@@ -124,7 +124,7 @@ def make_context(
     recipes: Sequence[tuple[str, str]] | None = None,
     targets: Sequence[str] | None = None,
     remarks: Mapping[str, Sequence[str]] | None = None,
-    planned: Mapping[str, Sequence[Cell]] | None = None,
+    planned: Mapping[str, Sequence[RunKey]] | None = None,
     published_curves: pd.DataFrame | None = None,
 ) -> Context:
     """Return a context; recipes and targets come in the order of their first run if not given.

@@ -1,4 +1,4 @@
-"""Curves of the runs of one cell, seeds beside each other."""
+"""Curves of a recipe at a target, seeds beside each other."""
 
 from collections.abc import Iterable
 from dataclasses import replace

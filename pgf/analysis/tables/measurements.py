@@ -22,10 +22,10 @@ HEADINGS = {
     "qnli": "QNLI",
     "rte": "RTE",
 }
-"""Measure, or what stands before its last `_` -> heading; others are their name in words."""
+"""Measure, or the text before its last `_` -> heading; others are their name in words."""
 
-KINDS = {"f1": "F1", "matthews": "Matthews correlation"}
-"""What stands after the last `_` -> its name where that is not the word itself."""
+SUFFIXES = {"f1": "F1", "matthews": "Matthews correlation"}
+"""Text after a measure's last `_` -> its name, where that is not the text itself."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,11 @@ class Column:
 
     @property
     def explanation(self) -> str:
-        """What the heading does not say: `MRPC is F1/accuracy`; empty where it says all."""
+        """A note on the heading, such as `MRPC is F1/accuracy`; empty where it needs none."""
         if self.heading != HEADINGS.get(prefix_of(self.measures[0])):
             return ""
         kinds = (measure.rpartition("_")[2] for measure in self.measures)
-        return f"{self.heading} is {'/'.join(KINDS.get(kind, kind) for kind in kinds)}"
+        return f"{self.heading} is {'/'.join(SUFFIXES.get(kind, kind) for kind in kinds)}"
 
 
 def measures_of(context: Context, task: str) -> tuple[str, ...]:
@@ -61,7 +61,7 @@ def metric_name(context: Context, task: str) -> str:
     metric, _ = context.metric(task)
     data_set, kind = HEADINGS.get(prefix_of(metric)), metric.rpartition("_")[2]
     return HEADINGS.get(metric) or (
-        f"{data_set} {KINDS.get(kind, kind)}" if data_set else _words(metric)
+        f"{data_set} {SUFFIXES.get(kind, kind)}" if data_set else _words(metric)
     )
 
 

@@ -1,4 +1,4 @@
-"""What a table is before it is Markdown, LaTeX or plain text."""
+"""A table as data: sections, blocks, rows and cells, before it is text of any format."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -59,6 +59,16 @@ class Table:
 def row(*texts: str | Cell) -> Row:
     """Return a row of plain cells."""
     return tuple(text if isinstance(text, Cell) else Cell(text) for text in texts)
+
+
+PANEL = 5
+"""Sparse recipes beside each other; more go into a further panel, with Dense repeated."""
+
+
+def recipe_panels(dense: Sequence[str], sparse: Sequence[str]) -> list[tuple[str, tuple[str, ...]]]:
+    """Return, for each panel, what its title ends with and its recipes, the dense one first."""
+    chunks = panels(sparse, PANEL) or [[]]
+    return [(" (continued)" if i else "", (*dense, *chunk)) for i, chunk in enumerate(chunks)]
 
 
 def panels(columns: Sequence[str], width: int) -> list[list[str]]:

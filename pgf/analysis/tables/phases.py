@@ -1,4 +1,4 @@
-"""Statistics over time, summed up by thirds of training."""
+"""Means of the gradient statistics by thirds of training."""
 
 import math
 from collections.abc import Sequence
@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from pgf.analysis.tables.context import COMPLETE, DENSE
-from pgf.recipes.patterns import Target
+from pgf.recipes import Target
 
-STATISTICS = {
+HEADINGS = {
     "gradient_variance": "gradient variance over entries",
     "gradient_norm": "gradient norm",
     "gradient_norm_kept": "gradient norm, kept weights",
@@ -45,7 +45,7 @@ def phase_means(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
     """
     complete = runs.loc[runs["status"] == COMPLETE, [*KEYS, "n_steps"]]
     curves = pd.concat([curves, _running(curves)], ignore_index=True)
-    known = curves[curves["name"].isin(list(STATISTICS)) & np.isfinite(curves["value"])]
+    known = curves[curves["name"].isin(list(HEADINGS)) & np.isfinite(curves["value"])]
     samples = known.merge(complete, on=KEYS, how="inner")
     third = (3 * samples["step"] / samples["n_steps"]).clip(upper=2).astype("int64")
     samples["phase"] = np.array(THIRDS)[third.to_numpy()]

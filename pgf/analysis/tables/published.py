@@ -1,4 +1,4 @@
-"""The paper's numbers beside this project's own: which ones, and of which recipe."""
+"""The paper's numbers, and their match with the recipes of this project."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -11,8 +11,8 @@ import pandas as pd
 from pgf.analysis.tables.context import DENSE, Context
 from pgf.analysis.tables.measurements import measures_of
 from pgf.errors import UserError
-from pgf.experiments.settings import PublishedSettings
-from pgf.recipes.patterns import Target
+from pgf.experiments import PublishedSettings
+from pgf.recipes import Target
 
 BASELINE_OF_PAPER = "SR-STE"
 """The published recipe that the paper compares its own with."""
@@ -36,7 +36,7 @@ PAPER_NAMES = {
 
 
 @dataclass(frozen=True)
-class Printed:
+class PublishedNumber:
     """One number of the paper."""
 
     text: str
@@ -158,7 +158,7 @@ def metric_sources(context: Context, task: str) -> list[tuple[PublishedSettings,
     ]
 
 
-def printed_cells(context: Context, task: str) -> dict[tuple[str, str], Printed]:
+def published_numbers(context: Context, task: str) -> dict[tuple[str, str], PublishedNumber]:
     """Return (target, column) -> the paper's number for the task's metric.
 
     The same label goes before a similar one, then an earlier entry before a later one. A column
@@ -166,19 +166,19 @@ def printed_cells(context: Context, task: str) -> dict[tuple[str, str], Printed]
     """
     labels = labels_of(context, task)
     sources = metric_sources(context, task)
-    cells: dict[tuple[str, str], Printed] = {}
+    cells: dict[tuple[str, str], PublishedNumber] = {}
     for exact in (True, False):
         for settings, frame in sources:
             for column, names in match_recipes(labels, frame["recipe"]).items():
                 if len(names) > 1 or (names[0] == labels[column]) != exact:
                     continue
                 for line in frame[frame["recipe"] == names[0]].itertuples():
-                    number = Printed(str(line.printed), float(str(line.value)), settings)
+                    number = PublishedNumber(str(line.printed), float(str(line.value)), settings)
                     cells.setdefault((str(line.target), column), number)
     return cells
 
 
-def printed_differences(context: Context, task: str) -> dict[tuple[str, str], float]:
+def published_differences(context: Context, task: str) -> dict[tuple[str, str], float]:
     """Return (target, column) -> the paper's difference to SR-STE, within one of its tables."""
     labels = labels_of(context, task)
     found: dict[tuple[str, str], float] = {}

@@ -1,5 +1,9 @@
 """Tables as Markdown, LaTeX (booktabs) and plain text."""
 
+# tabulate pads Markdown as well, but neither it nor pandas' Styler has captions, notes and several
+# blocks, and the LaTeX of both leaves < > and ≤ as they are, which pdflatex misprints or refuses:
+# either would replace the padding below, a dozen lines, and nothing else.
+
 from pgf.analysis.tables.model import Block, Cell, Section, Table
 
 LATEX = {
@@ -62,6 +66,7 @@ def _markdown_cell(cell: Cell) -> str:
 
 
 def markdown_block(block: Block) -> str:
+    """Return the rows of a block as one Markdown table, without its title."""
     cells = [list(block.header), *([_markdown_cell(cell) for cell in row] for row in block.rows)]
     head, *body = _padded(cells, block)
     rule = [

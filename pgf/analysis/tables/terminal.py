@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from pgf.analysis.tables.comparisons import LAST
 from pgf.analysis.tables.context import Context, target_label
-from pgf.analysis.tables.grid import make_grid, value_text
+from pgf.analysis.tables.mean_scores import mean_score_text, mean_scores
 from pgf.analysis.tables.measurements import metric_name
 from pgf.analysis.tables.model import Block, row
 from pgf.analysis.tables.render import to_text
 from pgf.analysis.tables.wording import decimals_for, percent, usual_count
 
-Column = list[str]
+TextColumn = list[str]
 """A heading and the texts below it."""
 
 
@@ -23,13 +23,13 @@ def terminal_view(context: Context, *, width: int = 110) -> str:
 
 
 def _blocks(context: Context, task: str, width: int) -> list[Block]:
-    grid = make_grid(context, task, LAST)
-    decimals = decimals_for([entry.interval for entry in grid.values()])
-    usual = usual_count([entry.interval.n for entry in grid.values()])
+    scores = mean_scores(context, task, LAST)
+    decimals = decimals_for([entry.interval for entry in scores.values()])
+    usual = usual_count([entry.interval.n for entry in scores.values()])
     recipes = context.columns_of(task)
     first = ["recipe", *(context.label(recipe) for recipe in recipes)]
     columns = [
-        [target_label(t), *(value_text(grid.get((t, r)), decimals, usual) for r in recipes)]
+        [target_label(t), *(mean_score_text(scores.get((t, r)), decimals, usual) for r in recipes)]
         for t in context.targets_of(task)
     ]
     title = (
@@ -43,9 +43,9 @@ def _blocks(context: Context, task: str, width: int) -> list[Block]:
     return blocks
 
 
-def _fitting(columns: Sequence[Column], width: int) -> list[list[Column]]:
+def _fitting(columns: Sequence[TextColumn], width: int) -> list[list[TextColumn]]:
     """Split columns into groups that are at most `width` characters wide, gaps of two included."""
-    groups: list[list[Column]] = [[]]
+    groups: list[list[TextColumn]] = [[]]
     left = width
     for column in columns:
         needed = 2 + max(map(len, column))

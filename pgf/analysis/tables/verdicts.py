@@ -1,4 +1,4 @@
-"""What the runs say of a claim: reproduced, not reproduced, not settled, not testable here.
+"""Verdicts on a claim: reproduced, not reproduced, not settled, not testable here.
 
 Every kind of claim comes down to one number per target and seed that is positive where the claim
 holds. The verdict follows from the exact sign-flip test of these numbers, corrected by Holm over
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pgf.analysis.tables.comparisons import Comparison, cells_of, compare_family, paired_values
+from pgf.analysis.tables.comparisons import Comparison, compare_family, paired_values, scores_of
 from pgf.analysis.tables.context import Context
-from pgf.analysis.tables.hypotheses import Claim
+from pgf.analysis.tables.paper_claims import Claim
 from pgf.analysis.tables.phases import THIRDS, values_by_seed
-from pgf.recipes.patterns import Target
+from pgf.recipes import Registry, Target
 
 REPRODUCED = "reproduced"
 NOT_REPRODUCED = "not reproduced"
@@ -47,33 +47,23 @@ class Finding:
 Evidence = Callable[[Context, pd.DataFrame, Question, str], np.ndarray]
 """(context, phase means, question, target) -> oriented differences by seed (n,)."""
 
-KINDS: dict[str, Evidence] = {}
+CLAIM_KINDS: Registry[Evidence] = Registry("kind of claim")
 
 
-def kind(name: str) -> Callable[[Evidence], Evidence]:
-    """Decorator that adds a kind of claim."""
-
-    def add(evidence: Evidence) -> Evidence:
-        KINDS[name] = evidence
-        return evidence
-
-    return add
-
-
-@kind("higher_metric")
+@CLAIM_KINDS.register("higher_metric")
 def higher_metric(
     context: Context, means: pd.DataFrame, question: Question, target: str
 ) -> np.ndarray:
     """Recipe better than control by the metric after the last step, in the metric's units."""
     del means
-    cells = cells_of(context, question.task)
+    scores = scores_of(context, question.task)
     sign = 1.0 if context.metric(question.task)[1] else -1.0
     return sign * paired_values(
-        cells.of(question.recipe, target), cells.of(question.control, target)
+        scores.of(question.recipe, target), scores.of(question.control, target)
     )
 
 
-@kind("lower_statistic")
+@CLAIM_KINDS.register("lower_statistic")
 def lower_statistic(
     context: Context, means: pd.DataFrame, question: Question, target: str
 ) -> np.ndarray:
@@ -86,7 +76,7 @@ def lower_statistic(
     return paired_values(control, recipe)
 
 
-@kind("falling_statistic")
+@CLAIM_KINDS.register("falling_statistic")
 def falling_statistic(
     context: Context, means: pd.DataFrame, question: Question, target: str
 ) -> np.ndarray:
@@ -98,7 +88,7 @@ def falling_statistic(
     return paired_values(early, late)
 
 
-def find(context: Context, means: pd.DataFrame, question: Question) -> Finding:
+def verdict_on(context: Context, means: pd.DataFrame, question: Question) -> Finding:
     """Return the verdict on one question; `means` comes from `phase_means`."""
     claim = question.claim
     present = context.columns_of(question.task)
@@ -108,7 +98,7 @@ def find(context: Context, means: pd.DataFrame, question: Question) -> Finding:
     targets = [t for t in context.targets_of(question.task) if in_scope(claim, t)]
     if not targets:
         return Finding(question, NOT_TESTABLE, (), "no target in the claim's scope")
-    family = [(t, KINDS[claim.kind](context, means, question, t)) for t in targets]
+    family = [(t, CLAIM_KINDS[claim.kind](context, means, question, t)) for t in targets]
     if empty := [target for target, differences in family if differences.size == 0]:
         return Finding(question, NOT_TESTABLE, (), f"no pairs of seeds at {', '.join(empty)}")
     comparisons = tuple(compare_family(family, context.analysis))
@@ -121,7 +111,7 @@ def find(context: Context, means: pd.DataFrame, question: Question) -> Finding:
 
 
 def in_scope(claim: Claim, target: str) -> bool:
-    """Whether a claim speaks of a target: by its least pruned layers."""
+    """Return whether a claim speaks of a target, which its least pruned layers decide."""
     densities = [pattern.density for _, pattern in Target.parse(target).parts]
     return claim.min_sparsity <= 1 - max(densities) <= claim.max_sparsity
 

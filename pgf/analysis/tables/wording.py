@@ -7,7 +7,7 @@ import numpy as np
 
 from pgf.analysis.statistics import Interval
 from pgf.analysis.tables.context import COMPLETE, DENSE, Context, target_label
-from pgf.experiments.settings import AnalysisSettings
+from pgf.experiments import AnalysisSettings
 
 NAMED_RUNS = 4
 """Missing runs that a note names before it only counts."""
@@ -31,6 +31,19 @@ def with_half_width(interval: Interval, decimals: int) -> str:
     return f"{text} ± {interval.half_width:.{decimals}f}"
 
 
+def score_text(
+    interval: Interval, decimals: int, usual: int, *, diverged: int, nothing: str = ""
+) -> str:
+    """Return a mean with its half-width, n where it is not the `usual` one, and diverged runs.
+
+    `nothing` stands for the mean where no run gives one.
+    """
+    text = with_half_width(interval, decimals) if interval.n else nothing
+    text += f" (n={interval.n})" if interval.n not in (0, usual) else ""
+    text += f" †{diverged}" if diverged else ""
+    return text.strip()
+
+
 def with_limits(interval: Interval, decimals: int) -> str:
     """Return a difference with its interval: `+0.42 [-0.10, +0.94]`."""
     text = f"{interval.estimate:+z.{decimals}f}"
@@ -52,6 +65,16 @@ def scientific(value: float) -> str:
 def p_text(p: float) -> str:
     """Return a p value with two significant digits."""
     return "-" if math.isnan(p) else f"{p:.2g}"
+
+
+def capitalized(text: str) -> str:
+    """Return a text with its first letter in capitals, the others as they are."""
+    return text[:1].upper() + text[1:]
+
+
+def better(context: Context, task: str) -> str:
+    """Return which values of a task's metric are better: `higher`, or `lower`."""
+    return "higher" if context.metric(task)[1] else "lower"
 
 
 def percent(analysis: AnalysisSettings) -> str:

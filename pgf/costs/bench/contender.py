@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 
-from pgf.tasks.data.streams import Batch
-from pgf.training.run_state import Run
-from pgf.training.step import training_step
+from pgf.tasks import Batch
+from pgf.training import Run, training_step
 
 
 class Contender:

@@ -1,4 +1,4 @@
-"""Cost of a training step of an experiment's recipes, as ratios to dense within one measurement."""
+"""A training step of an experiment's recipes, timed as ratios to dense within one measurement."""
 
 from dataclasses import replace
 from time import perf_counter
@@ -6,17 +6,15 @@ from time import perf_counter
 from pgf.costs.bench.contender import Contender
 from pgf.costs.bench.timing import milliseconds, ratio, rotate
 from pgf.errors import UserError
-from pgf.experiments.run_spec import RunSpec
-from pgf.experiments.settings import StatisticsSettings
-from pgf.training.preflight import HARDLY_EVER
-from pgf.training.run_state import Run
+from pgf.experiments import RunSpec, StatisticsSettings
+from pgf.training import HARDLY_EVER, Run
 
 ROUNDS = 8
 STEPS = 25
 """Steps in a row; statistics fall on some of them."""
 
 
-def measure(specs: list[RunSpec]) -> list[tuple[str, float, float, float]]:
+def measure_steps(specs: list[RunSpec]) -> list[tuple[str, float, float, float]]:
     """Return (what, milliseconds a step, ratio to dense, spread of that ratio) of each recipe.
 
     Statistics are off but for the last row, which has a dense run with the default sampling.

@@ -1,8 +1,10 @@
-"""What the bench reports."""
+"""Measurements of the bench, and the parts that they are reported in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+
+from pgf.costs.bench.timing import milliseconds, ratio
 
 
 class Bound(StrEnum):
@@ -13,7 +15,7 @@ class Bound(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
+class Measurement:
     """One thing measured: the usual way, the floor and ours, side by side."""
 
     what: str
@@ -31,6 +33,37 @@ class Line:
     target: float | None = None
     bound: Bound = Bound.AT_MOST
 
+    @classmethod
+    def timed(
+        cls,
+        what: str,
+        *,
+        ours: Sequence[float],
+        floor: Sequence[float],
+        usual: Sequence[float] | None = None,
+        target: float | None = None,
+    ) -> "Measurement":
+        """Return a measurement in milliseconds, with its ratio to the floor.
+
+        Args:
+            what: the thing measured.
+            ours: seconds by round, as `rotate` gives them; so are the next two.
+            floor: the seconds of the floor.
+            usual: the seconds of the usual way.
+            target: the largest ratio to the floor that is good enough.
+        """
+        found = ratio(ours, floor)
+        return cls(
+            what=what,
+            unit="ms",
+            usual=None if usual is None else milliseconds(usual),
+            floor=milliseconds(floor),
+            ours=milliseconds(ours),
+            ratio=found.median,
+            spread=found.spread,
+            target=target,
+        )
+
     @property
     def reached(self) -> bool | None:
         """Whether the ratio is where it should be; None without a target or a measurement."""
@@ -43,12 +76,12 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """Lines that belong together."""
+    """Measurements that belong together."""
 
     title: str
     ratio_of: str
     """What is divided by what."""
-    lines: tuple[Line, ...]
+    lines: tuple[Measurement, ...]
     notes: tuple[str, ...] = ()
 
 

@@ -14,8 +14,8 @@ PYTHON = sys.executable
 
 
 @dataclass(frozen=True)
-class Cost:
-    """What a command took."""
+class ProcessUse:
+    """The time and memory that a command took."""
 
     seconds: float
     """By the clock."""
@@ -25,7 +25,7 @@ class Cost:
     """Largest resident memory of any one process."""
 
 
-def run(command: Sequence[str], *, cwd: Path) -> Cost:
+def run(command: Sequence[str], *, cwd: Path) -> ProcessUse:
     """Run a command to its end.
 
     Raises:
@@ -40,7 +40,7 @@ def run(command: Sequence[str], *, cwd: Path) -> Cost:
         stderr=subprocess.DEVNULL,
         check=True,
     )
-    return Cost(*json.loads(done.stdout))
+    return ProcessUse(*json.loads(done.stdout))
 
 
 LAUNCHER = """

@@ -1,4 +1,4 @@
-"""What was measured, as JSON with all digits and as Markdown for readers."""
+"""The report of the bench: JSON with all digits, and Markdown for readers."""
 
 import json
 import os
@@ -10,13 +10,11 @@ from typing import Any
 
 import pandas as pd
 
-from pgf.analysis.tables.model import Block, Section, Table, row
-from pgf.analysis.tables.render import to_markdown
-from pgf.costs.bench.model import Line, Part
-from pgf.records.provenance import provenance
-from pgf.records.record import write_atomically
+from pgf.analysis import Block, Section, Table, row, to_markdown
+from pgf.costs.bench.model import Measurement, Part
+from pgf.records import provenance, write_atomically
 
-FOLDER = "bench"
+BENCH_FOLDER = "bench"
 NOT_MEASURED = "not measured"
 
 
@@ -36,7 +34,7 @@ def file_name() -> str:
     return re.sub(r"[^a-z0-9]+", "-", machine().lower()).strip("-")
 
 
-def write(parts: dict[str, Part], folder: Path) -> tuple[Path, Path]:
+def write_bench(parts: dict[str, Part], folder: Path) -> tuple[Path, Path]:
     """Write the parts beside those of this machine that stand there already; return the files."""
     stem = folder / file_name()
     path = stem.with_name(stem.name + ".json")
@@ -53,7 +51,7 @@ def write(parts: dict[str, Part], folder: Path) -> tuple[Path, Path]:
 def as_table(parts: dict[str, dict[str, Any]]) -> Table:
     """Return all parts as one table."""
     return Table(
-        name=FOLDER,
+        name=BENCH_FOLDER,
         title=f"What it costs on {machine()}",
         data=pd.DataFrame(
             [{"part": name, **line} for name, part in parts.items() for line in part["lines"]]
@@ -63,7 +61,7 @@ def as_table(parts: dict[str, dict[str, Any]]) -> Table:
 
 
 def _section(part: dict[str, Any]) -> Section:
-    lines = [Line(**line) for line in part["lines"]]
+    lines = [Measurement(**line) for line in part["lines"]]
     header = ("", "usual way", "floor", "ours", part["ratio_of"], "spread", "target", "reached")
     where = part["where"]
     changed = " with changes" if where["dirty"] else ""
@@ -76,7 +74,7 @@ def _section(part: dict[str, Any]) -> Section:
     )
 
 
-def _texts(line: Line) -> list[str]:
+def _texts(line: Measurement) -> list[str]:
     values = [line.usual, line.floor, line.ours]
     measured = [
         "" if value is None else f"{_digits(value)} {line.unit}".rstrip() for value in values

@@ -4,9 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pgf.analysis.tables.model import Block, row
-from pgf.analysis.tables.render import markdown_block
-from pgf.costs.bench.model import Bound, Line
+from pgf.analysis import Block, markdown_block, row
+from pgf.costs.bench.model import Bound, Measurement
 from pgf.costs.bench.report import NOT_MEASURED, file_name, machine
 from pgf.errors import UserError
 
@@ -14,7 +13,7 @@ HEADER = ("", "usual way", "worst of ours", "", "target", "reached")
 
 
 def summary_block(folder: Path) -> str:
-    """Return what stands between the README's markers for the bench of this machine.
+    """Return the text between the README's markers for the bench of this machine.
 
     Raises:
         UserError: nothing was measured on it.
@@ -31,7 +30,7 @@ def summary_block(folder: Path) -> str:
 
 
 def _texts(part: dict[str, Any]) -> list[str]:
-    lines = [Line(**line) for line in part["lines"]]
+    lines = [Measurement(**line) for line in part["lines"]]
     aimed = [line for line in lines if line.target is not None]
     known = [line for line in aimed if line.ratio is not None]
     what = f"{part['title']}: {part['ratio_of']}"
@@ -43,13 +42,13 @@ def _texts(part: dict[str, Any]) -> list[str]:
     return [what, _usual(worst), f"{worst.ratio:.3f}", worst.what, " / ".join(targets), reached]
 
 
-def _excess(line: Line) -> float:
+def _excess(line: Measurement) -> float:
     assert line.ratio is not None and line.target is not None
     ratio = line.ratio / line.target
     return ratio if line.bound == Bound.AT_MOST else 1 / ratio
 
 
-def _usual(line: Line) -> str:
+def _usual(line: Measurement) -> str:
     if line.usual is None or line.floor is None:
         return ""
     return f"{line.usual / line.floor:.3g}"

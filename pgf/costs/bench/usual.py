@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pgf.recipes.patterns import NMPattern, Target
-from pgf.sparsity.selection import select_layers
+from pgf.recipes import NMPattern, Target
+from pgf.sparsity import select_layers
 
 
 def argsort_mask(weight: Tensor, pattern: NMPattern) -> Tensor:

@@ -9,18 +9,16 @@ from torch import nn
 
 from pgf.costs.bench.contender import Contender
 from pgf.costs.bench.usual import make_usual
-from pgf.experiments.run_spec import RunSpec
-from pgf.experiments.settings import (
+from pgf.experiments import (
     RecipeSettings,
+    RunSpec,
     StatisticsSettings,
     TaskSettings,
     TrainingSettings,
 )
-from pgf.recipes.patterns import Target
-from pgf.tasks.data.streams import Batch, Splits, TensorData
-from pgf.tasks.vision import ImageClassification
-from pgf.training.preflight import HARDLY_EVER
-from pgf.training.run_state import Run
+from pgf.recipes import Target
+from pgf.tasks import Batch, ImageClassification, Splits, TensorData
+from pgf.training import HARDLY_EVER, Run
 
 TARGET = "1:32(FF)"
 STEPS = 1000

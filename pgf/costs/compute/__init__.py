@@ -1,4 +1,4 @@
-"""What models and recipes cost: the paper's Tables 1, 17 and 18, and training FLOPs.
+"""Counted costs of models and recipes: the paper's Tables 1, 17 and 18, and training FLOPs.
 
 No run is needed: models are built without memory, and operations counted on them. Nor are data,
 but for the number of classes where the option `classes` does not give it.

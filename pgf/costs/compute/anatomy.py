@@ -1,6 +1,6 @@
-"""What models cost, by the models themselves: the paper's Tables 1, 17 and 18, and training FLOPs.
+"""Operations and parameters of a model by the role of its layers.
 
-Needs no run and no data: models are built without memory, and operations counted on them.
+They are counted on a model that is built without memory; no run and no data are needed.
 
 The paper counts a ViT without class token, patch embedding, norms and head, and prints no row for
 sparse attention (arXiv 2402.04744, appendix D). That count stands beside the whole one.
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from pgf.sparsity.layers import PrunableWeight, find_layers
+from pgf.sparsity import PrunableWeight, find_layers
 from pgf.tasks import Task
-from pgf.training.flops import ModelFlops, count_flops
+from pgf.training import ModelFlops, count_flops
 
 ATTENTION = ("Q", "K", "V", "O")
 LOGITS, ATTEND = "Logit", "Attend"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from pgf.analysis.tables.model import Block, Row, Section, row
+from pgf.analysis import Block, Row, Section, row
 from pgf.costs.compute.anatomy import ATTENTION, Anatomy
 from pgf.costs.compute.printed import printed_cell
 from pgf.tasks import Task
@@ -20,7 +20,7 @@ HEADER = ("", "GFLOPs", "%", "M weights", "%")
 PAPER_HEADER = ("paper: GFLOPs", "%", "M weights", "%")
 METRICS = ("gflops", "gflops_percent", "mparams", "mparams_percent")
 
-Line = tuple[str, float, float]
+LayerType = tuple[str, float, float]
 """Type of layer, forward operations of a sample, parameters."""
 
 
@@ -51,7 +51,7 @@ def layer_types(name: str, task: Task, numbers: pd.DataFrame) -> tuple[Section, 
     return Section(heading=name, blocks=tuple(blocks), caption=caption), frame
 
 
-def _types(anatomy: Anatomy) -> Iterator[Line]:
+def _types(anatomy: Anatomy) -> Iterator[LayerType]:
     if anatomy.attention:
         yield EINSUM, anatomy.attention, 0
     for kind, roles in TYPES.items():
@@ -59,14 +59,14 @@ def _types(anatomy: Anatomy) -> Iterator[Line]:
             yield kind, anatomy.forward(roles), weights
 
 
-def _whole(anatomy: Anatomy) -> Iterator[Line]:
+def _whole(anatomy: Anatomy) -> Iterator[LayerType]:
     known = list(_types(anatomy))
     yield from known
     rest = anatomy.flops.forward - sum(flops for _, flops, _ in known)
     yield REST, rest, anatomy.parameters - sum(weights for _, _, weights in known)
 
 
-def _block(lines: list[Line], title: str, numbers: pd.DataFrame) -> Block:
+def _block(lines: list[LayerType], title: str, numbers: pd.DataFrame) -> Block:
     flops, weights = sum(line[1] for line in lines), sum(line[2] for line in lines)
     shown = [*lines, (TOTAL, flops, weights)]
     published = not numbers.empty
@@ -75,7 +75,7 @@ def _block(lines: list[Line], title: str, numbers: pd.DataFrame) -> Block:
     return Block(title=title, header=header, rows=rows)
 
 
-def _row(line: Line, flops: float, weights: float, numbers: pd.DataFrame | None) -> Row:
+def _row(line: LayerType, flops: float, weights: float, numbers: pd.DataFrame | None) -> Row:
     kind, own_flops, own_weights = line
     cells = row(
         kind,

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from pgf.analysis.tables.model import EMPTY, Cell
-from pgf.recipes.patterns import Target
+from pgf.analysis import EMPTY, Cell
+from pgf.recipes import Target
 
 
 def numbers_of(published: pd.DataFrame, model: str | None) -> pd.DataFrame:

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from pgf.analysis.tables.model import Block, Row, Section, row
+from pgf.analysis import Block, Row, Section, row
 from pgf.costs.compute.anatomy import Anatomy
 from pgf.costs.compute.printed import printed_cell, row_of
-from pgf.recipes.patterns import Target
-from pgf.sparsity.selection import select_layers
+from pgf.recipes import Target
+from pgf.sparsity import select_layers
 from pgf.tasks import Task
-from pgf.training.flops import inference_flops, parameter_counts
+from pgf.training import inference_flops, parameter_counts
 
 COLUMNS = [
     *("task", "target", "paper_sa", "paper_ff", "paper_total", "whole", "whole_dense"),

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from pgf.analysis.tables.model import NO_RUN, Block, Section, row
+from pgf.analysis import NO_RUN, Block, Section, row
 from pgf.costs.compute.anatomy import Anatomy
-from pgf.experiments.run_spec import RunSpec
-from pgf.recipes.patterns import Target
-from pgf.sparsity.selection import select_layers
+from pgf.experiments import RunSpec
+from pgf.recipes import Target
+from pgf.sparsity import select_layers
 from pgf.tasks import Task
-from pgf.training.flops import Layers, training_flops
+from pgf.training import Layers, training_flops
 
 COLUMNS = ["task", "recipe", "target", "training_flops", "relative"]
 CAPTION = (
@@ -25,9 +25,9 @@ CAPTION = (
 def training(name: str, task: Task, specs: Sequence[RunSpec]) -> tuple[Section, pd.DataFrame]:
     """Return a task's section and its numbers in long form; one run of a cell stands for it."""
     anatomy = Anatomy.of(task)
-    cells = {(spec.recipe.name, spec.target): spec for spec in specs}
+    one_each = {(spec.recipe.name, spec.target): spec for spec in specs}
     frame = pd.DataFrame(
-        [(name, *_cost(anatomy, task, spec)) for spec in cells.values()], columns=COLUMNS
+        [(name, *_cost(anatomy, task, spec)) for spec in one_each.values()], columns=COLUMNS
     )
     labels = {spec.recipe.name: spec.recipe.label for spec in specs if spec.target != "dense"}
     relative = frame.set_index(["recipe", "target"])["relative"]

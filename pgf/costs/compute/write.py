@@ -1,21 +1,19 @@
-"""Writes the compute tables of an experiment."""
+"""Makes and writes the tables of an experiment's counted costs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from pgf.analysis.tables.model import Section, Table
-from pgf.analysis.tables.render import to_latex, to_markdown
+from pgf.analysis import Section, Table, to_latex, to_markdown
 from pgf.costs.compute import NAMES, SUFFIXES
 from pgf.costs.compute.layer_types import layer_types
 from pgf.costs.compute.printed import numbers_of
 from pgf.costs.compute.targets import targets
 from pgf.costs.compute.training import training
-from pgf.experiments.run_spec import RunSpec
-from pgf.experiments.settings import PublishedSettings
-from pgf.recipes.patterns import Target
-from pgf.records.record import write_atomically
+from pgf.experiments import PublishedSettings, RunSpec
+from pgf.recipes import Target
+from pgf.records import write_atomically
 from pgf.tasks import make_task
 
 TITLES = (

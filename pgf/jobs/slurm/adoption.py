@@ -15,7 +15,9 @@ LOOKS = 6
 """How often to ask a SLURM that does not answer before giving up."""
 
 
-def left_over(experiment: str, *, sleep: Callable[[float], None] = time.sleep) -> list[QueuedJob]:
+def left_over_jobs(
+    experiment: str, *, sleep: Callable[[float], None] = time.sleep
+) -> list[QueuedJob]:
     """Return the training jobs of an experiment that are in the queue, and say so in one line.
 
     Raises:
@@ -28,22 +30,22 @@ def left_over(experiment: str, *, sleep: Callable[[float], None] = time.sleep) -
             jobs = slurm.queued(experiment, Path.cwd())
     if jobs is None:
         raise UserError(
-            "SLURM's squeue does not answer, and what is in the queue must not be submitted again; "
-            "ask `python -m pgf doctor`, then run the same command again"
+            "SLURM's squeue does not answer, so jobs in its queue would be submitted twice: run "
+            "`pgf doctor`, then this command again"
         )
     if jobs:
         states = Counter(job.state.lower() for job in jobs)
         counts = ", ".join(f"{count} {state}" for state, count in states.items())
         print(
-            f"{experiment}: of an earlier workflow {_jobs(len(jobs))} in SLURM's queue "
-            f"({counts}): adopted, not submitted again (to be rid of them: scancel "
-            f"{' '.join(job.id for job in jobs[:5])}{' ...' if len(jobs) > 5 else ''})",
+            f"{experiment}: {_jobs(len(jobs))} in SLURM's queue from an earlier workflow "
+            f"({counts}) and will not be submitted again; to end them: scancel "
+            f"{' '.join(job.id for job in jobs[:5])}{' ...' if len(jobs) > 5 else ''}",
             file=sys.stderr,
         )
     return jobs
 
 
-def wait_for(
+def wait_for_jobs(
     experiment: str, jobs: list[QueuedJob], *, sleep: Callable[[float], None] = time.sleep
 ) -> None:
     """Wait until jobs have left the queue; a line whenever their number changes."""
@@ -55,7 +57,7 @@ def wait_for(
         if not left:
             return
         if len(left) < told:
-            print(f"{experiment}: {_jobs(len(left))} in SLURM's queue still", file=sys.stderr)
+            print(f"{experiment}: {_jobs(len(left))} still in SLURM's queue", file=sys.stderr)
             told = len(left)
         sleep(LOOK_SECONDS)
 

@@ -1,4 +1,4 @@
-"""What a run will cost, from operations counted and parameters, before any of it is trained.
+"""The estimated cost of a run, from its operations and parameters, before any of it is trained.
 
 hours = operations / (processes x rate), the rate being what training gets out of one GPU
 (`tflops` in a site's file): its peak times its utilisation. Evaluations, statistics and the start
@@ -12,17 +12,17 @@ from pathlib import Path
 
 import torch
 
-from pgf.experiments.run_spec import RunSpec
-from pgf.jobs.slurm.sites import ESTIMATE, Cost
-from pgf.records.record import write_atomically
+from pgf.experiments import RunSpec
+from pgf.jobs.slurm.sites import ESTIMATE, RunCost
+from pgf.records import write_atomically
 from pgf.tasks import make_task
-from pgf.training.flops import count_flops
+from pgf.training import count_flops
 
 BYTES_PER_PARAMETER = 40
 """Weights, masters, gradients, two moments of Adam, masks, and a copy in a checkpoint's buffer."""
 
 
-def estimate(specs: Sequence[RunSpec]) -> dict[str, Cost]:
+def estimate_costs(specs: Sequence[RunSpec]) -> dict[str, RunCost]:
     """Return the cost of a dense run of every task; sparse ones cost the same but for masks."""
     costs = {}
     for spec in {spec.task.name: spec for spec in specs}.values():
@@ -31,7 +31,7 @@ def estimate(specs: Sequence[RunSpec]) -> dict[str, Cost]:
             model = task.model()
         parameters = sum(parameter.numel() for parameter in model.parameters())
         samples = spec.training.batch_size * spec.training.steps
-        costs[spec.task.name] = Cost(
+        costs[spec.task.name] = RunCost(
             flops=float(count_flops(task, model).training * samples),
             bytes=BYTES_PER_PARAMETER * parameters,
         )
@@ -40,5 +40,5 @@ def estimate(specs: Sequence[RunSpec]) -> dict[str, Cost]:
 
 def write_estimate(specs: Sequence[RunSpec], folder: Path) -> None:
     """Write the cost of a run by task, for the workflow to read without torch."""
-    costs = {task: asdict(cost) for task, cost in estimate(specs).items()}
+    costs = {task: asdict(cost) for task, cost in estimate_costs(specs).items()}
     write_atomically(folder / ESTIMATE, json.dumps(costs, indent=1) + "\n")

@@ -1,4 +1,4 @@
-"""What a run asks of SLURM, through its own commands; nothing where there is no SLURM."""
+"""Questions to SLURM, through its own commands; no answers where there is no SLURM."""
 
 import os
 import shutil
@@ -42,7 +42,7 @@ def end_time(job: str) -> float | None:
 
 
 def is_over(job: str) -> bool | None:
-    """Whether a job is neither queued nor running; None where SLURM cannot tell."""
+    """Return whether a job is neither queued nor running; None where SLURM cannot tell."""
     state = ask("squeue", "--noheader", "--states", "all", "--job", job, "--format", "%T")
     if state:
         return state not in ALIVE

@@ -1,10 +1,10 @@
-"""How long a job has, and how it comes back when its time was too short."""
+"""The time limit of a SLURM job, and its way back into the queue when that was too short."""
 
 import time
 
 from pgf.errors import UserError
 from pgf.jobs.slurm import queue as slurm
-from pgf.training.interruption import Watch
+from pgf.training import Watch
 
 SHARE = 0.1
 """Part of a job's time kept for its end, where that is less than the watch's own reserve."""

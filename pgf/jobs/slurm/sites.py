@@ -1,4 +1,4 @@
-"""What a SLURM site gives a job: the one short file its users edit, and what follows from it."""
+"""A SLURM site: the one short file that its users edit, and the resources that jobs ask for."""
 
 import json
 import re
@@ -11,9 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
-from pgf.experiments.entries import Strict
-from pgf.experiments.run_spec import RunSpec
-from pgf.experiments.validation import read_yaml, validated
+from pgf.experiments import RunSpec, Strict, read_yaml, validated
 
 PROFILES = Path("workflow/profiles")
 SITE = "site.yaml"
@@ -110,7 +108,7 @@ def load_site(path: Path) -> Site:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cost:
+class RunCost:
     """What one run of a task costs, as far as can be known before it."""
 
     flops: float
@@ -119,17 +117,17 @@ class Cost:
     """Main memory of one process for weights, optimiser and a checkpoint being written."""
 
 
-def read_estimate(folder: Path) -> dict[str, Cost]:
+def read_estimate(folder: Path) -> dict[str, RunCost]:
     """Return the cost of a run by task; empty where nobody has estimated it yet."""
     path = folder / ESTIMATE
     if not path.exists():
         return {}
     values = json.loads(path.read_text(encoding="utf-8"))
-    return {task: Cost(**cost) for task, cost in values.items()}
+    return {task: RunCost(**cost) for task, cost in values.items()}
 
 
-def minutes(
-    specs: Sequence[RunSpec], costs: Mapping[str, Cost], site: Site, *, attempt: int
+def job_minutes(
+    specs: Sequence[RunSpec], costs: Mapping[str, RunCost], site: Site, *, attempt: int
 ) -> int:
     """Return the time limit of a job in minutes: its runs' estimate, at most the site's longest.
 
@@ -144,18 +142,20 @@ def minutes(
     return round(min(site.longest_minutes, wanted))
 
 
-def run_hours(spec: RunSpec, cost: Cost, site: Site) -> float:
+def run_hours(spec: RunSpec, cost: RunCost, site: Site) -> float:
     """Return the estimated hours of a run: operations / (processes x rate)."""
     return cost.flops / (spec.training.processes * site.tflops * 1e12) / 3600
 
 
-def memory(specs: Sequence[RunSpec], costs: Mapping[str, Cost], site: Site, *, attempt: int) -> int:
+def job_memory(
+    specs: Sequence[RunSpec], costs: Mapping[str, RunCost], site: Site, *, attempt: int
+) -> int:
     """Return the main memory of a job in MB: more at every attempt, at most the site's most."""
     wanted = needed_memory(specs, costs, site) * GROWTH ** (attempt - 1)
     return round(min(site.most_memory_mb, wanted))
 
 
-def needed_memory(specs: Sequence[RunSpec], costs: Mapping[str, Cost], site: Site) -> int:
+def needed_memory(specs: Sequence[RunSpec], costs: Mapping[str, RunCost], site: Site) -> int:
     """Return the main memory in MB of the largest run or stack, all its processes together."""
 
     def models(spec: RunSpec) -> int:
@@ -170,12 +170,12 @@ def processes(specs: Sequence[RunSpec]) -> int:
     return max(spec.training.processes for spec in specs)
 
 
-def cores(specs: Sequence[RunSpec], site: Site) -> int:
+def job_cores(specs: Sequence[RunSpec], site: Site) -> int:
     """Return the cores of a job, those of all its processes together."""
     return max(spec.training.processes * max(site.cpus, spec.training.threads) for spec in specs)
 
 
-def gpus(specs: Sequence[RunSpec], site: Site) -> int:
+def job_gpus(specs: Sequence[RunSpec], site: Site) -> int:
     """Return the GPUs that the executor asks for; 0 where `extra_options` do."""
     return processes(specs) if site.gpus and not _needs_own_option(site) else 0
 

@@ -6,7 +6,7 @@ Every kernel gives bitwise what `EagerKernel` does.
 import torch
 from torch import Tensor
 
-from pgf.recipes.patterns import NMPattern
+from pgf.recipes import NMPattern
 from pgf.sparsity.kernels import native, on_gpu
 from pgf.sparsity.kernels.base import Kernel
 from pgf.sparsity.kernels.eager import EagerKernel
@@ -36,6 +36,6 @@ def magnitude_mask(weight: Tensor, pattern: NMPattern) -> Tensor:
     kernel = kernel_for(weight, written)
     if kernel is EAGER or not pattern.fits(weight.shape[-1]):
         return nm_mask(weight, pattern)
-    mask = kernel.room(weight)
+    mask = kernel.empty_mask(weight)
     kernel.refresh([weight], [written], [mask], pattern=pattern, decays=[0.0])
     return kernel.unpack(mask, weight.shape)

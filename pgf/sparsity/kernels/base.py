@@ -6,7 +6,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from pgf.recipes.patterns import NMPattern
+from pgf.recipes import NMPattern
 
 Tensors = Sequence[Tensor]
 Numbers = Sequence[float]
@@ -19,7 +19,7 @@ class Kernel(Protocol):
     more axes; masks are in a form of the kernel's own. All sequences of a call are of one length.
     """
 
-    def room(self, weight: Tensor) -> Tensor:
+    def empty_mask(self, weight: Tensor) -> Tensor:
         """Return room for a weight's mask."""
         ...
 

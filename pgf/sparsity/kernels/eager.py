@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from pgf.recipes.patterns import NMPattern
+from pgf.recipes import NMPattern
 from pgf.sparsity.kernels.base import Numbers, Tensors
 from pgf.sparsity.masks import nm_mask
 
@@ -11,7 +11,7 @@ from pgf.sparsity.masks import nm_mask
 class EagerKernel:
     """See `Kernel`; a mask is a bool tensor of the weight's shape."""
 
-    def room(self, weight: Tensor) -> Tensor:
+    def empty_mask(self, weight: Tensor) -> Tensor:
         return torch.empty(weight.shape, dtype=torch.bool, device=weight.device)
 
     def refresh(

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pgf.recipes.patterns import NMPattern
+from pgf.recipes import NMPattern
 from pgf.sparsity.kernels.base import Numbers, Tensors
 from pgf.sparsity.kernels.build import library
 from pgf.sparsity.kernels.eager import EagerKernel
@@ -51,7 +51,7 @@ def knows(pattern: NMPattern) -> bool:
 class NativeKernel:
     """See `Kernel`; a mask is one bit per weight, the lowest first, in bytes."""
 
-    def room(self, weight: Tensor) -> Tensor:
+    def empty_mask(self, weight: Tensor) -> Tensor:
         return _no_bits(weight.numel())
 
     def refresh(

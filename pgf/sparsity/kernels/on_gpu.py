@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pgf.recipes.patterns import NMPattern
+from pgf.recipes import NMPattern
 from pgf.sparsity.kernels.base import Numbers, Tensors
 from pgf.sparsity.kernels.build import SWITCH
 from pgf.sparsity.kernels.eager import EagerKernel
@@ -72,7 +72,7 @@ def knows(pattern: NMPattern) -> bool:
 class TritonKernel:
     """See `Kernel`; a mask is one bit per weight, the lowest first, in bytes."""
 
-    def room(self, weight: Tensor) -> Tensor:
+    def empty_mask(self, weight: Tensor) -> Tensor:
         return torch.empty((weight.numel() + 7) // 8, dtype=torch.uint8, device=weight.device)
 
     def refresh(

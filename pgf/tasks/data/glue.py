@@ -21,7 +21,7 @@ HUB = "nyu-mll/glue"
 TOP = 5.0
 """STS-B's similarities go from 0 to this."""
 
-Row = Mapping[str, Any]
+Example = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,18 +50,18 @@ class GlueTask:
         """Split that is evaluated -> prefix of its measures, a column of the paper's Table 12."""
         return dict(self.evaluation or [("validation", self.name)])
 
-    def source(self, row: Row) -> str:
+    def source(self, row: Example) -> str:
         """Return T5's prompt, such as `cola sentence: ...`."""
         return " ".join([self.name, *(f"{column}: {row[column]}" for column in self.texts)])
 
-    def target(self, row: Row) -> str:
+    def target(self, row: Example) -> str:
         """Return the text that answers a row: a label, or a number rounded to the nearest 0.2."""
         if self.labels is not None:
             return self.labels[row["label"]]
         # In single precision and half to even, as T5 has it: a stored 3.7 becomes 3.6 by that.
         return f"{round(float(np.float32(row['label']) * np.float32(5))) / 5:.1f}"
 
-    def reference(self, row: Row) -> float:
+    def reference(self, row: Example) -> float:
         """Return the value that the row's answer should have: the label as stored, not rounded.
 
         T5 takes the value of `target` instead, which is another one for STS-B alone.
@@ -190,7 +190,7 @@ def overall(scores: Mapping[str, float]) -> float:
 
 
 def check_split(
-    task: GlueTask, data: Mapping[str, Sequence[Any]] | Sequence[Row], where: str
+    task: GlueTask, data: Mapping[str, Sequence[Any]] | Sequence[Example], where: str
 ) -> None:
     """Check columns, texts and labels of a split.
 

@@ -1,7 +1,7 @@
 """Labelled images through `datasets`: the hub, parquet files or class folders."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 HASHED_IMAGES = 1000
+SPLIT_SEED = 20240204
 
 
 def open_images(*, path: str | None, hub: str | None, local_name: str | None) -> "DatasetDict":
@@ -127,3 +128,54 @@ def content_hash(parts: Sequence["Dataset"], *, image: str, label: str) -> str:
             picture = raw[index][image] or {"bytes": b"nothing"}
             digest.update(picture["bytes"] or Path(picture["path"]).read_bytes())
     return digest.hexdigest()[:16]
+
+
+def train_and_test(
+    splits: Mapping[str, "Dataset"],
+    *,
+    train_split: str,
+    test_split: str | None,
+    holdout: float,
+    holdout_alone: bool,
+    image: str,
+    label: str,
+    where: str,
+) -> dict[str, "Dataset"]:
+    """Return the split to train on as `train`, and the one to evaluate on under its own name.
+
+    Args:
+        splits: all there are.
+        train_split: the name of the first.
+        test_split: the name of the second; None for `test`, else `validation`, else a holdout.
+        holdout: the share of the training images to set apart where there is no second.
+        holdout_alone: set them apart in any case.
+        image: the column of images.
+        label: the column of labels.
+        where: what the images are, for messages.
+
+    Raises:
+        UserError: a split or a column is not there, labels differ, or nothing can be held out.
+    """
+    if train_split not in splits:
+        hint = nearest(train_split, list(splits))
+        raise UserError(f"{where} has no split '{train_split}' (train_split): {hint}")
+    train = splits[train_split]
+    check_columns(train, image=image, label=label, where=where)
+    test = None if holdout_alone else _test_split(list(splits), test_split, where)
+    if test is not None:
+        check_columns(splits[test], image=image, label=label, where=where)
+        check_labels(train, splits[test], label, where=f"{where} ({test})")
+        return {"train": train, test: splits[test]}
+    if len(train) < 2:
+        raise UserError(f"{where} has one image only: nothing to hold out")
+    parts = train.train_test_split(test_size=holdout, seed=SPLIT_SEED)
+    return {"train": parts["train"], "holdout": parts["test"]}
+
+
+def _test_split(splits: list[str], wanted: str | None, where: str) -> str | None:
+    if wanted is None:
+        return next((name for name in ("test", "validation") if name in splits), None)
+    if wanted not in splits:
+        hint = nearest(wanted, splits)
+        raise UserError(f"{where} has no split '{wanted}' (test_split): {hint}")
+    return wanted

@@ -1,14 +1,16 @@
-"""Decoding of labelled images: by row or once for all, and what cannot be decoded."""
+"""Labelled images: decoded by row or once for all, and transformed to tensors."""
 
 import io
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from timm.data import create_transform
+from torch import Tensor
 
 from pgf.errors import UserError
 
@@ -135,3 +137,18 @@ def _decode(picture: dict[str, Any]) -> Image.Image:
     source = io.BytesIO(picture["bytes"]) if picture["bytes"] else picture["path"]
     with Image.open(source) as opened:
         return opened.convert("RGB")
+
+
+def transform(**options: Any) -> Callable[[Any], Tensor]:
+    """Return timm's transform of an image to a tensor; arguments as for `create_transform`.
+
+    Raises:
+        UserError: timm does not know the augmentation policy.
+    """
+    try:
+        return create_transform(**options)
+    except (AssertionError, KeyError, ValueError) as error:
+        raise UserError(
+            f"augmentation '{options['auto_augment']}' is no policy of timm, such as "
+            f"rand-m9-mstd0.5-inc1"
+        ) from error

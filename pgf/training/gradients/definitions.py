@@ -14,56 +14,50 @@ deviation; its Figure 3(a) shows ||v|| of AdamW, for which no code was published
 import math
 from collections.abc import Callable
 
+from pgf.recipes import Registry
+
 Sums = dict[str, float]
 """Sums over the entries of one or more layers; missing where something is not defined."""
 
-STATISTICS: dict[str, Callable[[Sums], float]] = {}
-MASK_STATISTICS: dict[str, Callable[[Sums], float]] = {}
+Statistic = Callable[[Sums], float]
+
+STATISTICS: Registry[Statistic] = Registry("statistic")
+"""Statistics of gradients and optimiser state."""
+MASK_STATISTICS: Registry[Statistic] = Registry("statistic of masks")
+"""Statistics that need a mask."""
 
 
-def statistic(function: Callable[[Sums], float]) -> Callable[[Sums], float]:
-    """Register a statistic of gradients and optimiser state."""
-    STATISTICS[function.__name__] = function
-    return function
-
-
-def mask_statistic(function: Callable[[Sums], float]) -> Callable[[Sums], float]:
-    """Register a statistic that needs a mask."""
-    MASK_STATISTICS[function.__name__] = function
-    return function
-
-
-@statistic
+@STATISTICS.register("gradient_norm")
 def gradient_norm(s: Sums) -> float:
     """||g||_2."""
     return math.sqrt(s["gg"])
 
 
-@statistic
+@STATISTICS.register("gradient_variance")
 def gradient_variance(s: Sums) -> float:
     """Variance over the entries of g, mean(g^2) - mean(g)^2: the paper's Figure 3(b)."""
     return s["gg"] / s["n"] - (s["g"] / s["n"]) ** 2
 
 
-@statistic
+@STATISTICS.register("gradient_cosine")
 def gradient_cosine(s: Sums) -> float:
     """Cosine of the angle between the gradients of two successive steps."""
     return s["gp"] / math.sqrt(s["gg"] * s["pp"])
 
 
-@statistic
+@STATISTICS.register("second_moment_norm")
 def second_moment_norm(s: Sums) -> float:
     """||v||_2 of AdamW's second moment before the step: the paper's Figure 3(a)."""
     return math.sqrt(s["vv"])
 
 
-@statistic
+@STATISTICS.register("second_moment_variance")
 def second_moment_variance(s: Sums) -> float:
     """Variance over the entries of AdamW's second moment before the step."""
     return s["vv"] / s["n"] - (s["v"] / s["n"]) ** 2
 
 
-@statistic
+@STATISTICS.register("noise_variance")
 def noise_variance(s: Sums) -> float:
     """Trace of the covariance of the optimiser batch's gradient.
 
@@ -73,7 +67,7 @@ def noise_variance(s: Sums) -> float:
     return s["half_difference"] / 2.0 * s["h_over_batch"]
 
 
-@statistic
+@STATISTICS.register("noise_signal")
 def noise_signal(s: Sums) -> float:
     """Squared norm of the expected gradient, a . b of two half batches; may be negative.
 
@@ -82,25 +76,25 @@ def noise_signal(s: Sums) -> float:
     return s["half_product"]
 
 
-@mask_statistic
+@MASK_STATISTICS.register("gradient_norm_kept")
 def gradient_norm_kept(s: Sums) -> float:
     """||mask (.) g||_2."""
     return math.sqrt(s["gg_kept"])
 
 
-@mask_statistic
+@MASK_STATISTICS.register("gradient_norm_pruned")
 def gradient_norm_pruned(s: Sums) -> float:
     """||(1 - mask) (.) g||_2: the noise of the paper's argument."""
     return math.sqrt(s["gg_pruned"])
 
 
-@mask_statistic
+@MASK_STATISTICS.register("flip_rate")
 def flip_rate(s: Sums) -> float:
     """Share of mask entries that changed since the step before; a swap counts twice."""
     return s["flips"] / s["n"]
 
 
-@mask_statistic
+@MASK_STATISTICS.register("cumulative_sad")
 def cumulative_sad(s: Sums) -> float:
     """Sum over the samples so far of the share of mask entries changed since the sample before.
 
@@ -109,7 +103,7 @@ def cumulative_sad(s: Sums) -> float:
     return s["sad"] / s["n"]
 
 
-@mask_statistic
+@MASK_STATISTICS.register("kept_mass")
 def kept_mass(s: Sums) -> float:
     """Share of the weights' magnitude that is kept: sum |mask (.) W| / sum |W|."""
     return s["kept_mass"] / s["mass"]
@@ -124,7 +118,7 @@ def total(sums: dict[str, Sums]) -> Sums:
     return sums_of_all
 
 
-def value_or_none(function: Callable[[Sums], float], sums: Sums) -> float | None:
+def value_or_none(function: Statistic, sums: Sums) -> float | None:
     try:
         value = function(sums)
     except (KeyError, ZeroDivisionError):

@@ -1,28 +1,25 @@
 """The observer that samples the gradient statistics during training."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from pgf.experiments.settings import StatisticsSettings
-from pgf.recipes.patterns import NMPattern, Target
-from pgf.records.record import OVERALL
-from pgf.sparsity.kernels import magnitude_mask
-from pgf.sparsity.layers import PrunableWeight
-from pgf.sparsity.selection import select_layers
-from pgf.sparsity.sparse_layer import SparseLayer
-from pgf.sparsity.sparsifier import Sparsifier
+from pgf.experiments import StatisticsSettings
+from pgf.recipes import NMPattern, Target
+from pgf.records import OVERALL
+from pgf.sparsity import PrunableWeight, SparseLayer, Sparsifier, magnitude_mask, select_layers
 from pgf.training.gradients.definitions import (
     MASK_STATISTICS,
     STATISTICS,
+    Statistic,
     Sums,
     total,
     value_or_none,
 )
-from pgf.training.observers import Row, StepState
+from pgf.training.observers import CurvePoint, StepState
 
 
 @dataclass
@@ -47,7 +44,7 @@ class GradientStatistics:
     settings: StatisticsSettings
     references: list[Reference]
     blocks: dict[str, PrunableWeight]
-    rows: list[Row] = field(default_factory=list)
+    rows: list[CurvePoint] = field(default_factory=list)
     previous: dict[str, Tensor] = field(default_factory=dict)
     """Gradients of the step before, by layer."""
 
@@ -154,14 +151,14 @@ class GradientStatistics:
         self,
         step: int,
         reference: str,
-        statistics: dict[str, Callable[[Sums], float]],
+        statistics: Mapping[str, Statistic],
         sums: dict[str, Sums],
     ) -> None:
         for layer, values in [*sums.items(), (OVERALL, total(sums))]:
             for name, function in statistics.items():
                 value = value_or_none(function, values)
                 if value is not None:
-                    self.rows.append(Row(step, name, layer, reference, value))
+                    self.rows.append(CurvePoint(step, name, layer, reference, value))
 
     def state_dict(self) -> dict[str, Any]:
         """Return rows and what the next sample needs."""
@@ -173,7 +170,7 @@ class GradientStatistics:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Load what `state_dict` returned."""
-        self.rows = [Row(*row) for row in state["rows"]]
+        self.rows = [CurvePoint(*row) for row in state["rows"]]
         self.previous = {
             name: g.to(_device(self.blocks[name])) for name, g in state["previous"].items()
         }

@@ -173,7 +173,7 @@ def test_a_killed_workflow_finds_its_jobs_again(grid: Make, undisturbed: Tables)
     workflow.wait()
     text = ours.finish(ours.start())
     assert re.search(
-        r"of an earlier workflow .* in SLURM's queue .* adopted, not submitted again", text
+        r"in SLURM's queue from an earlier workflow .* will not be submitted again", text
     )
     assert ours.tables() == undisturbed[LONG]
     assert ours.submitted() == 3

@@ -1,14 +1,14 @@
-"""The metric after the last step against the target, after the paper's Fig. 4(a)."""
+"""The figure of the metric after the last step against the target, after the paper's Fig. 4(a)."""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pgf.analysis.figures.registry import figure
+from pgf.analysis.figures import figure
 from pgf.analysis.figures.series import remark
 from pgf.analysis.figures.style import add_legend, looks, new_figure, slant
 from pgf.analysis.statistics import mean_interval
-from pgf.analysis.tables.comparisons import Cells, cells_of
+from pgf.analysis.tables.comparisons import Scores, scores_of
 from pgf.analysis.tables.context import Context, target_label
 from pgf.analysis.tables.measurements import metric_name
 from pgf.analysis.tables.wording import percent
@@ -25,7 +25,7 @@ CHARACTERS = 50
 
 
 def caption(context: Context) -> str:
-    """Return what is drawn."""
+    """Return the caption."""
     return (
         f"The metric after the last step: mean and {percent(context.analysis)} t interval over "
         "seeds, every recipe at every target; the line and the band across are the dense runs'. "
@@ -52,16 +52,16 @@ def accuracy(context: Context) -> "Figure":
 
 
 def _draw(axes: "Axes", context: Context, task: str) -> None:
-    cells = cells_of(context, task)
+    scores = scores_of(context, task)
     targets = context.targets_of(task)
     styles = looks([name for name, _ in context.recipes])
     for recipe in context.dense_recipes(task):
-        _draw_dense(axes, context, cells, recipe, styles[recipe].color)
+        _draw_dense(axes, context, scores, recipe, styles[recipe].color)
     sparse = context.sparse_recipes(task)
     for i, recipe in enumerate(sparse):
         intervals = [
             mean_interval(
-                cells.of(recipe, target).to_numpy(), confidence=context.analysis.confidence
+                scores.of(recipe, target).to_numpy(), confidence=context.analysis.confidence
             )
             for target in targets
         ]
@@ -87,8 +87,8 @@ def _draw(axes: "Axes", context: Context, task: str) -> None:
     axes.set_title(task, loc="left")
 
 
-def _draw_dense(axes: "Axes", context: Context, cells: Cells, recipe: str, color: str) -> None:
-    values = cells.of(recipe, "").to_numpy()
+def _draw_dense(axes: "Axes", context: Context, scores: Scores, recipe: str, color: str) -> None:
+    values = scores.of(recipe, "").to_numpy()
     interval = mean_interval(values, confidence=context.analysis.confidence)
     if not interval.n:
         return

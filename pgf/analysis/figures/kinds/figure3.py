@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from pgf.analysis.figures import figure
 from pgf.analysis.figures.panels import Panel, draw_panels, dress, statistic
-from pgf.analysis.figures.registry import figure
 from pgf.analysis.figures.series import BAND, running_mean, shown_target
 from pgf.analysis.figures.style import FULL, LOOKS
 from pgf.analysis.tables.context import Context, target_label
-from pgf.analysis.tables.costs import of_task
 from pgf.analysis.tables.curves import by_seed
+from pgf.analysis.tables.recorded import of_task
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,7 +48,7 @@ def published_share(context: Context) -> float:
 
 
 def caption(context: Context) -> str:
-    """Return which data and target are shown, and how it compares with the paper's."""
+    """Return the caption: the data and target shown, and how they compare with the paper's."""
     where = "; ".join(
         f"{task} at {target_label(target)}"
         for task in context.tasks

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pgf.analysis.figures import figure
 from pgf.analysis.figures.evaluations import (
     HOLLOW,
     Scale,
@@ -16,7 +17,6 @@ from pgf.analysis.figures.evaluations import (
     sparsity_order,
     zoom,
 )
-from pgf.analysis.figures.registry import figure
 from pgf.analysis.figures.series import (
     BAND,
     all_shown,
@@ -27,12 +27,12 @@ from pgf.analysis.figures.series import (
 )
 from pgf.analysis.figures.style import Look, add_legend, looks, new_figure, say_missing, slant
 from pgf.analysis.statistics import mean_interval
-from pgf.analysis.tables.comparisons import cells_of
+from pgf.analysis.tables.comparisons import scores_of
 from pgf.analysis.tables.context import Context, target_label
-from pgf.analysis.tables.costs import INFERENCE, INFERENCE_DENSE, of_target, of_task
 from pgf.analysis.tables.measurements import metric_name
+from pgf.analysis.tables.recorded import INFERENCE, INFERENCE_DENSE, of_target, of_task
 from pgf.analysis.tables.wording import percent
-from pgf.recipes.patterns import Target
+from pgf.recipes import Target
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,7 +46,7 @@ CROWDED = 4
 
 
 def caption(context: Context) -> str:
-    """Return what is drawn, and by which rule."""
+    """Return the caption: what is drawn, and by which rule."""
     where = "; ".join(
         f"{task} at {target_label(target)}"
         for task in context.tasks
@@ -111,13 +111,13 @@ def _groups(target: str) -> tuple[str, ...]:
 
 def _draw_sparsity(axes: "Axes", context: Context, task: str) -> None:
     targets = shown_targets(context, task)
-    cells = cells_of(context, task)
+    scores = scores_of(context, task)
     styles = looks([name for name, _ in context.recipes])
-    places = np.array([-np.log2(density(target)) for target in targets])
-    spread = SPREAD * float(np.diff(places).min(initial=9.0)) if len(places) > 1 else SPREAD
+    positions = np.array([-np.log2(density(target)) for target in targets])
+    spread = SPREAD * float(np.diff(positions).min(initial=9.0)) if len(positions) > 1 else SPREAD
     confidence = context.analysis.confidence
     for recipe in context.dense_recipes(task):
-        level = mean_interval(cells.of(recipe, "").to_numpy(), confidence=confidence)
+        level = mean_interval(scores.of(recipe, "").to_numpy(), confidence=confidence)
         color = styles[recipe].color
         axes.axhline(level.estimate, color=color, linewidth=0.8)
         if level.n > 1:
@@ -125,11 +125,11 @@ def _draw_sparsity(axes: "Axes", context: Context, task: str) -> None:
     sparse = [r for r in shown_recipes(context, task) if r in context.sparse_recipes(task)]
     for i, recipe in enumerate(sparse):
         found = [
-            mean_interval(cells.of(recipe, t).to_numpy(), confidence=confidence) for t in targets
+            mean_interval(scores.of(recipe, t).to_numpy(), confidence=confidence) for t in targets
         ]
         look = styles[recipe]
         axes.errorbar(
-            places + spread * ((i + 0.5) / len(sparse) - 0.5),
+            positions + spread * ((i + 0.5) / len(sparse) - 0.5),
             [interval.estimate for interval in found],
             yerr=np.nan_to_num([interval.half_width for interval in found]),
             color=look.color,
@@ -137,22 +137,22 @@ def _draw_sparsity(axes: "Axes", context: Context, task: str) -> None:
             marker=look.marker,
             elinewidth=0.6,
         )
-    _dress_sparsity(axes, targets, places, spread)
-    _draw_reduction(axes, context, task, targets, places)
+    _dress_sparsity(axes, targets, positions, spread)
+    _draw_reduction(axes, context, task, targets, positions)
 
 
-def _dress_sparsity(axes: "Axes", targets: list[str], places: np.ndarray, spread: float) -> None:
+def _dress_sparsity(axes: "Axes", targets: list[str], positions: np.ndarray, spread: float) -> None:
     ratios = [f"{100 * (1 - density(target)):.4g}%" for target in targets]
-    axes.set_xticks(places, ratios)
+    axes.set_xticks(positions, ratios)
     axes.set_xlabel("sparsity ratio")
     if len(targets) > CROWDED:
         slant(axes)
     if targets:
-        axes.set_xlim(places[0] - spread, places[-1] + spread)
+        axes.set_xlim(positions[0] - spread, positions[-1] + spread)
 
 
 def _draw_reduction(
-    axes: "Axes", context: Context, task: str, targets: list[str], places: np.ndarray
+    axes: "Axes", context: Context, task: str, targets: list[str], positions: np.ndarray
 ) -> None:
     whole = of_task(context, task, INFERENCE_DENSE)
     reduction = [whole / of_target(context, task, target, INFERENCE) for target in targets]
@@ -161,7 +161,7 @@ def _draw_reduction(
         axes.text(1.02, 0.5, text, transform=axes.transAxes, rotation=90, va="center")
         return
     right = axes.twinx()
-    right.plot(places, reduction, color=GRAY, linestyle=":", marker=".")
+    right.plot(positions, reduction, color=GRAY, linestyle=":", marker=".")
     right.set_ylabel("inference FLOPs,\ndense / target", color=GRAY)
     right.tick_params(axis="y", colors=GRAY)
     right.spines["right"].set(visible=True, color=GRAY)

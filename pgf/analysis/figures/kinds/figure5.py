@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pgf.analysis.figures.registry import figure
+from pgf.analysis.figures import figure
 from pgf.analysis.figures.series import remark
 from pgf.analysis.figures.style import FULL, add_legend, looks, new_figure, say_missing, slant
 from pgf.analysis.statistics import Interval, mean_interval
-from pgf.analysis.tables.comparisons import cells_of
+from pgf.analysis.tables.comparisons import scores_of
 from pgf.analysis.tables.context import DENSE, Context, target_label
-from pgf.analysis.tables.costs import INFERENCE, of_target
 from pgf.analysis.tables.measurements import metric_name
+from pgf.analysis.tables.recorded import INFERENCE, of_target
 from pgf.analysis.tables.wording import percent
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ LABEL = 0.09
 
 
 def caption(context: Context) -> str:
-    """Return what is drawn, and by which rule."""
+    """Return the caption: what is drawn, and by which rule."""
     return (
         "The metric after the last step against the FLOPs (2 per multiply-accumulate) of one "
         "sample's forward pass, where layers pruned to N:M cost N/M: every recipe at every "
@@ -90,7 +90,7 @@ def pareto(points: Sequence[tuple[float, float]], *, higher_is_better: bool) -> 
 
 def points_of(context: Context, task: str) -> list[Point]:
     """Return every cell that has both a metric and inference FLOPs."""
-    cells = cells_of(context, task)
+    scores = scores_of(context, task)
     targets = (DENSE, *context.targets_of(task))
     dense = context.dense_recipes(task)
     found = [
@@ -99,7 +99,7 @@ def points_of(context: Context, task: str) -> list[Point]:
             target,
             of_target(context, task, target, INFERENCE),
             mean_interval(
-                cells.of(recipe, target).to_numpy(), confidence=context.analysis.confidence
+                scores.of(recipe, target).to_numpy(), confidence=context.analysis.confidence
             ),
         )
         for recipe in context.columns_of(task)

@@ -3,6 +3,7 @@
 from string import ascii_lowercase
 from typing import TYPE_CHECKING
 
+from pgf.analysis.figures import figure
 from pgf.analysis.figures.evaluations import (
     HOLLOW,
     by_epoch,
@@ -12,7 +13,6 @@ from pgf.analysis.figures.evaluations import (
     evaluations_only,
     sparsity_order,
 )
-from pgf.analysis.figures.registry import figure
 from pgf.analysis.figures.series import BAND, all_shown, not_drawn, remark, shown_recipes
 from pgf.analysis.figures.style import FULL, WIDTH, add_legend, looks, new_figure
 from pgf.analysis.figures.timeline import draw_strip, how_to_read, timeline
@@ -28,7 +28,7 @@ MOST = 3
 
 
 def caption(context: Context) -> str:
-    """Return what is drawn, and by which rule."""
+    """Return the caption: what is drawn, and by which rule."""
     every = sorted({float(v) for v in context.runs.get("statistics.every", ())})
     sampled = f", to {every[-1]:g} steps" if every else ""
     return (

@@ -1,11 +1,11 @@
-"""Noise, direction and place of the gradients over training."""
+"""The figure of gradients over training: their noise, direction and norms."""
 
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from pgf.analysis.figures import figure
 from pgf.analysis.figures.panels import Panel, draw_panels, statistic
-from pgf.analysis.figures.registry import figure
 from pgf.analysis.figures.series import BAND
 from pgf.analysis.tables.context import Context
 from pgf.analysis.tables.curves import by_seed
@@ -35,7 +35,7 @@ PANELS = (
 
 
 def caption(context: Context) -> str:
-    """Return what is drawn."""
+    """Return the caption."""
     del context
     return (
         "Statistics of the gradient that the optimizer gets, after clipping. The noise is the "

@@ -1,9 +1,9 @@
-"""How masks move over training, and how much of the weights they keep."""
+"""The figure of masks over training: how often they change, and how much weight they keep."""
 
 from typing import TYPE_CHECKING
 
+from pgf.analysis.figures import figure
 from pgf.analysis.figures.panels import Panel, draw_panels, statistic
-from pgf.analysis.figures.registry import figure
 from pgf.analysis.tables.context import Context
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ PANELS = (
 
 
 def caption(context: Context) -> str:
-    """Return what is drawn."""
+    """Return the caption."""
     del context
     return (
         "Statistics of the mask of the strict target, taken in every phase so that recipes "

@@ -1,16 +1,16 @@
-"""What the paper claims, and what the runs say of it."""
+"""The table of the paper's claims, each with the verdict of the runs."""
 
 import numpy as np
 import pandas as pd
 
 from pgf.analysis.statistics import smallest_p
+from pgf.analysis.tables import TABLES
 from pgf.analysis.tables.comparisons import Comparison
 from pgf.analysis.tables.context import Context, target_label
-from pgf.analysis.tables.hypotheses import Claim
 from pgf.analysis.tables.model import Block, Section, Table, row
+from pgf.analysis.tables.paper_claims import Claim
 from pgf.analysis.tables.phases import phase_means
-from pgf.analysis.tables.registry import table
-from pgf.analysis.tables.verdicts import Finding, Question, find
+from pgf.analysis.tables.verdicts import Finding, Question, verdict_on
 from pgf.analysis.tables.wording import SMALL_SCALE, common_notes, p_text, percent, with_limits
 
 LONG = (
@@ -19,12 +19,12 @@ LONG = (
 )
 
 
-@table("claims")
+@TABLES.register("claims")
 def claims(context: Context) -> Table:
     """Return the table: a section per task, a block per claim, a row per pair of recipes."""
     means = phase_means(context.runs, context.curves)
     findings = [
-        find(context, means, Question(claim, task, recipe, control))
+        verdict_on(context, means, Question(claim, task, recipe, control))
         for task in context.tasks
         for claim in context.claims
         if not claim.metrics or context.metric(task)[0] in claim.metrics

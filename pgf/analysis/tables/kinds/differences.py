@@ -1,23 +1,25 @@
-"""Every recipe against each baseline, paired by seed, by the decision rule fixed beforehand."""
+"""The table of differences to each baseline, paired by seed, by a rule fixed beforehand."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from pgf.analysis.tables import TABLES
 from pgf.analysis.tables.comparisons import (
     Comparison,
     attainable,
-    cells_of,
     compare_family,
     paired_values,
+    scores_of,
 )
 from pgf.analysis.tables.context import Context, target_label
 from pgf.analysis.tables.measurements import metric_name
 from pgf.analysis.tables.model import Block, Cell, Row, Section, Table
-from pgf.analysis.tables.published import BASELINE_OF_PAPER, base_label, printed_differences
-from pgf.analysis.tables.registry import table
+from pgf.analysis.tables.published import BASELINE_OF_PAPER, base_label, published_differences
 from pgf.analysis.tables.wording import (
+    better,
+    capitalized,
     common_notes,
     decimals_for,
     p_text,
@@ -28,7 +30,7 @@ from pgf.analysis.tables.wording import (
 
 
 @dataclass(frozen=True)
-class Line:
+class Difference:
     """One recipe against one baseline at one target."""
 
     task: str
@@ -40,11 +42,11 @@ class Line:
     """The paper's difference to SR-STE; NaN where it gives none."""
 
 
-@table("differences")
+@TABLES.register("differences")
 def differences(context: Context) -> Table:
     """Return the table: a section per task, a block per baseline."""
     families = {
-        (task, baseline): _lines(context, task, baseline)
+        (task, baseline): _differences(context, task, baseline)
         for task in context.tasks
         for baseline in context.analysis.baselines
         if baseline in context.columns_of(task)
@@ -61,31 +63,31 @@ def differences(context: Context) -> Table:
     )
 
 
-def _lines(context: Context, task: str, baseline: str) -> list[Line]:
+def _differences(context: Context, task: str, baseline: str) -> list[Difference]:
     families = (_family(context, task, baseline, target) for target in context.targets_of(task))
     return [line for family in families for line in family]
 
 
-def _family(context: Context, task: str, baseline: str, target: str) -> list[Line]:
+def _family(context: Context, task: str, baseline: str, target: str) -> list[Difference]:
     """Return the comparisons that Holm's correction takes together: those of one target."""
-    cells = cells_of(context, task)
+    scores = scores_of(context, task)
     keys = [
         (target, recipe)
         for recipe in context.sparse_recipes(task)
-        if recipe != baseline and cells.key(recipe, target) in cells.values
+        if recipe != baseline and scores.key(recipe, target) in scores.values
     ]
     pairs = [
-        (target, paired_values(cells.of(recipe, target), cells.of(baseline, target)))
+        (target, paired_values(scores.of(recipe, target), scores.of(baseline, target)))
         for target, recipe in keys
     ]
-    published = _published_differences(context, task, baseline)
+    published = _papers_differences(context, task, baseline)
     return [
-        Line(
+        Difference(
             task=task,
             baseline=baseline,
             recipe=recipe,
             comparison=comparison,
-            diverged=cells.diverged_in(recipe, target) + cells.diverged_in(baseline, target),
+            diverged=scores.diverged_in(recipe, target) + scores.diverged_in(baseline, target),
             published=published.get((target, recipe), np.nan),
         )
         for (target, recipe), comparison in zip(
@@ -94,12 +96,10 @@ def _family(context: Context, task: str, baseline: str, target: str) -> list[Lin
     ]
 
 
-def _published_differences(
-    context: Context, task: str, baseline: str
-) -> dict[tuple[str, str], float]:
+def _papers_differences(context: Context, task: str, baseline: str) -> dict[tuple[str, str], float]:
     if base_label(context.label(baseline)) != BASELINE_OF_PAPER:
         return {}
-    return printed_differences(context, task)
+    return published_differences(context, task)
 
 
 LONG = (
@@ -108,7 +108,7 @@ LONG = (
 )
 
 
-def _long(line: Line) -> tuple[object, ...]:
+def _long(line: Difference) -> tuple[object, ...]:
     c = line.comparison
     i = c.interval
     return (
@@ -117,10 +117,9 @@ def _long(line: Line) -> tuple[object, ...]:
     )
 
 
-def _section(context: Context, task: str, families: dict[str, list[Line]]) -> Section:
-    metric, (_, higher) = metric_name(context, task), context.metric(task)
+def _section(context: Context, task: str, families: dict[str, list[Difference]]) -> Section:
     caption = (
-        f"{metric[:1].upper()}{metric[1:]} after the last step ({'higher' if higher else 'lower'} "
+        f"{capitalized(metric_name(context, task))} after the last step ({better(context, task)} "
         f"is better), recipe minus baseline: mean over pairs of seeds with its "
         f"{percent(context.analysis)} t interval, p of the exact sign-flip test, and Holm's "
         "correction over the comparisons of one target with the baseline. Above and below zero are "
@@ -137,14 +136,14 @@ def _section(context: Context, task: str, families: dict[str, list[Line]]) -> Se
     return Section(task, blocks, caption, (*notes, *common_notes(context, task)))
 
 
-def _largest_family(lines: list[Line]) -> list[Comparison]:
+def _largest_family(lines: list[Difference]) -> list[Comparison]:
     by_target: dict[str, list[Comparison]] = {}
     for line in lines:
         by_target.setdefault(line.comparison.target, []).append(line.comparison)
     return max(by_target.values(), key=len, default=[])
 
 
-def _block(context: Context, baseline: str, family: list[Line]) -> Block:
+def _block(context: Context, baseline: str, family: list[Difference]) -> Block:
     decimals = decimals_for([line.comparison.interval for line in family]) + 1
     with_paper = any(np.isfinite(line.published) for line in family)
     header = ("target", "recipe", "difference", "n", "p", "Holm p", "verdict")

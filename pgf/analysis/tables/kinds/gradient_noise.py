@@ -1,52 +1,49 @@
-"""The gradient statistics by thirds of training, after the paper's Fig. 3."""
+"""The table of gradient statistics by thirds of training, after the paper's Fig. 3."""
 
 import numpy as np
 import pandas as pd
 
 from pgf.analysis.statistics import Interval, mean_interval
+from pgf.analysis.tables import TABLES
 from pgf.analysis.tables.context import DENSE, Context, target_label
-from pgf.analysis.tables.model import EMPTY, NO_RUN, Block, Cell, Row, Section, Table, panels
-from pgf.analysis.tables.phases import KEYS, STATISTICS, THIRDS, phase_means
-from pgf.analysis.tables.registry import table
+from pgf.analysis.tables.model import EMPTY, NO_RUN, Block, Cell, Row, Section, Table, recipe_panels
+from pgf.analysis.tables.phases import HEADINGS, KEYS, THIRDS, phase_means
 from pgf.analysis.tables.wording import common_notes, percent, scale_text, scientific, seeds_text
-
-PANEL = 5
-"""Sparse recipes beside each other; more go into a further panel, with Dense repeated."""
 
 Index = tuple[str, str, str, str, str]
 """task, target, statistic, phase, recipe."""
 
 
-@table("gradient_noise")
+@TABLES.register("gradient_noise")
 def gradient_noise(context: Context) -> Table:
     """Return the table: a section per task, a block per target."""
-    grid = _grid(context)
+    intervals = _intervals(context)
     data = pd.DataFrame(
-        [(*key, i.estimate, i.low, i.high, i.n) for key, i in grid.items()],
+        [(*key, i.estimate, i.low, i.high, i.n) for key, i in intervals.items()],
         columns=["task", "target", "statistic", "phase", "recipe", "mean", "low", "high", "n"],
     )
     return Table(
         name="gradient_noise",
         title="Gradient statistics by thirds of training",
         data=data,
-        sections=tuple(_section(context, task, grid) for task in context.tasks),
+        sections=tuple(_section(context, task, intervals) for task in context.tasks),
     )
 
 
-def _grid(context: Context) -> dict[Index, Interval]:
+def _intervals(context: Context) -> dict[Index, Interval]:
     means = phase_means(context.runs, context.curves)
     columns = [*(key for key in KEYS if key != "seed"), "reference", "name", "phase"]
     samples = {
         tuple(map(str, key)): values.to_numpy()
         for key, values in means.groupby(columns, sort=False)["value"]
     }
-    grid = {}
+    intervals = {}
     for task, target, name, phase, recipe in _indices(context):
         values = _first_of(samples, task, recipe, target, name, phase)
         if values is not None:
             interval = mean_interval(values, confidence=context.analysis.confidence)
-            grid[task, target, name, phase, recipe] = interval
-    return grid
+            intervals[task, target, name, phase, recipe] = interval
+    return intervals
 
 
 def _indices(context: Context) -> list[Index]:
@@ -54,7 +51,7 @@ def _indices(context: Context) -> list[Index]:
         (task, target, name, phase, recipe)
         for task in context.tasks
         for target in context.targets_of(task)
-        for name in STATISTICS
+        for name in HEADINGS
         for phase in THIRDS
         for recipe in context.columns_of(task)
     ]
@@ -77,15 +74,15 @@ def _first_of(
     return next((samples[key] for key in keys if key in samples), None)
 
 
-def _section(context: Context, task: str, grid: dict[Index, Interval]) -> Section:
-    counts = [interval.n for key, interval in grid.items() if key[0] == task]
+def _section(context: Context, task: str, intervals: dict[Index, Interval]) -> Section:
+    counts = [interval.n for key, interval in intervals.items() if key[0] == task]
     blocks = []
     dense = context.dense_recipes(task)
     sparse = [name for name in context.columns_of(task) if name not in dense]
     for target in context.targets_of(task):
-        for i, chunk in enumerate(panels(sparse, PANEL) or [[]]):
-            title = target_label(target) + (" (continued)" if i else "")
-            blocks.append(_block(context, grid, (task, target), (*dense, *chunk), title))
+        for more, shown in recipe_panels(dense, sparse):
+            title = target_label(target) + more
+            blocks.append(_block(context, intervals, (task, target), shown, title))
     seeds = seeds_text(counts, "the CSV file says otherwise")
     caption = (
         "Mean over the samples of a third of training, then over seeds "
@@ -102,18 +99,18 @@ def _section(context: Context, task: str, grid: dict[Index, Interval]) -> Sectio
 
 def _block(
     context: Context,
-    grid: dict[Index, Interval],
+    intervals: dict[Index, Interval],
     where: tuple[str, str],
     recipes: tuple[str, ...],
     title: str,
 ) -> Block:
     rows: list[Row] = []
-    present = {key[2] for key in grid if key[:2] == where}
-    for name in (name for name in STATISTICS if name in present):
+    present = {key[2] for key in intervals if key[:2] == where}
+    for name in (name for name in HEADINGS if name in present):
         for phase in THIRDS:
-            found = [grid.get((*where, name, phase, recipe)) for recipe in recipes]
+            found = [intervals.get((*where, name, phase, recipe)) for recipe in recipes]
             values = [Cell(scientific(i.estimate)) if i else NO_RUN for i in found]
-            heading = Cell(STATISTICS[name]) if phase == THIRDS[0] else EMPTY
+            heading = Cell(HEADINGS[name]) if phase == THIRDS[0] else EMPTY
             rows.append((heading, Cell(phase), *values))
     header = ("statistic", "third", *(context.label(recipe) for recipe in recipes))
     return Block(header, tuple(rows), title=title, text_columns=(0, 1))

@@ -5,9 +5,9 @@ from time import perf_counter
 import torch
 from torch._inductor.utils import fresh_cache
 
-from pgf.costs.bench.model import Line, Part, Progress
-from pgf.costs.bench.registry import part
-from pgf.costs.bench.timing import milliseconds, ratio, rotate
+from pgf.costs.bench import PARTS
+from pgf.costs.bench.model import Measurement, Part, Progress
+from pgf.costs.bench.timing import rotate
 from pgf.costs.bench.vit import VitContender
 
 BATCH = 64
@@ -16,7 +16,7 @@ TARGET = 1.02
 BACKEND = "inductor"
 
 
-@part("compiled")
+@PARTS.register("compiled")
 def compiled(progress: Progress) -> Part:
     """Dense and SR-STE steps with and without, and how long compiling takes."""
     torch.set_num_threads(1)
@@ -31,23 +31,13 @@ def compiled(progress: Progress) -> Part:
         runs["dense, compiled"].step()
     first = perf_counter() - began
     times = rotate({name: run.step for name, run in runs.items()}, rounds=ROUNDS)
-    lines = [Line(what="first step of dense, compiled", unit="s", ours=first)]
+    lines = [Measurement(what="first step of dense, compiled", unit="s", ours=first)]
     for own, base, target in (
         ("dense, compiled", "dense", None),
         ("sr_ste, compiled", "dense, compiled", TARGET),
     ):
-        found = ratio(times[own], times[base])
-        lines.append(
-            Line(
-                what=f"{own}, over {base}",
-                unit="ms",
-                floor=milliseconds(times[base]),
-                ours=milliseconds(times[own]),
-                ratio=found.median,
-                spread=found.spread,
-                target=target,
-            )
-        )
+        what = f"{own}, over {base}"
+        lines.append(Measurement.timed(what, ours=times[own], floor=times[base], target=target))
     return Part(
         title=f"Compiled steps, ViT-Tiny at 32 x 32, batch {BATCH}, CPU, one thread",
         ratio_of="ours / floor",

@@ -1,4 +1,4 @@
-"""The lines for a GPU: masks of a whole model, a large model's step, a sweep as one stack."""
+"""Measurements on a GPU: masks of a whole model, a large model's step, a sweep as one stack."""
 
 from collections.abc import Callable
 from time import perf_counter
@@ -7,14 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pgf.costs.bench.kinds.sweep import sweep_line
-from pgf.costs.bench.model import Bound, Line, Part, Progress
-from pgf.costs.bench.registry import part
-from pgf.costs.bench.timing import gpu_clock, milliseconds, ratio, rotate
+from pgf.costs.bench import PARTS
+from pgf.costs.bench.kinds.sweep import measure_sweep
+from pgf.costs.bench.model import Bound, Measurement, Part, Progress
+from pgf.costs.bench.timing import gpu_clock, rotate
 from pgf.costs.bench.vit import BenchVit, VitContender
-from pgf.recipes import RECIPES
-from pgf.recipes.patterns import NMPattern
-from pgf.sparsity.kernels import kernel_for
+from pgf.recipes import RECIPES, NMPattern
+from pgf.sparsity import kernel_for
 
 FF_OF_VIT_B = ((3072, 768), (768, 3072)) * 12
 PATTERNS = ("2:4", "1:4", "1:16", "1:128", "8:64")
@@ -25,9 +24,9 @@ ROUNDS = 15
 MASKS_TARGET, STEP_TARGET, SWEEP_TARGET = 1.3, 1.01, 20.0
 
 
-@part("gpu")
+@PARTS.register("gpu")
 def gpu(progress: Progress) -> Part:
-    """What a GPU makes of it; the lines alone where there is none."""
+    """Measure them on the GPU; without one, only name them."""
     there = torch.cuda.is_available()
     return Part(
         title=f"GPU: {torch.cuda.get_device_name()}" if there else "GPU",
@@ -42,16 +41,18 @@ def gpu(progress: Progress) -> Part:
     )
 
 
-def _wanted() -> list[Line]:
+def _wanted() -> list[Measurement]:
     return [
-        Line(what="masks of all FF layers of ViT-B", unit="ms", ours=None, target=MASKS_TARGET),
-        Line(
+        Measurement(
+            what="masks of all FF layers of ViT-B", unit="ms", ours=None, target=MASKS_TARGET
+        ),
+        Measurement(
             what="step of ViT-B/16, bfloat16, compiled, batch 256, every recipe",
             unit="ms",
             ours=None,
             target=STEP_TARGET,
         ),
-        Line(
+        Measurement(
             what="32 digits_vit runs as one stack",
             unit="s",
             ours=None,
@@ -61,24 +62,24 @@ def _wanted() -> list[Line]:
     ]
 
 
-def _measured(progress: Progress) -> list[Line]:
+def _measured(progress: Progress) -> list[Measurement]:
     progress("gpu: masks")
     device = torch.device("cuda")
-    lines = [mask_line(NMPattern.parse(text), device, gpu_clock) for text in PATTERNS]
+    lines = [measure_masks(NMPattern.parse(text), device, gpu_clock) for text in PATTERNS]
     progress("gpu: steps of ViT-B")
-    lines += step_lines(gpu_clock, batch_size=BATCH, task=VIT_B, **COMPILED)
-    line, _ = sweep_line(progress, device="cuda", processes=1, target=SWEEP_TARGET, stack=STACK)
+    lines += measure_steps_of(gpu_clock, batch_size=BATCH, task=VIT_B, **COMPILED)
+    line, _ = measure_sweep(progress, device="cuda", processes=1, target=SWEEP_TARGET, stack=STACK)
     return [*lines, line]
 
 
-def mask_line(
+def measure_masks(
     pattern: NMPattern, device: torch.device, clock: Callable[[], float] = perf_counter
-) -> Line:
-    """Return the line of one refresh of all FF layers of ViT-B."""
+) -> Measurement:
+    """Measure one refresh of all FF layers of ViT-B."""
     weights = [torch.randn(shape, device=device) for shape in FF_OF_VIT_B]
     written = [torch.empty_like(weight) for weight in weights]
     kernel = kernel_for(weights[0], written[0])
-    rooms = [kernel.room(weight) for weight in weights]
+    rooms = [kernel.empty_mask(weight) for weight in weights]
     decays = [0.5] * len(weights)
     flat = torch.cat([weight.flatten() for weight in weights])
     copy: Tensor = torch.empty_like(flat)
@@ -89,35 +90,23 @@ def mask_line(
     calls = {"copy": lambda: copy.copy_(flat), "ours": refresh}
     times = rotate(calls, rounds=ROUNDS, repeats=4, clock=clock)
     floor = [seconds * 9 / 8 for seconds in times["copy"]]
-    found = ratio(times["ours"], floor)
-    return Line(
-        what=f"masks of all FF layers of ViT-B, {pattern}",
-        unit="ms",
-        floor=milliseconds(floor),
-        ours=milliseconds(times["ours"]),
-        ratio=found.median,
-        spread=found.spread,
-        target=MASKS_TARGET,
-    )
+    what = f"masks of all FF layers of ViT-B, {pattern}"
+    return Measurement.timed(what, ours=times["ours"], floor=floor, target=MASKS_TARGET)
 
 
-def step_lines(clock: Callable[[], float], *, task: BenchVit, **contender: Any) -> list[Line]:
-    """Return the lines of a step of every recipe, against dense."""
+def measure_steps_of(
+    clock: Callable[[], float], *, task: BenchVit, **contender: Any
+) -> list[Measurement]:
+    """Measure a step of every recipe, against dense."""
     names = [name for name, kind in RECIPES.items() if not kind.is_dense]
     runs = {name: VitContender(name, task=task, **contender) for name in ("dense", *names)}
     times = rotate({name: r.step for name, r in runs.items()}, rounds=ROUNDS, clock=clock)
-    lines = []
-    for name in names:
-        found = ratio(times[name], times["dense"])
-        lines.append(
-            Line(
-                what=f"step of {task.name}: {name}",
-                unit="ms",
-                floor=milliseconds(times["dense"]),
-                ours=milliseconds(times[name]),
-                ratio=found.median,
-                spread=found.spread,
-                target=STEP_TARGET,
-            )
+    return [
+        Measurement.timed(
+            f"step of {task.name}: {name}",
+            ours=times[name],
+            floor=times["dense"],
+            target=STEP_TARGET,
         )
-    return lines
+        for name in names
+    ]

@@ -6,12 +6,12 @@ from itertools import cycle
 import torch
 from torch import Tensor
 
-from pgf.costs.bench.model import Line, Part, Progress
-from pgf.costs.bench.registry import part
-from pgf.costs.bench.timing import milliseconds, ratio, rotate
+from pgf.costs.bench import PARTS
+from pgf.costs.bench.model import Measurement, Part, Progress
+from pgf.costs.bench.timing import rotate
 from pgf.costs.bench.usual import argsort_mask
-from pgf.recipes.patterns import NMPattern
-from pgf.sparsity.kernels import kernel_for
+from pgf.recipes import NMPattern
+from pgf.sparsity import kernel_for
 
 SHAPE = (3072, 768)
 PATTERNS = ("2:4", "1:4", "1:8", "1:16", "1:32", "1:64", "1:128", "7:8", "8:16", "8:64", "16:128")
@@ -22,7 +22,7 @@ ROUNDS, REPEATS = 15, 4
 TARGET = 2.0
 
 
-@part("masks")
+@PARTS.register("masks")
 def masks(progress: Progress) -> Part:
     """Every pattern in float32 and bfloat16, one thread."""
     torch.set_num_threads(1)
@@ -31,7 +31,7 @@ def masks(progress: Progress) -> Part:
         weights = [torch.randn(SHAPE).to(dtype) for _ in range(BUFFERS)]
         for text in PATTERNS:
             progress(f"masks: {text}, {name}")
-            lines.append(_line(NMPattern.parse(text), weights))
+            lines.append(_measure(NMPattern.parse(text), weights))
     return Part(
         title=f"Mask and effective weight, {SHAPE[0]} x {SHAPE[1]}, CPU, one thread",
         ratio_of="ours / floor",
@@ -45,10 +45,10 @@ def masks(progress: Progress) -> Part:
     )
 
 
-def _line(pattern: NMPattern, weights: list[Tensor]) -> Line:
+def _measure(pattern: NMPattern, weights: list[Tensor]) -> Measurement:
     written = [torch.empty_like(weight) for weight in weights]
     kernel = kernel_for(weights[0], written[0])
-    room = kernel.room(weights[0])
+    room = kernel.empty_mask(weights[0])
     turns = cycle(zip(weights, written, strict=True))
 
     def of_the_next(work: Callable[[Tensor, Tensor], object]) -> Callable[[], object]:
@@ -67,14 +67,11 @@ def _line(pattern: NMPattern, weights: list[Tensor]) -> Line:
     )
     size = weights[0].element_size()
     floor = [seconds * (2 * size + 1) / (2 * size) for seconds in times["copy"]]
-    found = ratio(times["ours"], floor)
-    return Line(
-        what=f"{pattern}, {str(weights[0].dtype).removeprefix('torch.')}",
-        unit="ms",
-        usual=milliseconds(times["usual"]),
-        floor=milliseconds(floor),
-        ours=milliseconds(times["ours"]),
-        ratio=found.median,
-        spread=found.spread,
+    dtype = str(weights[0].dtype).removeprefix("torch.")
+    return Measurement.timed(
+        f"{pattern}, {dtype}",
+        ours=times["ours"],
+        floor=floor,
+        usual=times["usual"],
         target=TARGET,
     )

@@ -3,8 +3,8 @@
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from pgf.costs.bench.model import Line, Part, Progress
-from pgf.costs.bench.registry import part
+from pgf.costs.bench import PARTS
+from pgf.costs.bench.model import Measurement, Part, Progress
 from pgf.costs.bench.vit import Usual, VitContender
 from pgf.recipes import RECIPES
 
@@ -12,7 +12,7 @@ BATCH = 8
 TARGET = 1.125
 
 
-@part("memory")
+@PARTS.register("memory")
 def memory(progress: Progress) -> Part:
     """Bytes at the peak of a step, in units of the sparse layers' weights."""
     torch.set_num_threads(1)
@@ -26,7 +26,7 @@ def memory(progress: Progress) -> Part:
         weights = sum(master.numel() * master.element_size() for master in masters)
         more = _peak(contender) - dense
         lines.append(
-            Line(
+            Measurement(
                 what=name,
                 unit="MiB",
                 usual=usual / 2**20,
@@ -67,8 +67,8 @@ def _held(contender: VitContender) -> int:
     run = contender.run
     state = [tensor for values in run.optimizer.state.values() for tensor in values.values()]
     sparsifier = run.sparsifier
-    masks = [layer.kept for layer in sparsifier.layers]
-    masks += [mask for layer in sparsifier.layers for mask in layer.fixed.kept.values()]
+    masks = [layer.packed_mask for layer in sparsifier.layers]
+    masks += [mask for layer in sparsifier.layers for mask in layer.fixed.packed.values()]
     tensors = [*run.model.parameters(), *run.model.buffers(), *sparsifier.masters.values()]
     every = {id(t): t for t in [*tensors, *state, *masks] if t is not None}
     return sum(tensor.numel() * tensor.element_size() for tensor in every.values())

@@ -1,12 +1,12 @@
-"""What it takes before anything trains: imports, and the plan of ten thousand runs."""
+"""The start before anything trains: imports, and the plan of ten thousand runs."""
 
 import tempfile
 from pathlib import Path
 from statistics import median
 
-from pgf.costs.bench.model import Line, Part, Progress
-from pgf.costs.bench.processes import PYTHON, ROOT, Cost, run
-from pgf.costs.bench.registry import part
+from pgf.costs.bench import PARTS
+from pgf.costs.bench.model import Measurement, Part, Progress
+from pgf.costs.bench.processes import PYTHON, ROOT, ProcessUse, run
 
 RUNS = 10_000
 RECIPES = ("ste", "sr_ste", "mdgf_linear", "mdgf_exponential", "sdgf_stepwise")
@@ -33,7 +33,7 @@ rule one:
 """
 STARTS = {
     "what `pgf tables` imports": (
-        ("-c", "import pgf.analysis.results, pgf.analysis.tables.registry as r; r.load_tables()"),
+        ("-c", "import pgf.analysis.results, pgf.analysis.tables.write as w; dict(w.TABLES)"),
         1.0,
     ),
     "what a training job imports": (("-c", "import pgf.jobs.job"), None),
@@ -41,7 +41,7 @@ STARTS = {
 }
 
 
-@part("planning")
+@PARTS.register("planning")
 def planning(progress: Progress) -> Part:
     """Seconds of the processor to start, and to plan a dry run, a job for every run."""
     lines = []
@@ -50,7 +50,7 @@ def planning(progress: Progress) -> Part:
         times = [run([PYTHON, *arguments], cwd=ROOT).cpu_seconds for _ in range(TIMES)]
         seconds = median(times)
         lines.append(
-            Line(
+            Measurement(
                 what=f"{what}: CPU time",
                 unit="s",
                 floor=ALLOWED_SECONDS if target else None,
@@ -62,8 +62,8 @@ def planning(progress: Progress) -> Part:
     progress(f"planning: a dry run of {RUNS} runs, and of a toy of as many jobs")
     toy, ours = _dry_runs()
     lines += [
-        _line("CPU time", "s", ours.cpu_seconds, toy.cpu_seconds),
-        _line("memory", "MiB", ours.mebibytes, toy.mebibytes),
+        _measure("CPU time", "s", ours.cpu_seconds, toy.cpu_seconds),
+        _measure("memory", "MiB", ours.mebibytes, toy.mebibytes),
     ]
     return Part(
         title="Before anything trains",
@@ -76,8 +76,8 @@ def planning(progress: Progress) -> Part:
     )
 
 
-def _line(what: str, unit: str, ours: float, floor: float) -> Line:
-    return Line(
+def _measure(what: str, unit: str, ours: float, floor: float) -> Measurement:
+    return Measurement(
         what=f"dry run of {RUNS} runs: {what}",
         unit=unit,
         floor=floor,
@@ -87,7 +87,7 @@ def _line(what: str, unit: str, ours: float, floor: float) -> Line:
     )
 
 
-def _dry_runs() -> tuple[Cost, Cost]:
+def _dry_runs() -> tuple[ProcessUse, ProcessUse]:
     snakemake = [PYTHON, "-m", "snakemake", "--dry-run", "--quiet", "all", "--cores", "1"]
     greedy = ["--scheduler", "greedy"]
     with tempfile.TemporaryDirectory() as folder:

@@ -2,12 +2,12 @@
 
 import torch
 
-from pgf.costs.bench.model import Line, Part, Progress
-from pgf.costs.bench.registry import part
+from pgf.costs.bench import PARTS
+from pgf.costs.bench.model import Measurement, Part, Progress
 from pgf.costs.bench.timing import milliseconds, rotate, summed_up
 from pgf.costs.bench.vit import VitContender
-from pgf.experiments.settings import StatisticsSettings
-from pgf.training.preflight import HARDLY_EVER
+from pgf.experiments import StatisticsSettings
+from pgf.training import HARDLY_EVER
 
 BATCH = 64
 ROUNDS = 7
@@ -15,7 +15,7 @@ TARGET = 1.02
 RARE = HARDLY_EVER.noise_every
 
 
-@part("statistics")
+@PARTS.register("statistics")
 def statistics(progress: Progress) -> Part:
     """SR-STE with what a sample costs, spread over the steps between two of them."""
     torch.set_num_threads(1)
@@ -35,7 +35,7 @@ def statistics(progress: Progress) -> Part:
         ]
     )
     none = milliseconds(times["none"])
-    line = Line(
+    line = Measurement(
         what=f"every {usual.every} steps, noise every {usual.noise_every}, batch {BATCH}",
         unit="ms",
         floor=none,

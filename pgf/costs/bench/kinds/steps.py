@@ -1,12 +1,10 @@
 """A training step of every recipe, against dense."""
 
-from collections.abc import Sequence
-
 import torch
 
-from pgf.costs.bench.model import Line, Part, Progress
-from pgf.costs.bench.registry import part
-from pgf.costs.bench.timing import milliseconds, ratio, rotate
+from pgf.costs.bench import PARTS
+from pgf.costs.bench.model import Measurement, Part, Progress
+from pgf.costs.bench.timing import milliseconds, rotate
 from pgf.costs.bench.vit import TARGET, Usual, VitContender
 from pgf.recipes import RECIPES
 
@@ -15,10 +13,10 @@ ROUNDS = {64: 15, 8: 41}
 TARGETS = {64: 1.02, 8: 1.05}
 
 
-@part("steps")
+@PARTS.register("steps")
 def steps(progress: Progress) -> Part:
     """All recipes in the middle of their training, at batch 64 and batch 8."""
-    lines = [line for batch_size in ROUNDS for line in _lines(batch_size, progress)]
+    lines = [line for batch_size in ROUNDS for line in _measure(batch_size, progress)]
     return Part(
         title=f"Training step, ViT-Tiny at 32 x 32, {TARGET}, float32, CPU, one thread",
         ratio_of="ours / dense",
@@ -33,7 +31,7 @@ def steps(progress: Progress) -> Part:
     )
 
 
-def _lines(batch_size: int, progress: Progress) -> list[Line]:
+def _measure(batch_size: int, progress: Progress) -> list[Measurement]:
     torch.set_num_threads(1)
     names = [name for name, kind in RECIPES.items() if not kind.is_dense]
     contenders: dict[str, VitContender] = {}
@@ -44,14 +42,22 @@ def _lines(batch_size: int, progress: Progress) -> list[Line]:
     calls = {name: contender.step for name, contender in contenders.items()}
     times = rotate(calls, rounds=ROUNDS[batch_size])
     lines = [
-        _line(f"{name}, batch {batch_size}", times[name], times, TARGETS[batch_size])
+        Measurement.timed(
+            f"{name}, batch {batch_size}",
+            ours=times[name],
+            floor=times[DENSE],
+            usual=times[USUAL],
+            target=None if name == USUAL else TARGETS[batch_size],
+        )
         for name in (*names, USUAL)
     ]
-    alone = rotate({name: _masks_of(contenders[name]) for name in names}, rounds=ROUNDS[batch_size])
+    alone = rotate(
+        {name: _MasksAlone(contenders[name]) for name in names}, rounds=ROUNDS[batch_size]
+    )
     slowest = max(names, key=lambda name: sum(alone[name]))
     dense = milliseconds(times[DENSE])
     own = milliseconds(alone[slowest])
-    share = Line(
+    share = Measurement(
         what=f"masks alone of the slowest ({slowest}), batch {batch_size}",
         unit="ms",
         floor=dense,
@@ -62,7 +68,7 @@ def _lines(batch_size: int, progress: Progress) -> list[Line]:
     return [*lines, share]
 
 
-class _masks_of:  # noqa: N801
+class _MasksAlone:
     """Refresh and gradient rule of a step, on gradients of ones."""
 
     def __init__(self, contender: VitContender) -> None:
@@ -73,17 +79,3 @@ class _masks_of:  # noqa: N801
     def __call__(self) -> None:
         self.run.sparsifier.refresh(self.run.step)
         self.run.sparsifier.apply_gradient_rule()
-
-
-def _line(what: str, own: Sequence[float], times: dict[str, list[float]], target: float) -> Line:
-    found = ratio(own, times[DENSE])
-    return Line(
-        what=what,
-        unit="ms",
-        usual=milliseconds(times[USUAL]),
-        floor=milliseconds(times[DENSE]),
-        ours=milliseconds(own),
-        ratio=found.median,
-        spread=found.spread,
-        target=None if own is times[USUAL] else target,
-    )

@@ -1,25 +1,18 @@
 """A sweep of small runs, against a process for each."""
 
 import json
+import math
 import os
 import tempfile
-from collections.abc import Sequence
-from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import median
 
-from pgf.costs.bench.model import Bound, Line, Part, Progress
+from pgf.costs.bench import PARTS
+from pgf.costs.bench.model import Bound, Measurement, Part, Progress
 from pgf.costs.bench.processes import PYTHON, run
 from pgf.costs.bench.processes import together as side_by_side
-from pgf.costs.bench.registry import part
-from pgf.experiments.run_spec import RunSpec
-from pgf.experiments.settings import (
-    RecipeSettings,
-    StatisticsSettings,
-    TaskSettings,
-    TrainingSettings,
-)
-from pgf.records.record import RECORD
+from pgf.experiments import Experiment, RunSpec, load_experiment
+from pgf.records import RECORD
 
 RECIPES = (
     *("ste", "sr_ste", "mdgf_linear", "mdgf_exponential"),
@@ -30,14 +23,16 @@ STEPS = 400
 ALONE = 4
 """Runs that are trained in a process of their own, to stand for all."""
 TARGET = 4.0
+CONFIG = Path("sweep.yaml")
+TRAIN = [PYTHON, "-m", "pgf", "train", str(CONFIG)]
 OF_THE_MACHINE = {"train_seconds"}
 
 
-@part("sweep")
+@PARTS.register("sweep")
 def sweep(progress: Progress) -> Part:
     """32 runs of `digits_vit`: a process each, one after another; and as a sweep trains them."""
     cores = os.cpu_count() or 1
-    line, same = sweep_line(progress, device="cpu", processes=cores, target=TARGET)
+    line, same = measure_sweep(progress, device="cpu", processes=cores, target=TARGET)
     return Part(
         title="Sweep of digits_vit, recipes x seeds",
         ratio_of="usual / ours",
@@ -51,10 +46,10 @@ def sweep(progress: Progress) -> Part:
     )
 
 
-def sweep_line(
+def measure_sweep(
     progress: Progress, *, device: str, processes: int, target: float, stack: int = 1
-) -> tuple[Line, bool]:
-    """Return the line of a sweep, and whether the same runs left the same records.
+) -> tuple[Measurement, bool]:
+    """Measure a sweep; also return whether the same runs left the same records.
 
     Args:
         progress: told what goes on.
@@ -63,20 +58,24 @@ def sweep_line(
         target: the least speed-up.
         stack: runs of a pack that train as one.
     """
-    specs = [_spec(recipe, seed, device) for seed in range(SEEDS) for recipe in RECIPES]
-    ours = [replace(spec, training=replace(spec.training, stack=stack)) for spec in specs]
     with tempfile.TemporaryDirectory() as folder:
-        alone, together = Path(folder) / "alone", Path(folder) / "together"
+        alone = _write(Path(folder) / "alone", device=device)
+        together = _write(Path(folder) / "together", device=device, jobs=processes, stack=stack)
+        specs = alone.runs()
         seconds = []
         for i, spec in enumerate(specs[:ALONE]):
             progress(f"sweep: run {i + 1} of {ALONE} in a process of its own")
-            seconds.append(run(_training([spec], alone, f"run{i}"), cwd=alone).seconds)
+            chosen = ("--recipe", spec.recipe.name, "--seed", str(spec.seed))
+            seconds.append(run([*TRAIN, *chosen], cwd=Path(folder) / "alone").seconds)
         progress(f"sweep: {len(specs)} runs in {processes} processes")
-        packs = [_training(ours[k::processes], together, f"job{k}") for k in range(processes)]
-        taken = side_by_side(packs, cwd=together)
-        same = all(_record(spec, alone) == _record(spec, together) for spec in specs[:ALONE])
+        packs = [[*TRAIN, "--job", job] for job in together.jobs()]
+        taken = side_by_side(packs, cwd=Path(folder) / "together")
+        same = all(
+            _record(spec, Path(folder) / "alone") == _record(spec, Path(folder) / "together")
+            for spec in specs[:ALONE]
+        )
     usual = median(seconds) * len(specs)
-    line = Line(
+    line = Measurement(
         what=f"{len(specs)} runs of {STEPS} steps, {processes} processes, stacks of {stack}",
         unit="s",
         usual=usual,
@@ -89,31 +88,22 @@ def sweep_line(
     return line, same
 
 
-def _spec(recipe: str, seed: int, device: str) -> RunSpec:
-    return RunSpec(
-        experiment="sweep",
-        task=TaskSettings(name="digits_vit", kind="digits_vit"),
-        recipe=RecipeSettings(name=recipe, kind=recipe, label=recipe),
-        target="1:16(FF)",
-        references=("1:16(FF)",),
-        seed=seed,
-        training=TrainingSettings(
-            steps=STEPS,
-            batch_size=32,
-            learning_rate=0.002,
-            evaluations=4,
-            precision="float32",
-            device=device,  # type: ignore[arg-type]
-        ),
-        statistics=StatisticsSettings(),
-    )
-
-
-def _training(specs: Sequence[RunSpec], folder: Path, name: str) -> list[str]:
-    folder.mkdir(exist_ok=True)
-    path = folder / f"{name}.json"
-    path.write_text(json.dumps([asdict(spec) for spec in specs]), encoding="utf-8")
-    return [PYTHON, "-m", "pgf", "train", str(path)]
+def _write(folder: Path, *, device: str, jobs: int = 1, stack: int = 1) -> Experiment:
+    """Write the sweep's config into a folder, and return the experiment."""
+    training = {"steps": STEPS, "batch_size": 32, "learning_rate": 0.002, "evaluations": 4}
+    values = {
+        "name": CONFIG.stem,
+        "tasks": {"digits_vit": {}},
+        "training": {**training, "precision": "float32", "device": device, "stack": stack},
+        "targets": ["1:16(FF)"],
+        "recipes": {recipe: {} for recipe in RECIPES},
+        "seeds": list(range(SEEDS)),
+        "runs_per_job": math.ceil(len(RECIPES) * SEEDS / jobs),
+    }
+    folder.mkdir()
+    path = folder / CONFIG
+    path.write_text(json.dumps(values), encoding="utf-8")  # JSON is YAML
+    return load_experiment(str(path))
 
 
 def _record(spec: RunSpec, folder: Path) -> dict[str, object]:

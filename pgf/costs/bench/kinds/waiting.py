@@ -4,15 +4,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from time import perf_counter
 
-from pgf.costs.bench.model import Line, Part, Progress
-from pgf.costs.bench.registry import part
+from pgf.costs.bench import PARTS
+from pgf.costs.bench.model import Measurement, Part, Progress
 from pgf.errors import UserError
-from pgf.experiments.config import load_experiment
-from pgf.experiments.run_spec import RunSpec
-from pgf.tasks import make_task
-from pgf.tasks.images import Images
-from pgf.training.run_state import Run
-from pgf.training.step import training_step
+from pgf.experiments import RunSpec, load_experiment
+from pgf.tasks import Images, make_task
+from pgf.training import Run, training_step
 
 EXPERIMENTS = ("laptop", "cifar10_vit_tiny", "multi30k_encdec")
 STEPS, WARM_UP = 60, 5
@@ -20,7 +17,7 @@ ON_DEVICE = {"on_device": True, "crop_scale": (0.25, 1.0), "interpolation": "bil
 TARGET = 0.02
 
 
-@part("waiting")
+@PARTS.register("waiting")
 def waiting(progress: Progress) -> Part:
     """One SR-STE run of every task of a few experiments, as their configs have them.
 
@@ -33,11 +30,11 @@ def waiting(progress: Progress) -> Part:
             for what, own in _ways(spec):
                 progress(f"waiting: {what}")
                 try:
-                    lines.append(_line(what, Run.make(own)))
+                    lines.append(_measure(what, Run.make(own)))
                 except UserError as error:  # mostly: no data here
                     progress(f"waiting: {what} is left out: {error}")
                     missing = f"{what} (cannot be trained here: PGF_DATA?)"
-                    lines.append(Line(what=missing, unit="ms", ours=None, target=TARGET))
+                    lines.append(Measurement(what=missing, unit="ms", ours=None, target=TARGET))
     return Part(
         title="Waiting for data, CPU",
         ratio_of="ours / step",
@@ -58,7 +55,7 @@ def _ways(spec: RunSpec) -> Iterator[tuple[str, RunSpec]]:
         )
 
 
-def _line(what: str, run: Run) -> Line:
+def _measure(what: str, run: Run) -> Measurement:
     settings = run.spec.training
     stream = run.splits.train.stream(batch_size=settings.batch_size, seed=run.spec.seed)
     waited = whole = 0.0
@@ -71,7 +68,7 @@ def _line(what: str, run: Run) -> Line:
         if step >= WARM_UP:
             waited += got - began
             whole += perf_counter() - began
-    return Line(
+    return Measurement(
         what=f"{what}, batch {settings.batch_size}",
         unit="ms",
         floor=1e3 * whole / STEPS,

@@ -1,6 +1,6 @@
-"""What stands between a SLURM profile and a running grid, each with its remedy."""
+"""The doctor: findings about a SLURM profile and its cluster, each with its remedy."""
 
-from pgf.jobs.slurm.doctor.cluster import examine
-from pgf.jobs.slurm.doctor.finding import Finding, is_healthy, verdict
+from pgf.jobs.slurm.doctor.cluster import examine_cluster
+from pgf.jobs.slurm.doctor.finding import Finding, doctor_summary, is_healthy
 
-__all__ = ["Finding", "examine", "is_healthy", "verdict"]
+__all__ = ["Finding", "doctor_summary", "examine_cluster", "is_healthy"]

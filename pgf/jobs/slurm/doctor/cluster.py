@@ -1,4 +1,4 @@
-"""What SLURM says of itself: commands, partition, accounts, job status; then the disk."""
+"""The examination of a cluster: commands, partition, accounts, job status; then the disk."""
 
 import getpass
 import os
@@ -9,13 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pgf.errors import nearest
-from pgf.experiments.run_spec import RunSpec
-from pgf.experiments.validation import read_yaml
+from pgf.experiments import RunSpec, read_yaml
 from pgf.jobs.slurm import queue as slurm
 from pgf.jobs.slurm.doctor.finding import Finding
 from pgf.jobs.slurm.doctor.node import look_at_node
 from pgf.jobs.slurm.doctor.partition import Need, look_at_partition
-from pgf.jobs.slurm.sites import Cost, Site
+from pgf.jobs.slurm.sites import RunCost, Site
 
 COMMANDS = ("sbatch", "squeue", "scontrol", "sinfo", "srun")
 LEAST_JOB_AGE = 240
@@ -26,13 +25,13 @@ The executor slows its looks down to one in 180 s while no job ends.
 LEAST_FREE_GB = 20
 
 
-def examine(
+def examine_cluster(
     site: Site,
     profile: Path,
     results: Path,
     *,
     specs: Sequence[RunSpec] = (),
-    costs: Mapping[str, Cost] | None = None,
+    costs: Mapping[str, RunCost] | None = None,
 ) -> Iterator[Finding]:
     """Yield what is found, the reasons for everything else first.
 

@@ -1,4 +1,4 @@
-"""What a doctor says of one thing, and of all of them together."""
+"""A finding of the doctor, and the summary of all findings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,11 +24,11 @@ class Finding:
 
 
 def is_healthy(findings: Sequence[Finding]) -> bool:
-    """Whether nothing is known that stands in the way."""
+    """Return whether nothing is known that stands in the way."""
     return all(finding.ok is not False for finding in findings)
 
 
-def verdict(findings: Sequence[Finding]) -> str:
+def doctor_summary(findings: Sequence[Finding]) -> str:
     """Return all findings in one line, which does not hide what nobody knows."""
     if not is_healthy(findings):
         return "not ready yet"

@@ -1,14 +1,14 @@
-"""What a partition has, and whether the jobs of a site fit into it."""
+"""The nodes of a partition, and the fit of a site's jobs into them."""
 
 import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pgf.errors import nearest
-from pgf.experiments.run_spec import RunSpec
+from pgf.experiments import RunSpec
 from pgf.jobs.slurm import queue as slurm
 from pgf.jobs.slurm.doctor.finding import Finding
-from pgf.jobs.slurm.sites import Cost, Site, cores, needed_memory, processes
+from pgf.jobs.slurm.sites import RunCost, Site, job_cores, needed_memory, processes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,13 +20,13 @@ class Need:
     memory_mb: int
 
     @classmethod
-    def of(cls, site: Site, specs: Sequence[RunSpec], costs: Mapping[str, Cost]) -> "Need":
+    def of(cls, site: Site, specs: Sequence[RunSpec], costs: Mapping[str, RunCost]) -> "Need":
         """Return the need of some runs, or of a single process where there are none."""
         if not specs:
             return cls(processes=1, cpus=site.cpus, memory_mb=site.memory_mb)
         return cls(
             processes=processes(specs),
-            cpus=cores(specs, site),
+            cpus=job_cores(specs, site),
             memory_mb=needed_memory(specs, costs, site),
         )
 

@@ -1,55 +1,18 @@
-"""What runs cost by their records, and what they reach at an equal cost."""
+"""The metric that recipes reach within one budget of training FLOPs."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from pgf.analysis.tables.context import COMPLETE, Context
+from pgf.analysis.tables.context import Context
 from pgf.analysis.tables.curves import by_seed
+from pgf.analysis.tables.recorded import AT_TARGET, CUMULATIVE, TRAINING, recorded
 
-INFERENCE, INFERENCE_DENSE = "flops.forward", "flops.forward_dense"
-TRAINING, TRAINING_DENSE = "flops.training", "flops.training_dense"
-CUMULATIVE = "training_flops"
-"""Curve of the training FLOPs so far, at the evaluations."""
-AT_TARGET = "at_target"
-"""Curve that is 1 where training was at the strict target, at the evaluations."""
 FLOORS = ("random_mask", "one_shot")
-"""Kinds of recipes that nobody would choose, so that their cost is no budget for the others."""
+"""Kinds of recipes that nobody would choose, so that their FLOPs are no budget for the others."""
 ROUNDING = 1e-9
 """Share by which sums of FLOPs may differ and still be equal."""
-
-
-def recorded(context: Context, task: str, recipe: str, target: str, column: str) -> float:
-    """Return a number of a cell's record, the largest over its complete runs; NaN without one."""
-    return _largest(_complete(context, task, recipe, target), column)
-
-
-def of_target(context: Context, task: str, target: str, column: str) -> float:
-    """Return a number that depends on the target alone, whatever the recipe; NaN without one."""
-    runs = context.task_runs(task)
-    return _largest(runs[(runs["target"] == target) & (runs["status"] == COMPLETE)], column)
-
-
-def of_task(context: Context, task: str, column: str) -> float:
-    """Return a number that is the same for all runs of a task; NaN without one."""
-    runs = context.task_runs(task)
-    return _largest(runs[runs["status"] == COMPLETE], column)
-
-
-def _largest(runs: pd.DataFrame, column: str) -> float:
-    if column not in runs:
-        return float("nan")
-    return float(runs[column].astype("float64").max())
-
-
-def _complete(context: Context, task: str, recipe: str, target: str) -> pd.DataFrame:
-    def find() -> pd.DataFrame:
-        runs = context.task_runs(task)
-        mine = (runs["recipe"] == recipe) & (runs["target"] == target)
-        return runs[mine & (runs["status"] == COMPLETE)]
-
-    return context.remembered(("complete", task, recipe, target), find)
 
 
 def smallest_total(context: Context, task: str, target: str) -> float:

@@ -1,4 +1,4 @@
-"""What the paper claims, written down as hypotheses in one YAML file."""
+"""The paper's claims, read from one YAML file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

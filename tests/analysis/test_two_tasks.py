@@ -5,14 +5,13 @@ import re
 import matplotlib as mpl
 import numpy as np
 import pytest
+from support.figures import drawn
 from support.grids import WORDS, WORDS_TARGETS, two_grids
 from support.synthetic import RECIPES, TARGETS, words_of
-from test_figures import drawn
 
 from pgf.analysis.figures import figure_names
-from pgf.analysis.tables import table_names
+from pgf.analysis.tables import TABLES, table_names
 from pgf.analysis.tables.context import target_label
-from pgf.analysis.tables.registry import build_table
 from pgf.analysis.tables.render import to_markdown
 from pgf.analysis.tables.terminal import terminal_view
 
@@ -34,7 +33,7 @@ def test_a_section_shows_its_own_targets_and_recipes_alone(both, name):
             if name != "claims"
             for text in (block.title, *block.header, *words_of(block))
         )
-        for section in build_table(name, both).sections
+        for section in TABLES[name](both).sections
     )
     assert "1:64 (FF)" not in toy and "sdgf_stepwise" not in toy
     assert "1:4 (FF)" not in words and "MdGf-Exponential" not in words
@@ -42,7 +41,7 @@ def test_a_section_shows_its_own_targets_and_recipes_alone(both, name):
 
 @every_table
 def test_the_csv_of_a_table_holds_each_task_s_own_cells(both, name):
-    data = build_table(name, both).data
+    data = TABLES[name](both).data
     own = data[data["task"] == "words"]
     cells = {*WORDS_TARGETS, "dense"} | ({""} if name == "claims" else set())
     assert not own.empty and set(own["target"]) <= cells | set(PAPER_TARGETS)
@@ -57,25 +56,25 @@ PAPER_TARGETS = ("1:32(FF)", "1:128(FF)")
 
 @every_table
 def test_no_cell_of_a_table_is_nan(both, name):
-    assert "nan" not in re.findall(r"\w+", to_markdown(build_table(name, both)))
+    assert "nan" not in re.findall(r"\w+", to_markdown(TABLES[name](both)))
 
 
 def test_seeds_are_each_task_s_own(both):
-    captions = [section.caption for section in build_table("accuracy", both).sections]
+    captions = [section.caption for section in TABLES["accuracy"](both).sections]
     assert ["n = 6 seeds" in captions[0], "n = 3 seeds" in captions[1]] == [True, True]
     assert "(n=" not in terminal_view(both)
 
 
 def test_a_baseline_that_a_task_lacks_is_not_compared_there():
     made = two_grids(baselines=("sr_ste", "mdgf_exponential"))
-    toy, words = build_table("differences", made).sections
+    toy, words = TABLES["differences"](made).sections
     assert [len(section.blocks) for section in (toy, words)] == [2, 1]
-    alone = build_table("differences", two_grids(baselines=("mdgf_exponential",))).sections[1]
+    alone = TABLES["differences"](two_grids(baselines=("mdgf_exponential",))).sections[1]
     assert alone.blocks == () and alone.notes[0].startswith("No baseline")
 
 
 def test_metrics_are_named_in_words(both):
-    assert "token_accuracy" not in to_markdown(build_table("accuracy", both))
+    assert "token_accuracy" not in to_markdown(TABLES["accuracy"](both))
     assert "token accuracy after the last step" in terminal_view(both)
 
 

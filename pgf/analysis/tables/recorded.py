@@ -1,0 +1,44 @@
+"""Numbers that the records of runs hold of their FLOPs, sizes and settings."""
+
+import pandas as pd
+
+from pgf.analysis.tables.context import COMPLETE, Context
+
+INFERENCE, INFERENCE_DENSE = "flops.forward", "flops.forward_dense"
+TRAINING, TRAINING_DENSE = "flops.training", "flops.training_dense"
+CUMULATIVE = "training_flops"
+"""Curve of the training FLOPs so far, at the evaluations."""
+AT_TARGET = "at_target"
+"""Curve that is 1 where training was at the strict target, at the evaluations."""
+
+
+def recorded(context: Context, task: str, recipe: str, target: str, column: str) -> float:
+    """Return a number of a cell's record, the largest over its complete runs; NaN without one."""
+    return _largest(_complete(context, task, recipe, target), column)
+
+
+def of_target(context: Context, task: str, target: str, column: str) -> float:
+    """Return a number that depends on the target alone, whatever the recipe; NaN without one."""
+    runs = context.task_runs(task)
+    return _largest(runs[(runs["target"] == target) & (runs["status"] == COMPLETE)], column)
+
+
+def of_task(context: Context, task: str, column: str) -> float:
+    """Return a number that is the same for all runs of a task; NaN without one."""
+    runs = context.task_runs(task)
+    return _largest(runs[runs["status"] == COMPLETE], column)
+
+
+def _largest(runs: pd.DataFrame, column: str) -> float:
+    if column not in runs:
+        return float("nan")
+    return float(runs[column].astype("float64").max())
+
+
+def _complete(context: Context, task: str, recipe: str, target: str) -> pd.DataFrame:
+    def find() -> pd.DataFrame:
+        runs = context.task_runs(task)
+        mine = (runs["recipe"] == recipe) & (runs["target"] == target)
+        return runs[mine & (runs["status"] == COMPLETE)]
+
+    return context.remembered(("complete", task, recipe, target), find)

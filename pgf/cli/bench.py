@@ -1,0 +1,45 @@
+"""The command `bench`: times and memory of masks, steps and sweeps, measured on this machine."""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from pgf.cli.registry import RESULTS, Group, Options, add_write, command
+
+
+def _add_bench(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("parts", nargs="*", metavar="PART", help="masks, steps, sweep ...; or all")
+    add_write(parser, "results/bench")
+    parser.add_argument(
+        "--readme", action="store_true", help="measure nothing; write the README's summary"
+    )
+
+
+@command(group=Group.COSTS, arguments=_add_bench, experiment=False)
+def bench(options: Options) -> None:
+    """Measure the cost of masks, steps, memory and sweeps on this machine."""
+    from pgf.costs import BENCH_FOLDER, find_part, part_names, write_bench
+
+    if options.readme:
+        _write_summary()
+        return
+    measures = {name: find_part(name) for name in options.parts or part_names()}
+    with tempfile.TemporaryDirectory() as unkept:
+        folder = RESULTS / BENCH_FOLDER if options.write else Path(unkept)
+        for name, measure in measures.items():
+            part = measure(lambda text: print(text, file=sys.stderr))
+            data, page = write_bench({name: part}, folder)
+        print(page.read_text(encoding="utf-8"))
+    if options.write:
+        print(f"{page}: {len(measures)} parts measured; all digits: {data}")
+
+
+def _write_summary() -> None:
+    from pgf.analysis import README, with_block
+    from pgf.costs import BENCH_FOLDER, summary_block
+
+    text = README.read_text(encoding="utf-8")
+    made = with_block(text, BENCH_FOLDER, summary_block(RESULTS / BENCH_FOLDER))
+    README.write_text(made, encoding="utf-8")
+    print(f"{README}: the summary of {RESULTS / BENCH_FOLDER}")

@@ -1,0 +1,73 @@
+"""Commands from records to `runs.csv`, and from that to tables, figures and documents."""
+
+import argparse
+
+from pgf.cli.registry import RESULTS, Group, Options, command, say_written
+
+
+def _add_collect(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--partial", action="store_true", help="let runs be missing")
+    parser.add_argument("--allow-mixed", action="store_true", help="let code versions differ")
+
+
+@command(group=Group.SELDOM, arguments=_add_collect)
+def collect(options: Options) -> None:
+    """Gather the records into runs.csv and curves.parquet; a missing run is an error."""
+    from pgf.experiments import load_experiment
+    from pgf.records import collect_runs, write_collected
+
+    experiment = load_experiment(options.experiment)
+    collected = collect_runs(
+        experiment.runs(), RESULTS, partial=options.partial, allow_mixed=options.allow_mixed
+    )
+    folder = RESULTS / experiment.name
+    write_collected(collected, folder)
+    print(f"{folder}/runs.csv: {len(collected.runs)} runs; their curves: {folder}/curves.parquet")
+
+
+@command(group=Group.RESULTS)
+def tables(options: Options) -> None:
+    """Write the tables from runs.csv and curves.parquet alone, in seconds."""
+    from pgf.analysis import context_of, write_tables
+    from pgf.experiments import load_experiment
+
+    experiment = load_experiment(options.experiment)
+    folder = RESULTS / experiment.name / "tables"
+    say_written(folder, write_tables(context_of(experiment, RESULTS), folder), "tables")
+
+
+@command(group=Group.SELDOM)
+def figures(options: Options) -> None:
+    """Write the figures from runs.csv and curves.parquet alone."""
+    from pgf.analysis import context_of, write_figures
+    from pgf.experiments import load_experiment
+
+    experiment = load_experiment(options.experiment)
+    folder = RESULTS / experiment.name / "figures"
+    written = write_figures(context_of(experiment, RESULTS), folder)
+    say_written(folder, (path for path in written if path.stem != "captions"), "figures")
+
+
+@command(group=Group.SELDOM)
+def select(options: Options) -> None:
+    """Print the means by which settings are chosen, from runs.csv."""
+    from pgf.analysis import describe_selection
+    from pgf.experiments import load_experiment
+    from pgf.records import read_collected
+
+    experiment = load_experiment(options.experiment)
+    print(describe_selection(read_collected(RESULTS / experiment.name).runs))
+
+
+@command(group=Group.SELDOM)
+def readme(options: Options) -> None:
+    """Write the main table of an experiment into its block of the README or of its own page."""
+    from pgf.analysis import documents, results_block, with_block
+    from pgf.experiments import load_experiment
+
+    experiment = load_experiment(options.experiment)
+    block = results_block(experiment, RESULTS)
+    for path in documents(experiment.name, RESULTS):
+        text = with_block(path.read_text(encoding="utf-8"), experiment.name, block)
+        path.write_text(text, encoding="utf-8")
+        print(f"{path}: the main table of {experiment.name}")

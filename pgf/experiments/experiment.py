@@ -1,0 +1,220 @@
+"""An experiment as its YAML file has it, and the runs and jobs that it asks for."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from pgf.experiments.packing import packed_runs
+from pgf.experiments.run_spec import NAME, RunSpec, files_hash
+from pgf.experiments.settings import (
+    AnalysisSettings,
+    RecipeSettings,
+    StatisticsSettings,
+    TaskSettings,
+    TrainingSettings,
+)
+from pgf.experiments.validation import validated
+from pgf.recipes import NMPattern, Recipe, Target, find_recipe
+
+ANALYSIS = ("records", "analysis")
+COMPUTE = ("costs/compute", "analysis/tables/model.py", "analysis/tables/render.py")
+
+Name = Annotated[str, Field(pattern=f"^{NAME}$")]
+Targets = Annotated[list[str], Field(min_length=1)]
+Seeds = Annotated[list[Annotated[int, Field(ge=0, strict=True)]], Field(min_length=1)]
+RunsPerJob = Annotated[int, Field(ge=1, strict=True)] | Literal["auto"]
+
+
+class Strict(BaseModel):
+    """A part of a config; keys it does not know are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TaskEntry(Strict):
+    """A task of an experiment, under the name that its paths and tables carry."""
+
+    task: str | None = None
+    """Name in the task registry; the entry's own name by default."""
+    options: dict[str, Any] = {}
+    training: dict[str, Any] = {}
+    """Settings that differ from the experiment's."""
+    targets: Targets | None = None
+    """As `seeds` and `runs_per_job`: the experiment's by default."""
+    recipes: Annotated[list[str], Field(min_length=1)] | None = None
+    """Names among the experiment's recipes; all of them by default."""
+    seeds: Seeds | None = None
+    runs_per_job: RunsPerJob | None = None
+
+
+class RecipeEntry(Strict):
+    """A column of the tables, under the name that its paths carry."""
+
+    recipe: str | None = None
+    """Name in the recipe registry or `module:Class`; the entry's own name by default."""
+    label: str | None = None
+    preset: Literal["published", "advised"] | None = None
+    options: dict[str, Any] = {}
+    """Settings of the recipe, over the preset's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """The targets, recipes and seeds that one task is run with."""
+
+    targets: tuple[str, ...]
+    recipes: tuple[str, ...]
+    """Names, in the experiment's order."""
+    seeds: tuple[int, ...]
+    runs_per_job: int
+
+
+class Experiment(Strict):
+    """One YAML file: for every task, target x recipe x seed."""
+
+    name: Name
+    tasks: dict[Name, TaskEntry] = Field(min_length=1)
+    training: dict[str, Any]
+    targets: Targets
+    recipes: dict[Name, RecipeEntry] = Field(min_length=1)
+    seeds: Seeds
+    statistics: StatisticsSettings = StatisticsSettings()
+    analysis: AnalysisSettings = AnalysisSettings()
+    runs_per_job: RunsPerJob = "auto"
+    """Runs that one job trains one after another, since starting a job costs seconds; `auto` packs
+    short runs and leaves long ones alone."""
+
+    @field_validator("analysis", mode="before")
+    @classmethod
+    def _list_published(cls, value: Any) -> Any:
+        """Make a list of one of a single published table."""
+        published = value.get("published") if isinstance(value, dict) else None
+        if not isinstance(published, dict):
+            return value
+        lists = {task: [v] if isinstance(v, dict) else v for task, v in published.items()}
+        return {**value, "published": lists}
+
+    def grid(self, task: str) -> Grid:
+        """Return what a task is run with: its own entry's values, else the experiment's."""
+        own = self.tasks[task]
+        return Grid(
+            targets=tuple(own.targets or self.targets),
+            recipes=tuple(r for r in self.recipes if own.recipes is None or r in own.recipes),
+            seeds=tuple(own.seeds or self.seeds),
+            runs_per_job=self._runs_per_job(task),
+        )
+
+    def _runs_per_job(self, task: str) -> int:
+        stated = self.tasks[task].runs_per_job or self.runs_per_job
+        if stated != "auto":
+            return stated
+        training = self._trainings[task]
+        return packed_runs(steps=training.steps, processes=training.processes, stack=training.stack)
+
+    def runs(self) -> list[RunSpec]:
+        """Return every run, by task, seed, target and recipe; a dense one once per seed."""
+        return list(self._runs)
+
+    @cached_property
+    def _runs(self) -> tuple[RunSpec, ...]:
+        return tuple(run for task in self.tasks for run in self._runs_of(task))
+
+    def _runs_of(self, task: str) -> Iterator[RunSpec]:
+        grid, entry, training = self.grid(task), self.tasks[task], self._trainings[task]
+        settings = TaskSettings(name=task, kind=entry.task or task, options=entry.options)
+        cells = [
+            (self._recipe_settings(recipe, parsed), parsed)
+            for recipe, target in self._cells(grid)
+            for parsed in [Target.parse(target)]
+        ]
+        every = tuple(str(Target.parse(target)) for target in grid.targets)
+        for seed in grid.seeds:
+            for recipe, target in cells:
+                yield RunSpec(
+                    experiment=self.name,
+                    task=settings,
+                    recipe=recipe,
+                    target=str(target),
+                    references=every if target.is_dense else (str(target),),
+                    seed=seed,
+                    training=training,
+                    statistics=self.statistics,
+                )
+
+    def _cells(self, grid: Grid) -> Iterator[tuple[str, str]]:
+        dense = [name for name in grid.recipes if self._recipe_class(name).is_dense]
+        yield from ((name, "dense") for name in dense)
+        for target in grid.targets:
+            yield from ((name, target) for name in grid.recipes if name not in dense)
+
+    def columns(self) -> list[tuple[str, str]]:
+        """Return (name, label) of the recipes that any task has, in order."""
+        used = {name for task in self.tasks for name in self.grid(task).recipes}
+        return [
+            (name, entry.label or self._recipe_class(name).label or name)
+            for name, entry in self.recipes.items()
+            if name in used
+        ]
+
+    def rows(self) -> list[str]:
+        """Return the targets that any task has, in text form and in order."""
+        used = {str(Target.parse(t)) for task in self.tasks for t in self.grid(task).targets}
+        listed = [*self.targets, *(t for task in self.tasks for t in self.grid(task).targets)]
+        return [t for t in dict.fromkeys(str(Target.parse(t)) for t in listed) if t in used]
+
+    @cached_property
+    def _trainings(self) -> dict[str, TrainingSettings]:
+        return {
+            task: validated(
+                TrainingSettings, {**self.training, **entry.training}, f"training of {task}"
+            )
+            for task, entry in self.tasks.items()
+        }
+
+    def _recipe_class(self, name: str) -> type[Recipe]:
+        return find_recipe(self.recipes[name].recipe or name)
+
+    def _recipe_settings(self, name: str, target: Target) -> RecipeSettings:
+        entry, recipe_class = self.recipes[name], self._recipe_class(name)
+        pattern: NMPattern | None = target.parts[0][1] if target.parts else None
+        options = recipe_class.with_preset(entry.preset, pattern, entry.options)
+        checked = validated(recipe_class, options, f"options of recipe {name}")
+        return RecipeSettings(
+            name=name,
+            kind=entry.recipe or name,
+            label=entry.label or recipe_class.label or name,
+            options={key: getattr(checked, key) for key in options},
+        )
+
+    def jobs(self) -> dict[str, list[RunSpec]]:
+        """Return the runs of every job, by the job's name.
+
+        A job holds runs of one task, seed after seed, so that a further seed at the end changes no
+        job but the last.
+        """
+        jobs: dict[str, list[RunSpec]] = {}
+        for task in self.tasks:
+            runs = [run for run in self._runs if run.task.name == task]
+            size = self.grid(task).runs_per_job
+            for part, start in enumerate(range(0, len(runs), size)):
+                jobs[f"{task}.part{part}"] = runs[start : start + size]
+        return jobs
+
+    def analysis_fingerprint(self) -> str:
+        """Return a hash of what turns records into tables: rule, columns, rows and code."""
+        return _hash([asdict(self.analysis), self.columns(), self.rows(), files_hash(ANALYSIS)])
+
+    def plan_fingerprint(self) -> str:
+        """Return a hash of what the costs of models and recipes depend on: no seed, no result."""
+        first = {task: min(self.grid(task).seeds) for task in self.tasks}
+        runs = [run.fingerprint() for run in self._runs if run.seed == first[run.task.name]]
+        return _hash([runs, asdict(self.analysis), files_hash(COMPUTE)])
+
+
+def _hash(values: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,27 @@
+"""Runs of a job where the config leaves their number to the suite (`runs_per_job: auto`).
+
+A job takes seconds to start, and a short run takes no longer. The number follows from a task's own
+settings alone, so that a further seed at the end of the list changes no job but the last.
+"""
+
+MOST_RUNS = 25
+"""Runs of a job at most: who comes back after a job that failed trains few of them again."""
+STEPS_OF_A_JOB = 5000
+"""Optimiser steps of a job, together, above which its start is small beside it."""
+
+
+def packed_runs(*, steps: int, processes: int = 1, stack: int = 1) -> int:
+    """Return how many runs one job trains one after another.
+
+    Runs that are long, or that take several processes, have jobs of their own. Stacked runs must
+    be of one job, so it holds whole stacks.
+
+    Args:
+        steps: optimiser steps of a run.
+        processes: processes that train a run together.
+        stack: runs that train as one model.
+    """
+    if processes > 1:
+        return 1
+    runs = min(MOST_RUNS, max(1, STEPS_OF_A_JOB // (steps * stack) * stack))
+    return max(stack, runs // stack * stack)

@@ -1,0 +1,37 @@
+"""Many runs on machines: jobs, leases, progress, Snakemake and SLURM."""
+
+from .gpus import choose_gpus as choose_gpus
+from .gpus import claimed_gpus as claimed_gpus
+from .job import run_job as run_job
+from .job import write_manifest as write_manifest
+from .launch import run_in_processes as run_in_processes
+from .plan import describe_plan as describe_plan
+from .progress import ProgressReporter as ProgressReporter
+from .reproduce import finish as finish
+from .reproduce import only_one as only_one
+from .reproduce import set_broken_aside as set_broken_aside
+from .slurm.adoption import left_over_jobs as left_over_jobs
+from .slurm.adoption import wait_for_jobs as wait_for_jobs
+from .slurm.doctor import Finding as Finding
+from .slurm.doctor import doctor_summary as doctor_summary
+from .slurm.doctor import examine_cluster as examine_cluster
+from .slurm.doctor import is_healthy as is_healthy
+from .slurm.estimate import estimate_costs as estimate_costs
+from .slurm.estimate import write_estimate as write_estimate
+from .slurm.requeue import after_busy as after_busy
+from .slurm.requeue import after_interruption as after_interruption
+from .slurm.requeue import watch_of_this_job as watch_of_this_job
+from .slurm.sites import PROFILES as PROFILES
+from .slurm.sites import RunCost as RunCost
+from .slurm.sites import Site as Site
+from .slurm.sites import extra_options as extra_options
+from .slurm.sites import job_cores as job_cores
+from .slurm.sites import job_gpus as job_gpus
+from .slurm.sites import job_memory as job_memory
+from .slurm.sites import job_minutes as job_minutes
+from .slurm.sites import load_site as load_site
+from .slurm.sites import queue_options as queue_options
+from .slurm.sites import read_estimate as read_estimate
+from .slurm.sites import site_path as site_path
+from .snakemake import Machines as Machines
+from .snakemake import run_snakemake as run_snakemake

@@ -1,0 +1,19 @@
+"""A recipe on a model: masks, layers, effective weights and gradient rules."""
+
+from .kernels import kernel_for as kernel_for
+from .kernels import magnitude_mask as magnitude_mask
+from .layer_listing import alike as alike
+from .layer_listing import dense_lines as dense_lines
+from .layer_listing import fit_line as fit_line
+from .layer_listing import name_pattern as name_pattern
+from .layer_listing import role_lines as role_lines
+from .layers import ModelLayers as ModelLayers
+from .layers import PrunableWeight as PrunableWeight
+from .layers import find_layers as find_layers
+from .layers import read_layers as read_layers
+from .masks import nm_mask as nm_mask
+from .roles import NO_RULE as NO_RULE
+from .roles import is_layer as is_layer
+from .selection import select_layers as select_layers
+from .sparse_layer import SparseLayer as SparseLayer
+from .sparsifier import Sparsifier as Sparsifier
