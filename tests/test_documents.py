@@ -1,4 +1,4 @@
-"""What the documents say is what the code and the results are."""
+"""Documents agree with the code and with the results."""
 
 import re
 import subprocess

@@ -42,7 +42,7 @@ class SurveyedModel:
     unnamed: tuple[str, ...] = ()
     """Layers that no rule names: class, and name with `*` for numbers."""
     error: str = ""
-    """Why the model cannot be built."""
+    """Reason why the model cannot be built."""
 
     @property
     def status(self) -> str:
@@ -146,7 +146,7 @@ def page(rows: Sequence[SurveyedModel]) -> str:
         f"{len(rows)} models of {len(families)} of the {len(timm.list_modules())} families of timm "
         f"{timm.__version__} (a family is the file that defines it), built without weights and "
         f"read by the rules of [`pgf/sparsity/roles.py`](../../pgf/sparsity/roles.py). Written by "
-        f"`python -m pgf models`; `--all` takes all {len(timm.list_models())} models.",
+        f"`pgf models --write`; `--all` takes all {len(timm.list_models())} models.",
         survey_summary(rows),
         "## Refusals",
         "A target with a role that cannot be told is refused before any training, and the message "

@@ -18,7 +18,7 @@ from pgf.experiments.settings import (
 from pgf.recipes import Recipe, Target, find_recipe, outside_file
 
 NAME = r"[A-Za-z0-9_-][A-Za-z0-9_.-]*"
-"""What experiments, tasks and recipes may be called."""
+"""Names that experiments, tasks and recipes may have."""
 
 NUMERIC = ("recipes", "sparsity", "tasks", "training", "seeds.py")
 """Rooms that change numbers: a change in one of them makes old runs out of date."""

@@ -33,7 +33,7 @@ class TrainingSettings:
     """AdamW's decoupled decay, applied to the dense master weights."""
     betas: tuple[Share, Share] = (0.9, 0.999)
     epsilon: Positive | None = None
-    """What is added to the root of Adam's second moment; None for the optimiser's own."""
+    """Adam's epsilon, added to the root of the second moment; None for the optimiser's default."""
     optimizer: str = "adamw"
     """Any optimiser of `timm.optim.create_optimizer_v2`."""
     schedule: str = "cosine"
@@ -141,13 +141,13 @@ class TaskSettings:
 
 @dataclass(frozen=True, kw_only=True, config=KNOWN_KEYS)
 class PublishedSettings:
-    """Which of the paper's numbers stand beside a task's own (`configs/paper/tables.csv`)."""
+    """Selects the paper's numbers to show beside a task's own (`configs/paper/tables.csv`)."""
 
     table: str
     model: str
     metric: str
     same_setup: Flag = False
-    """Whether the task is the paper's own, so that a difference of values means something."""
+    """True if model, data and metric are the paper's, so that values can be compared."""
 
 
 @dataclass(frozen=True, kw_only=True, config=KNOWN_KEYS)

@@ -15,7 +15,7 @@ SIGNALS = "SIGTERM,SIGINT,SIGUSR1,SIGUSR2"
 INTERRUPTED = 130
 """Exit code of what Ctrl-C ended."""
 SECONDS_TO_STOP = 600
-"""How long the processes may take to write their checkpoint."""
+"""Seconds that the processes have to write their checkpoint."""
 
 
 def run_in_processes(count: int, arguments: Sequence[str]) -> int:

@@ -35,7 +35,7 @@ LOOK_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a lease."""
+    """The holder of a lease: process, host and job."""
 
     host: str
     process: int

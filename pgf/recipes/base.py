@@ -1,4 +1,4 @@
-"""What a recipe is: a pure function of training progress, without tensors."""
+"""The base class of recipes: pure functions of training progress, without tensors."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from pgf.recipes.patterns import NMPattern
 
 
 class GradientRule(StrEnum):
-    """How the gradient g at the effective weight becomes the gradient of the master weight."""
+    """Rule that turns the gradient g at the effective weight into the master weight's."""
 
     STRAIGHT_THROUGH = "straight_through"
     """g as it is, also for pruned weights (the authors' PyTorch code)."""
@@ -20,7 +20,7 @@ class GradientRule(StrEnum):
 
 
 class MaskSource(StrEnum):
-    """Where the mask comes from."""
+    """Source of the mask."""
 
     MAGNITUDE = "magnitude"
     """Largest master weights, taken anew at every step."""
@@ -40,7 +40,7 @@ def _rule(text: str) -> GradientRule:
 
 @dataclass(frozen=True, kw_only=True)
 class Phase:
-    """What holds during one optimiser step, for the layers of one pattern and width.
+    """Pattern, decay and gradient rule of one optimiser step, for layers of one pattern and width.
 
     >>> from pgf import NMPattern, Phase
     >>> Phase(name="sparse", pattern=NMPattern(2, 4), mask_decay=0.5).gradient_rule.value
@@ -61,7 +61,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Clock:
-    """Where a step lies; all counts are optimiser steps."""
+    """Position of a step between the phases; all counts are optimiser steps."""
 
     step: int
     total: int

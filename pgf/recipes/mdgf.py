@@ -18,7 +18,7 @@ from pgf.recipes.registry import register
 
 @dataclass(frozen=True, kw_only=True)
 class MaskDecay(Recipe):
-    """What the two mask-decay recipes share.
+    """Base of the two mask-decay recipes.
 
     The speed of the decay is `beta` per step, or set by the share of training at which it is over,
     `zero_at`; with neither it is over when fine-tuning begins. j counts from the end of the dense

@@ -71,7 +71,7 @@ class NMPattern:
         return NMPattern(k * self.n, k * self.m)
 
     def fits(self, width: int) -> bool:
-        """Whether rows of `width` weights divide into whole groups."""
+        """Return whether rows of `width` weights divide into whole groups."""
         return width % self.m == 0
 
 
@@ -118,7 +118,7 @@ class Target:
 
     @property
     def is_dense(self) -> bool:
-        """Whether no layer is pruned."""
+        """True if no layer is pruned."""
         return not self.parts
 
     def pattern_for(self, role: str) -> NMPattern | None:

@@ -17,7 +17,7 @@ from pgf.recipes.registry import register
 
 @dataclass(frozen=True, kw_only=True)
 class StructureDecay(Recipe):
-    """What the two structure-decay recipes share: a list of stages, and D = 0 throughout."""
+    """Base of the two structure-decay recipes: a list of stages, and D = 0 throughout."""
 
     @abstractmethod
     def stages(self, pattern: NMPattern, width: int | None) -> list[NMPattern]:

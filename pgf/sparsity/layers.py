@@ -1,4 +1,4 @@
-"""Which weights of a model can be pruned; which role each plays is for `roles` to say."""
+"""The prunable weights of a model; `roles` says which role each plays."""
 
 import re
 from collections import Counter

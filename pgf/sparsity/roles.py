@@ -1,4 +1,4 @@
-"""Which role a layer of a model plays, read off its name and off what stands around it.
+"""Roles of a model's layers, read off their names and their neighbours.
 
 Roles are read off module names as timm and transformers write them, and off what stands beside a
 module. A 1x1 convolution is read like a `Linear`; every other `Conv2d`, and a 1x1 one that no name
@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from torch import nn
 
 NO_RULE = "no rule names it"
-"""Why a layer stays dense that is like none of those below."""
+"""Reason for a dense layer that no rule below covers."""
 
 STAYS_DENSE = re.compile(
     r"(^|\.)(heads?|heads?_dist|aux_head|classif(ier)?|pre_logits|last_linear|lm_head|score|pooler|"
@@ -43,7 +43,7 @@ IMAGE_CHANNELS = 3
 """Convolutions with no more input channels read the image itself and stay dense."""
 
 _WRAPPED = re.compile(r"(\.(conv|linear|c|ln))+$")
-"""What timm's convolution or linear layer with a norm calls the layer inside."""
+"""Names of the layer inside timm's convolution or linear layer with a norm."""
 
 _FUSED = {
     ("Q", "K", "V"): re.compile(r"(^|\.)(qkv|c_attn|Wqkv)$"),
@@ -114,7 +114,7 @@ Verdict = tuple[tuple[str, ...], str]
 
 
 def is_conv1d(module: nn.Module) -> bool:
-    """Whether a module is transformers' Conv1D, whose weight is (in, out).
+    """Return whether a module is transformers' Conv1D, whose weight is (in, out).
 
     Asked without importing transformers, which takes seconds: what was never imported has no
     instances.
@@ -124,7 +124,7 @@ def is_conv1d(module: nn.Module) -> bool:
 
 
 def is_layer(module: nn.Module) -> bool:
-    """Whether a module is of the kinds that can be pruned."""
+    """Return whether a module is of a kind that can be pruned."""
     return isinstance(module, nn.Linear | nn.Conv2d) or is_conv1d(module)
 
 

@@ -71,7 +71,7 @@ class SparseLayer:
 
     @property
     def launch(self) -> object:
-        """What layers must share to be worked on at once."""
+        """Key that layers of one kernel launch share."""
         return id(self.kernel), self.master.dtype, self.master.device
 
     @property
@@ -127,7 +127,7 @@ class SparseLayer:
 
     @property
     def gradient_decay(self) -> float:
-        """What is left of the gradient of pruned weights, by the phase's rule."""
+        """Factor on the gradient of pruned weights, by the phase's rule."""
         assert self.phase is not None
         chain = self.phase.gradient_rule is GradientRule.CHAIN_RULE
         return self.phase.mask_decay if chain else 1.0

@@ -1,4 +1,4 @@
-"""What a task is: a model, data, a loss and a metric; it knows nothing of sparsity."""
+"""The base class of tasks: a model, data, a loss and a metric, and nothing about sparsity."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence

@@ -85,7 +85,7 @@ class T5(Sized):
     checkpoint: str | None = None
     """A folder, or a model's id on the hub, such as `google/t5-v1_1-base`."""
     gated: bool = False
-    """Whether the feed-forward layers of a model from scratch are gated GELUs, as in T5 v1.1."""
+    """Give a model from scratch gated GELUs in its feed-forward layers, as in T5 v1.1."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -55,7 +55,7 @@ class Images(ImageClassification):
     model_options: dict[str, Any] = field(default_factory=dict)
     """Further arguments of `timm.create_model`."""
     fused_attention: bool = True
-    """Whether attention is one kernel; on a CPU in bfloat16 timm's plain one trains faster."""
+    """Compute attention in one kernel; on a CPU in bfloat16 timm's plain attention is faster."""
     image_size: Annotated[int, Field(ge=1)] = 224
     image_column: str = "image"
     label_column: str = "label"

@@ -40,7 +40,7 @@ class SequenceTask(Task, ABC):
     max_length: int = 256
     """Tokens of a source or a target at most, the end mark included."""
     longer: Literal["refuse", "truncate", "leave_out"] = "refuse"
-    """What becomes of longer ones; `leave_out` truncates those that are evaluated on."""
+    """Treatment of longer texts; `leave_out` truncates those that are evaluated on."""
     typical_length: tuple[int, int] = (32, 32)
     """Tokens of a source and a target that operations are counted for."""
     label_smoothing: float = 0.0
@@ -53,7 +53,7 @@ class SequenceTask(Task, ABC):
     """Batches whose samples are sorted by length together, so that little is padded."""
     evaluation_batch: int = 128
     fused_attention: bool = True
-    """Whether attention is one kernel; on a CPU the plain one may train faster."""
+    """Compute attention in one kernel; on a CPU plain attention may be faster."""
 
     def __post_init__(self) -> None:
         least = {

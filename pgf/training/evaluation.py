@@ -18,7 +18,7 @@ class Evaluation:
     step: int
     values: dict[str, float]
     at_target: bool
-    """Whether training itself was at the strict target then; always so for a dense run."""
+    """True if training was at the strict target then; always for a dense run."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
@@ -51,7 +51,7 @@ def evaluate(
 
 
 def is_at_target(sparsifier: Sparsifier, step: int) -> bool:
-    """Whether every sparse layer trains at its target pattern with D = 0 at a step."""
+    """Return whether every sparse layer trains at its target pattern with D = 0 at a step."""
     return all(
         phase.pattern == pattern and phase.mask_decay == 0.0
         for (pattern, _), phase in sparsifier.phases(step).items()

@@ -30,7 +30,7 @@ class InterruptedRunError(Exception):
 
 @dataclass
 class Watch:
-    """Whether it is time to stop, and a sign of life for who watches over hangs."""
+    """Tells a run when to stop, and ends a process that hangs."""
 
     deadline: float | None = None
     """Time of day (`time.time()`) at which the job will be killed."""
@@ -39,7 +39,7 @@ class Watch:
     hang_seconds: float = HANG_SECONDS
     signalled: str = ""
     has_worked: bool = False
-    """Whether a step, an evaluation or a run was finished: another slice will not be in vain."""
+    """True once a step, an evaluation or a run is finished: a requeued job makes progress."""
     traces: TextIO = field(default_factory=lambda: sys.stderr)
     """An open file for the stack traces of a process that hangs."""
     _armed: float = field(default=-math.inf, init=False)

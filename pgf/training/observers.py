@@ -1,4 +1,4 @@
-"""What an observer of training sees, once per optimiser step."""
+"""Observers of training, and the state of a step that they see."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a finished run comes to: its flat record, its costs, its curves."""
+"""Record, costs and curves of a finished run."""
 
 import json
 from collections.abc import Iterable, Sequence

@@ -19,7 +19,7 @@ from pgf.training.interruption import Watch
 
 T = TypeVar("T")
 WAIT = timedelta(hours=4)
-"""How long processes wait for each other: the first one alone evaluates."""
+"""Longest wait of processes for each other; the first one alone evaluates."""
 
 
 def rank() -> int:

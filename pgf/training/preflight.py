@@ -1,4 +1,4 @@
-"""What only the models and the data can say: checked once, before any run starts."""
+"""Checks that need models and data, made once before any run starts."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -52,7 +52,7 @@ class Run:
     """Runs that train with it, itself included."""
     diverged_at: int | None = None
     machines: list[dict[str, Any]] = field(default_factory=list)
-    """Where it has trained, this machine last."""
+    """Machines that have trained the run, this one last."""
 
     @classmethod
     def make(
@@ -100,14 +100,14 @@ class Run:
 
     @property
     def owes_evaluation(self) -> bool:
-        """Whether it is to be evaluated before its next step."""
+        """True if an evaluation is due before the run's next step."""
         settings = self.spec.training
         due = self.step in evaluation_steps(settings.steps, settings.evaluations)
         return due and (not self.evaluations or self.evaluations[-1].step < self.step)
 
     @property
     def is_done(self) -> bool:
-        """Whether all its steps are done and evaluated."""
+        """True if the run has done all its steps and evaluations."""
         return self.step == self.spec.training.steps and not self.owes_evaluation
 
     def state_dict(self) -> dict[str, Any]:

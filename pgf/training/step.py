@@ -18,13 +18,13 @@ from pgf.training.saliency import fix_saliency_masks, untouched
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a step trains on."""
+    """Batch, micro-batches and learning rate of one step."""
 
     drawn: Batch
     """This process's share of the batch, on the run's device."""
     micro_batches: list[Batch]
     shares: list[float]
-    """What part of the whole batch each micro-batch is."""
+    """Share of the whole batch that each micro-batch is."""
     learning_rate: float
 
 

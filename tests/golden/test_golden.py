@@ -7,7 +7,7 @@ from golden import curves
 
 SPECS = curves.specs()
 ROUNDING = 1e-3
-"""What other processors' sums may make of a loss in the few steps of these trainings."""
+"""Largest relative change of a loss through the order of sums on other processors."""
 
 
 def numbers(lines: list[str]) -> dict[str, float]:

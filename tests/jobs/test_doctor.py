@@ -1,4 +1,4 @@
-"""What the doctor says of clusters: their commands are scripts that say what SLURM would."""
+"""The doctor's findings on clusters whose commands are scripts with SLURM's answers."""
 
 import json
 import os
@@ -40,7 +40,7 @@ GPUS = [
     ("gpu_mem:80G,shard:4", None, 1, False),
     ("(null)", None, 1, False),
 ]
-"""What nodes have, the model asked for, a run's processes, whether that will do."""
+"""GPUs of the nodes, the model asked for, processes of a run, and whether they fit."""
 
 
 @pytest.fixture

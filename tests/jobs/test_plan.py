@@ -1,4 +1,4 @@
-"""What a plan says of a model's layers, and how a target that does not go with them is refused."""
+"""The plan of a model's layers, and how a target that does not go with them is refused."""
 
 from functools import cache
 from typing import Any

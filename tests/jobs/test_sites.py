@@ -1,4 +1,4 @@
-"""What jobs ask of a site follows from its file and from what runs cost."""
+"""Requests of jobs to a site follow from its file and from the cost of runs."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which weights of real models are found, under which role; models are tiny and untrained."""
+"""Weights found in real models, and their roles; the models are tiny and untrained."""
 
 from collections import Counter
 from functools import cache

@@ -1,4 +1,4 @@
-"""Which weights of an encoder-decoder are pruned: both halves, and nothing else."""
+"""Pruned weights of an encoder-decoder: both halves, and nothing else."""
 
 import re
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What the tests share: small models, runs, data sets and copies of the project."""
+"""Shared by the tests: small models, runs, data sets and copies of the project."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Where images come from, and what cannot be read: named, counted, left out only when asked."""
+"""Sources of images; unreadable images are named, counted, and left out only when asked."""
 
 import logging
 from pathlib import Path

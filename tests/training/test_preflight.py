@@ -1,4 +1,4 @@
-"""What only models and data can say about an experiment, before a run of it starts."""
+"""Checks of an experiment that need its models and data, before a run starts."""
 
 from pathlib import Path
 from typing import Any

@@ -48,7 +48,7 @@ class Look:
     line: str | tuple[int, tuple[float, ...]]
     marker: str
     front: bool = False
-    """Whether its curve is thin and before the others: some recipes start as it."""
+    """Draw its curve thin and before the others: some recipes start as it."""
 
 
 DASHES, DOTS, DASH_DOT = (0, (4.0, 1.5)), (0, (1.0, 1.2)), (0, (5.0, 1.2, 1.0, 1.2))

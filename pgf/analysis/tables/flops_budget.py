@@ -42,7 +42,7 @@ class Within:
     of: int
     """Evaluations of a whole run."""
     at_target: bool
-    """Whether training was at the strict target at that evaluation, in every run."""
+    """True if training was at the strict target at that evaluation, in every run."""
     flops: float
     """Training FLOPs up to that evaluation, mean over runs; NaN without one."""
 

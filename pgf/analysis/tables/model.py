@@ -37,7 +37,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Section:
-    """What a table says of one task."""
+    """The part of a table about one task."""
 
     heading: str
     blocks: tuple[Block, ...]

@@ -25,9 +25,9 @@ class Claim:
 
     id: str
     text: str
-    """What the paper says, in this project's words."""
+    """The paper's statement, in this project's words."""
     source: str
-    """Where it says so."""
+    """Place of the statement in the paper."""
     kind: str
     recipes: tuple[str, ...]
     """Columns that the claim is about; each gets its own verdict."""

@@ -41,7 +41,7 @@ class Finding:
     verdict: str
     comparisons: tuple[Comparison, ...]
     reason: str = ""
-    """Why it is not testable here."""
+    """Reason why the claim is not testable here."""
 
 
 Evidence = Callable[[Context, pd.DataFrame, Question, str], np.ndarray]

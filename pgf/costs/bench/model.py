@@ -8,7 +8,7 @@ from pgf.costs.bench.timing import milliseconds, ratio
 
 
 class Bound(StrEnum):
-    """Which side of its target a ratio should be on."""
+    """Side of its target that a ratio should be on."""
 
     AT_MOST = "at most"
     AT_LEAST = "at least"
@@ -23,7 +23,7 @@ class Measurement:
     ours: float | None
     """None: not measured."""
     floor: float | None = None
-    """What nothing could do better than, or dense training."""
+    """Time that no method can beat, or that of dense training."""
     usual: float | None = None
     """The same by the public codes' way, written out in `usual`."""
     ratio: float | None = None
@@ -66,7 +66,7 @@ class Measurement:
 
     @property
     def reached(self) -> bool | None:
-        """Whether the ratio is where it should be; None without a target or a measurement."""
+        """True if the ratio reaches its target; None without a target or a measurement."""
         if self.ratio is None or self.target is None:
             return None
         if self.bound == Bound.AT_MOST:
@@ -80,7 +80,7 @@ class Part:
 
     title: str
     ratio_of: str
-    """What is divided by what."""
+    """Dividend and divisor of the ratio."""
     lines: tuple[Measurement, ...]
     notes: tuple[str, ...] = ()
 

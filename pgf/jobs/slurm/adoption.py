@@ -12,7 +12,7 @@ from pgf.jobs.slurm.queue import QueuedJob
 
 LOOK_SECONDS = 20.0
 LOOKS = 6
-"""How often to ask a SLURM that does not answer before giving up."""
+"""Questions to a SLURM that does not answer before giving up."""
 
 
 def left_over_jobs(

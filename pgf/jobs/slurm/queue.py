@@ -9,7 +9,7 @@ from pathlib import Path
 
 ANSWER_SECONDS = 30.0
 TRAIN_COMMENT = "rule_train_wildcards_"
-"""How the executor's comment on a job of the rule `train` begins; the job's name follows."""
+"""Beginning of the executor's comment on a job of the rule `train`; the job's name follows."""
 LONGEST_PREFIX = 50
 UUID_LENGTH = 36
 ALIVE = (

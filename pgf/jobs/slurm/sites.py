@@ -16,7 +16,7 @@ from pgf.experiments import RunSpec, Strict, read_yaml, validated
 PROFILES = Path("workflow/profiles")
 SITE = "site.yaml"
 ESTIMATE = "estimate.json"
-"""What a run of every task costs, in the experiment's folder; written before the workflow."""
+"""File with the cost of a run of every task, in the experiment's folder."""
 
 START_MINUTES = 10
 """To import torch, read the data and evaluate, for every job."""
@@ -41,7 +41,7 @@ class Site(Strict):
     constraint: str | None = None
     """Features that a node must have."""
     gpus: bool = True
-    """Whether to ask for a GPU per training process."""
+    """Ask for a GPU per training process."""
     gpu_model: GpuModel | None = None
     cpus: AtLeastOne = 8
     """Cores of a GPU, or of a process on CPUs."""
@@ -109,7 +109,7 @@ def load_site(path: Path) -> Site:
 
 @dataclass(frozen=True, kw_only=True)
 class RunCost:
-    """What one run of a task costs, as far as can be known before it."""
+    """Estimated cost of one run of a task."""
 
     flops: float
     """Operations of the training, all processes together."""

@@ -1,4 +1,4 @@
-"""What every kernel does, for any number of weights at once."""
+"""The interface of kernels, each for any number of weights at once."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -13,7 +13,7 @@ Numbers = Sequence[float]
 
 
 class Kernel(Protocol):
-    """What a recipe does to weights; groups run along the last axis.
+    """Masks, effective weights and gradient rules; groups run along the last axis.
 
     `weights` are masters and `effectives` what the model multiplies by, each (rows, width) or of
     more axes; masks are in a form of the kernel's own. All sequences of a call are of one length.

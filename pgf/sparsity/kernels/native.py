@@ -33,7 +33,7 @@ _eager = EagerKernel()
 
 
 def serves(*tensors: Tensor) -> bool:
-    """Whether the native kernels read and write such tensors here."""
+    """Return whether the native kernels read and write such tensors here."""
     return (
         all(t.device.type == "cpu" and t.is_contiguous() for t in tensors)
         and len({t.dtype for t in tensors}) == 1
@@ -43,7 +43,7 @@ def serves(*tensors: Tensor) -> bool:
 
 
 def knows(pattern: NMPattern) -> bool:
-    """Whether there is a sorting network for a pattern."""
+    """Return whether there is a sorting network for a pattern."""
     n, m = pattern.n, pattern.m
     return m & (m - 1) == 0 and 2 <= m <= LONGEST_GROUP and min(n, m - n + 1) <= HIGHEST_RANK
 

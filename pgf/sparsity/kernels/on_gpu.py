@@ -34,7 +34,7 @@ _eager = EagerKernel()
 
 
 def serves(*tensors: Tensor) -> bool:
-    """Whether the Triton kernels read and write such tensors here."""
+    """Return whether the Triton kernels read and write such tensors here."""
     return (
         all(t.device.type == "cuda" or (t.device.type == "cpu" and interpreted()) for t in tensors)
         and all(t.is_contiguous() for t in tensors)
@@ -46,7 +46,7 @@ def serves(*tensors: Tensor) -> bool:
 
 @cache
 def works(device: torch.device) -> bool:
-    """Whether Triton builds a kernel for a device: it needs a C compiler and Python's headers."""
+    """Return whether Triton can build for a device: it needs a C compiler and Python's headers."""
     if os.environ.get(SWITCH) == "0" or find_spec("triton") is None:
         return False
     try:
@@ -60,12 +60,12 @@ def works(device: torch.device) -> bool:
 
 
 def interpreted() -> bool:
-    """Whether Triton's interpreter is to run the kernels on a CPU, for tests."""
+    """Return whether Triton's interpreter runs the kernels on a CPU, for tests."""
     return os.environ.get("TRITON_INTERPRET") == "1"
 
 
 def knows(pattern: NMPattern) -> bool:
-    """Whether a pattern's groups fit into tiles."""
+    """Return whether a pattern's groups fit into tiles."""
     return pattern.m & (pattern.m - 1) == 0 and pattern.m <= LONGEST_GROUP
 
 

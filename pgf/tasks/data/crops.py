@@ -18,7 +18,7 @@ RATIO = (3 / 4, 4 / 3)
 
 @dataclass(frozen=True)
 class Crops:
-    """What becomes of each sample."""
+    """Area and flip of each sample's crop."""
 
     boxes: Tensor
     """(samples, 4): top, left, height and width in whole pixels, as float64."""

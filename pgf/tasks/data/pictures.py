@@ -22,7 +22,7 @@ NAMED = 5
 """Unreadable images that a message names before it only counts."""
 
 UNREADABLE = (OSError, SyntaxError, ValueError, TypeError, Image.DecompressionBombError)
-"""What Pillow raises for a broken file, `UnidentifiedImageError` among them."""
+"""Pillow's exceptions for a broken file, `UnidentifiedImageError` among them."""
 
 
 @dataclass(frozen=True)

@@ -116,7 +116,7 @@ class PixelData:
 
     @property
     def uncropped(self) -> bool:
-        """Whether every crop is the whole image: no other fits into a square, rounded."""
+        """True if every crop is the whole image: no other fits into a square, rounded."""
         return self.scale == WHOLE and self.pixels.shape[2:] == (self.size, self.size)
 
     @cached_property

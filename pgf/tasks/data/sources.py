@@ -1,4 +1,4 @@
-"""Where data sets come from: a local folder, the folder that PGF_DATA names, or the hub."""
+"""Sources of data sets: a local folder, the folder that PGF_DATA names, or the hub."""
 
 import logging
 import os
@@ -17,7 +17,7 @@ ROOT_VARIABLE = "PGF_DATA"
 """Environment variable: the folder that holds local data sets."""
 
 SPLIT = re.compile(r"(train|validation|test)(_matched|_mismatched)?")
-"""How the names of a split's files begin; MNLI's two halves are splits of their own."""
+"""Beginnings of the names of a split's files; MNLI's two halves are splits of their own."""
 
 
 def resolve(path: str) -> Path:

@@ -17,7 +17,7 @@ Batch = tuple[Tensor, Tensor]
 """Inputs and labels; the first axis runs over samples."""
 
 Part = tuple[int, int]
-"""Which share of every batch: the number of the process and how many processes there are."""
+"""Share of every batch: the number of this process, and the number of processes."""
 ALL: Part = (0, 1)
 
 
@@ -110,7 +110,7 @@ class TensorData:
 
 
 class TrainingData(Protocol):
-    """What can be trained and evaluated on."""
+    """A data set that yields batches for training and for evaluation."""
 
     def __len__(self) -> int: ...
 
@@ -131,14 +131,14 @@ class TrainingData(Protocol):
 
 @dataclass(frozen=True)
 class Splits:
-    """What a task trains and is evaluated on."""
+    """A task's training and evaluation data."""
 
     train: TrainingData
     test: TrainingData
     fingerprint: str
     """Hash of the data's content, or of what identifies it."""
     test_name: str = "test"
-    """Which split it is that is evaluated, as the data names it."""
+    """Name of the evaluated split in the data."""
     left_out: int = 0
     """Samples that could not be used and were left out, as asked."""
     sections: Mapping[str, int] = field(default_factory=dict)

@@ -19,7 +19,7 @@ from pgf.tasks.data.streams import ALL, Batch, Part, ahead, share_of
 PADDING = 0
 """Token that fills inputs up: the first of every vocabulary here, as of T5's."""
 IGNORED = -100
-"""What fills labels up, which torch's cross-entropy leaves out."""
+"""Label that fills rows up; torch's cross-entropy leaves it out."""
 
 Texts: TypeAlias = Any
 """A `pyarrow.ChunkedArray` of texts."""

@@ -14,7 +14,7 @@ class Finding:
     text: str
     remedy: str = ""
     seen: bool = True
-    """Whether there was anything to look at."""
+    """False if the doctor could not look."""
 
     def __str__(self) -> str:
         mark = {True: "ok  ", False: "FAIL", None: "?   "}[self.ok]

@@ -13,11 +13,11 @@ from pgf.jobs.slurm.doctor.finding import Finding
 from pgf.jobs.slurm.sites import Site
 
 NODE_SECONDS = 120
-"""How long to wait for a compute node."""
+"""Seconds to wait for a compute node."""
 BUSY = re.compile(r"nodes are busy|Immediate execution impossible|can not start immediately")
-"""What `srun --immediate` says when the time is over; the words differ between releases."""
+"""Words of `srun --immediate` when the time is over; they differ between releases."""
 AFTERWARDS = re.compile(r"tasks? \S+: |Terminating job step|Job step aborted")
-"""What SLURM says of a step that has failed: no reason, which stands before it."""
+"""SLURM's last line about a failed step; the reason stands before it."""
 PROBED = {"host", "python", "torch", "gpus", "file", "data"}
 
 

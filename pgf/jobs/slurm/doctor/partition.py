@@ -13,7 +13,7 @@ from pgf.jobs.slurm.sites import RunCost, Site, job_cores, needed_memory, proces
 
 @dataclass(frozen=True, kw_only=True)
 class Need:
-    """What the largest run takes of one node."""
+    """Cores, memory and GPUs that the largest run takes of one node."""
 
     processes: int
     cpus: int
