@@ -20,7 +20,7 @@ def summary_block(folder: Path) -> str:
     """
     path = folder / f"{file_name()}.json"
     if not path.exists():
-        raise UserError(f"no {path}: `make WRITE=1 bench` measures on this machine and keeps the result")
+        raise UserError(f"no {path}: `make WRITE=1 bench` measures, and keeps the result there")
     parts = json.loads(path.read_text(encoding="utf-8"))["parts"]
     rows = tuple(row(*_texts(part)) for part in parts.values())
     page = f"[every line, with floors and spreads]({folder / (file_name() + '.md')})"
