@@ -1,12 +1,15 @@
-"""One thread, no network, and the same examples on every run."""
+"""One thread, no network, Ctrl-C as a terminal sends it, and the same examples on every run."""
 
 import os
+import signal
 
 from hypothesis import settings
 
 for library in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[library] = "1"
 os.environ["HF_HUB_OFFLINE"] = "1"
+# A shell starts what it puts in the background with Ctrl-C ignored, and its children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile(
     "pgf", derandomize=True, deadline=None, max_examples=50, database=None, print_blob=False

@@ -68,9 +68,9 @@ def _time_line(totals: Sequence[float], start: float, jobs: int) -> str:
     left = seconds_to_end(totals, side_by_side=jobs) + around
     plural = "s" * (jobs > 1)
     return (
-        f"about {duration(left)} left with {jobs} job{plural} side by side, of which every start "
-        f"of a job takes {duration(start)} (as this command's own start has taken), and checks, "
-        f"tables, figures and report {duration(around)}"
+        f"about {duration(left)} left with {jobs} job{plural} side by side: each job starts in "
+        f"{duration(start)} (as this command did), and checks, tables, figures and report take "
+        f"{duration(around)}"
     )
 
 

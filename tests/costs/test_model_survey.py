@@ -7,9 +7,15 @@ import pytest
 import timm
 
 from pgf.__main__ import main
-from pgf.cli import models
 from pgf.costs import model_survey
-from pgf.costs.model_survey import choose_models, look_at, page, survey_models, write_survey
+from pgf.costs.model_survey import (
+    choose_models,
+    look_at,
+    page,
+    survey_models,
+    survey_summary,
+    write_survey,
+)
 from pgf.errors import UserError
 
 
@@ -48,18 +54,16 @@ def test_a_row_says_counts_widths_and_refusals() -> None:
     assert [roles for roles, _ in row.refusals] == ["Q, K, V", "K, V"]
 
 
-def test_the_command_writes_a_table_and_a_page(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(models, "RESULTS", tmp_path)
-    assert main(["models", "resnet18", "levit_128"]) == 0
-    assert "| 1 | partly |" in capsys.readouterr().out
-    with (tmp_path / "timm_models" / "models.csv").open() as file:
+def test_a_survey_is_a_table_and_a_page(tmp_path: Path) -> None:
+    found = survey_models(["resnet18", "levit_128"])
+    assert "| 1 | partly |" in survey_summary(found)
+    write_survey(found, tmp_path)
+    with (tmp_path / "models.csv").open() as file:
         rows = {row["model"]: row for row in csv.DictReader(file)}
     assert (rows["resnet18"]["CONV"], rows["resnet18"]["status"]) == ("19", "told")
     assert rows["resnet18"]["widths"] == "CONV 64 128 256 512"
     assert "head by head" in rows["levit_128"]["refused"]
-    text = (tmp_path / "timm_models" / "models.md").read_text()
+    text = (tmp_path / "models.md").read_text()
     assert "| levit |  | 1 |" in text and "**K, V** of 1 model cannot be told" in text
 
 

@@ -28,7 +28,7 @@ def test_jobs_at_the_same_time_see_different_gpus() -> None:
 
 
 def test_more_gpus_than_there_are_is_bad_input() -> None:
-    with pytest.raises(UserError, match=r"wants 4 GPUs .* names 0,2,5"), claimed_gpus(4):
+    with pytest.raises(UserError, match=r"takes 4 GPUs .* there are 3 .*=0,2,5"), claimed_gpus(4):
         pass
 
 

@@ -43,7 +43,7 @@ def test_another_machines_lease_is_left_to_it(tmp_path: Path) -> None:
     assert Lease(tmp_path).taken() == ELSEWHERE
     assert [path.name for path in tmp_path.iterdir()] == [LEASE]
     with (
-        pytest.raises(BusyError, match=r"by process 4711 of SLURM job 12 on node7; it is left"),
+        pytest.raises(BusyError, match=r"by process 4711 of SLURM job 12 on node7, which goes on"),
         leased(tmp_path, "the run", patience=None),
     ):
         pass

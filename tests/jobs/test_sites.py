@@ -60,7 +60,7 @@ def test_every_key_of_a_site_stands_in_its_file_with_an_explanation() -> None:
         ("partitoin: gpu", "unknown key; did you mean 'partition'?"),
         ("cpus: 0", "cpus"),
         ("tflops: fast", "tflops"),
-        ("hang_minutes: 0.5", "hang_minutes: Input should be greater than or equal to 1"),
+        ("hang_minutes: 0.5", "hang_minutes must be at least 1"),
         ("most_memory_mb: 0", "most_memory_mb"),
         ('extra: "--nice=9 --time=3"', "extra: Snakemake's SLURM executor refuses it: "),
         ('extra: "--gpus=a100:2"', "extra: Snakemake's SLURM executor refuses it: "),
