@@ -70,8 +70,7 @@ def test_ctrl_c_keeps_a_checkpoint_and_the_same_command_goes_on(tmp_path: Path) 
     (checkout.root / "configs/long.yaml").write_text(LONG)
     with checkout.start("pgf", "reproduce", "long", "--jobs", "1") as process:
         folder = checkout.root / "results/long/runs/digits_vit/sr_ste/1of4_FF/seed0"
-        while not (folder / ".lease").exists():
-            assert process.poll() is None
+        wait_for("seed 0: step ", process)
         os.killpg(process.pid, signal.SIGINT)
         output = process.communicate()[0]
     assert process.returncode == 130, output

@@ -30,7 +30,7 @@ def after_interruption(watch: Watch, why: str) -> str:
         UserError: the job's time was not enough for a single step or evaluation.
     """
     job = slurm.job_id()
-    text = f"pgf: stopped ({why}); a checkpoint is kept, and the same command goes on from it"
+    text = f"pgf: stopped ({why}); what is trained is kept, and the same command goes on"
     if job is None or watch.signalled:
         return text
     if not watch.has_worked:
