@@ -70,7 +70,7 @@ def test_the_rooms_that_a_room_may_import_from_come_before_it() -> None:
 
 
 @pytest.mark.parametrize("room", MAY_IMPORT)
-def test_a_room_imports_from_the_rooms_below_it_alone(room: str) -> None:
+def test_a_room_imports_from_the_rooms_before_it_alone(room: str) -> None:
     allowed = {*MAY_IMPORT[room], room, "errors", "seeds"}
     wrong = {
         f"{path.relative_to(PACKAGE)} imports {name}"

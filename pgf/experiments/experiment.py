@@ -56,7 +56,7 @@ class RecipeEntry(Strict):
     """A column of the tables, under the name that its paths carry."""
 
     recipe: str | None = None
-    """Name in the recipe registry or `module:Class`; the entry's own name by default."""
+    """A recipe's name, `module:Class` or `file.py:Class`; the entry's own name by default."""
     label: str | None = None
     preset: Literal["published", "advised"] | None = None
     options: dict[str, Any] = {}

@@ -55,7 +55,7 @@ class Registry(Mapping[str, T], Generic[T]):
         return add
 
     def find(self, name: str) -> T:
-        """Return the item of a name, which an entry point or a class outside may have, too.
+        """Return the item of a registered name, an entry point or `module:Class`.
 
         Raises:
             UserError: nothing has that name, or what has it cannot be used.

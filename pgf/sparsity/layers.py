@@ -71,7 +71,7 @@ def read_layers(model: nn.Module, groups: Mapping[str, Sequence[str]] | None = N
 
     Args:
         model: any model of `Linear`, `Conv2d` and `Conv1D` modules.
-        groups: role -> regular expressions on module names, in place of the rules above.
+        groups: role -> regular expressions on module names, in place of the rules of `roles`.
 
     Raises:
         UserError: `groups` cannot be read, or name a weight that is not made of equal blocks.

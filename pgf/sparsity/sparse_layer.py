@@ -98,7 +98,7 @@ class SparseLayer:
         """Look for the mask of the phase; the first one of a frozen phase is kept.
 
         Returns:
-            Whether it is at hand; else it is to be taken anew, by magnitude.
+            True if a stored mask is used; False if the caller must take it, by magnitude.
 
         Raises:
             KeyError: it is one by saliency, which nobody has taken.
@@ -117,7 +117,7 @@ class SparseLayer:
     def mask_at(self, phase: Phase) -> Tensor:
         """Return the mask of a phase as bools in the block's view, whatever is in force now.
 
-        One that does not follow the weights is that of largest magnitude until it is there.
+        A fixed mask that is not taken yet is replaced by the mask by magnitude.
         """
         assert phase.pattern is not None
         source = str(phase.mask_source)

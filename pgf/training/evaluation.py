@@ -1,4 +1,4 @@
-"""Evaluation at the strict target pattern, and which epoch counts as best."""
+"""Evaluation at the strict target pattern, and which evaluation counts as best."""
 
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass

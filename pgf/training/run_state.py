@@ -58,7 +58,7 @@ class Run:
     def make(
         cls, spec: RunSpec, *, task: Task | None = None, splits: Splits | None = None
     ) -> "Run":
-        """Build a run from its settings; task and data spare making what is at hand.
+        """Build a run from its settings; give `task` and `splits` to reuse them.
 
         Raises:
             UserError: target and model do not go together, or the data is not there.

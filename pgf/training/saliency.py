@@ -1,4 +1,4 @@
-"""Masks by connection sensitivity: one gradient at the dense weights, which leaves nothing else."""
+"""Masks by connection sensitivity, from one gradient at the dense weights."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext

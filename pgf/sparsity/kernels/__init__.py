@@ -27,7 +27,7 @@ def kernel_for(weight: Tensor, effective: Tensor) -> Kernel:
 
 
 def magnitude_mask(weight: Tensor, pattern: NMPattern) -> Tensor:
-    """Return what `nm_mask` does, by the fastest kernel; for who needs a mask and no weight.
+    """Return what `nm_mask` does, by the fastest kernel; for callers that need the mask alone.
 
     Raises:
         ValueError: M does not divide the width.

@@ -7,8 +7,8 @@ that need a mask take the strict target's, whatever pattern is in force, so that
 compare; a dense run takes them against every target of its experiment.
 
 The paper's Figure 3(b) calls "gradient variance" the spread over the entries of one clipped
-mini-batch gradient of one layer, smoothed over time, and by its magnitude plots the standard
-deviation; its Figure 3(a) shows ||v|| of AdamW, for which no code was published.
+mini-batch gradient of one layer, smoothed over time, and its size suggests that it plots the
+standard deviation; its Figure 3(a) shows ||v|| of AdamW, for which no code was published.
 """
 
 import math
