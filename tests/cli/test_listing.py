@@ -38,7 +38,7 @@ def test_experiments_are_listed_with_the_number_of_their_runs(
     assert [words[0] for words in lines] == sorted(path.stem for path in CONFIGS.glob("*.yaml"))
     (smoke,) = (words for words in lines if words[0] == "smoke")
     assert int(smoke[1]) == len(load_experiment("smoke").runs())
-    assert "Every recipe once" in " ".join(smoke)
+    assert "Every recipe for a few steps" in " ".join(smoke)
 
 
 def test_a_config_that_is_wrong_is_a_line_too(
