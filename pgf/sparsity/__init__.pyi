@@ -1,5 +1,6 @@
 """A recipe on a model: masks, layers, effective weights and gradient rules."""
 
+from .kernels import MaskedLayers as MaskedLayers
 from .kernels import kernel_for as kernel_for
 from .kernels import magnitude_mask as magnitude_mask
 from .layer_listing import alike as alike

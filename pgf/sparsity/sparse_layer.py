@@ -1,6 +1,6 @@
 """One block of a weight that carries one pattern: its master, its mask, its effective weight."""
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from pgf.recipes import GradientRule, MaskSource, NMPattern, Phase
-from pgf.sparsity.kernels import Kernel, kernel_for, magnitude_mask
+from pgf.sparsity.kernels import Kernel, MaskedLayers, kernel_for, magnitude_mask
 from pgf.sparsity.layers import PrunableWeight
 
 
@@ -136,7 +136,11 @@ class SparseLayer:
     def restrict(self, gradient: Tensor) -> None:
         """Scale a gradient at the effective weight in place, as the phase's rule says."""
         if self.phase is not None and self.packed_mask is not None:
-            decays = [self.gradient_decay]
-            self.kernel.restrict(
-                [gradient], [self.weight], [self.packed_mask], decays=decays, lambdas=[0.0]
-            )
+            layer = MaskedLayers([self.weight], [self.packed_mask], [self.gradient_decay])
+            self.kernel.restrict(layer, [gradient], lambdas=[0.0])
+
+
+def together(layers: Sequence[SparseLayer], decays: Sequence[float]) -> MaskedLayers:
+    """Return masked layers as a kernel takes them."""
+    masks = [layer.packed_mask for layer in layers if layer.packed_mask is not None]
+    return MaskedLayers([layer.weight for layer in layers], masks, decays)

@@ -15,9 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from pgf.recipes import MaskSource, NMPattern, Phase, Recipe, Target
+from pgf.sparsity.kernels import MaskedLayers
 from pgf.sparsity.masks import nm_mask
 from pgf.sparsity.selection import select_layers
-from pgf.sparsity.sparse_layer import SparseLayer
+from pgf.sparsity.sparse_layer import SparseLayer, together
 
 
 class Sparsifier:
@@ -134,15 +135,13 @@ class Sparsifier:
             pattern = None if layer.find_mask() else layer.phase.pattern
             launches[layer.launch, pattern].append(layer)
         for (_, pattern), layers in launches.items():
-            weights = [layer.weight for layer in layers]
-            effectives = [layer.effective for layer in layers]
-            masks = [layer.packed_mask for layer in layers if layer.packed_mask is not None]
             decays = [layer.phase.mask_decay for layer in layers if layer.phase is not None]
+            effectives = [layer.effective for layer in layers]
             kernel = layers[0].kernel
             if pattern is None:
-                kernel.write(weights, effectives, masks, decays=decays)
+                kernel.write(together(layers, decays), effectives)
             else:
-                kernel.refresh(weights, effectives, masks, pattern=pattern, decays=decays)
+                kernel.refresh(together(layers, decays), effectives, pattern=pattern)
 
     @torch.no_grad()
     def _copy_masters(self, masked: Sequence[SparseLayer]) -> None:
@@ -172,10 +171,8 @@ class Sparsifier:
                 launches[layer.launch].append(layer)
         for layers in launches.values():
             layers[0].kernel.restrict(
+                together(layers, [layer.gradient_decay for layer in layers]),
                 [layer.gradient for layer in layers],
-                [layer.weight for layer in layers],
-                [layer.packed_mask for layer in layers if layer.packed_mask is not None],
-                decays=[layer.gradient_decay for layer in layers],
                 lambdas=[layer.phase.srste_lambda for layer in layers if layer.phase is not None],
             )
 
@@ -191,7 +188,7 @@ class Sparsifier:
         for layer in self.layers:
             mask = layer.kernel.pack(self.target_mask(layer))
             with torch.no_grad():
-                layer.kernel.write([layer.weight], [layer.effective], [mask], decays=[0.0])
+                layer.kernel.write(MaskedLayers([layer.weight], [mask], [0.0]), [layer.effective])
         try:
             yield
         finally:

@@ -18,6 +18,7 @@ from torch import Tensor
 from pgf.recipes.patterns import NMPattern
 from pgf.sparsity.kernels import (
     EagerKernel,
+    MaskedLayers,
     NativeKernel,
     build,
     kernel_for,
@@ -63,13 +64,13 @@ def expect(weight: Tensor, pattern: NMPattern, decay: float) -> None:
     kernel = kernel_for(weight, effective)
     mask = slow_mask(weight, pattern)
     kept = kernel.empty_mask(weight)
-    kernel.refresh([weight], [effective], [kept], pattern=pattern, decays=[decay])
+    kernel.refresh(MaskedLayers([weight], [kept], [decay]), [effective], pattern=pattern)
     assert torch.equal(kernel.unpack(kept, weight.shape), mask)
     assert_bitwise(effective, defined(weight, mask, decay))
     assert torch.equal(kernel.unpack(kernel.pack(mask), weight.shape), mask)
     assert torch.equal(magnitude_mask(weight, pattern), mask)
     effective.fill_(9.0)
-    kernel.write([weight], [effective], [kernel.pack(mask)], decays=[decay])
+    kernel.write(MaskedLayers([weight], [kernel.pack(mask)], [decay]), [effective])
     assert_bitwise(effective, defined(weight, mask, decay))
 
 
@@ -125,8 +126,8 @@ def test_the_gradient_rule_is_bitwise_that_of_torch(
                 expected = expected.add(weight.masked_fill(mask, 0.0), alpha=srste_lambda)
             given_ = gradient.clone() if contiguous else gradient.t().contiguous().t()
             kernel = kernel_for(weight, weight.clone())
-            kept = [kernel.pack(mask)]
-            kernel.restrict([given_], [weight], kept, decays=[decay], lambdas=[srste_lambda])
+            layer = MaskedLayers([weight], [kernel.pack(mask)], [decay])
+            kernel.restrict(layer, [given_], lambdas=[srste_lambda])
             assert_bitwise(given_.contiguous(), expected)
 
 
@@ -144,14 +145,14 @@ def test_several_threads_write_the_same(text: str, threads: None) -> None:
     weight = torch.randn(1201, 384, generator=torch.Generator().manual_seed(0))
     one, many, kernel = weight.clone(), weight.clone(), kernel_for(weight, weight.clone())
     kept, mask = kernel.empty_mask(weight), EagerKernel().empty_mask(weight)
-    EagerKernel().refresh([weight], [one], [mask], pattern=pattern, decays=[0.3])
-    kernel.refresh([weight], [many], [kept], pattern=pattern, decays=[0.3])
+    EagerKernel().refresh(MaskedLayers([weight], [mask], [0.3]), [one], pattern=pattern)
+    kernel.refresh(MaskedLayers([weight], [kept], [0.3]), [many], pattern=pattern)
     assert_bitwise(many, one)
-    kernel.write([weight], [many.zero_()], [kept], decays=[0.3])
+    kernel.write(MaskedLayers([weight], [kept], [0.3]), [many.zero_()])
     assert_bitwise(many, one)
     assert torch.equal(kernel.unpack(kept, weight.shape), mask)
-    kernel.restrict([many], [weight], [kept], decays=[0.5], lambdas=[1e-3])
-    EagerKernel().restrict([one], [weight], [mask], decays=[0.5], lambdas=[1e-3])
+    kernel.restrict(MaskedLayers([weight], [kept], [0.5]), [many], lambdas=[1e-3])
+    EagerKernel().restrict(MaskedLayers([weight], [mask], [0.5]), [one], lambdas=[1e-3])
     assert_bitwise(many, one)
 
 
@@ -165,7 +166,8 @@ def test_nothing_is_written_beside_the_weight(data: st.DataObject) -> None:
     weight = weights("normal", pattern, dtype, rows, 1)
     part = room[first : first + rows]
     kernel = kernel_for(weight, part)
-    kernel.refresh([weight], [part], [kernel.empty_mask(weight)], pattern=pattern, decays=[0.0])
+    layer = MaskedLayers([weight], [kernel.empty_mask(weight)], [0.0])
+    kernel.refresh(layer, [part], pattern=pattern)
     assert (room[:first] == 5.0).all() and (room[first + rows :] == 5.0).all()
 
 

@@ -14,7 +14,14 @@ from support.masks import KINDS, slow_mask
 from test_kernels import PATTERNS, assert_bitwise, defined, weights
 
 from pgf.recipes.patterns import NMPattern
-from pgf.sparsity.kernels import EagerKernel, TritonKernel, kernel_for, magnitude_mask, on_gpu
+from pgf.sparsity.kernels import (
+    EagerKernel,
+    MaskedLayers,
+    TritonKernel,
+    kernel_for,
+    magnitude_mask,
+    on_gpu,
+)
 
 SHAPES = ((5, 2), (1, 1), (3, 1))
 DECAYS, LAMBDAS = [0.0, 0.37, 1.0], [1e-3, 0.0, 2e-4]
@@ -50,7 +57,7 @@ else:
             every = [weights(kind, pattern, dtype, *shape).to(DEVICE) for shape in SHAPES]
             effectives = [torch.full_like(weight, 9.0) for weight in every]
             kept = [kernel.empty_mask(weight) for weight in every]
-            kernel.refresh(every, effectives, kept, pattern=pattern, decays=DECAYS)
+            kernel.refresh(MaskedLayers(every, kept, DECAYS), effectives, pattern=pattern)
             masks = [slow_mask(weight.cpu(), pattern).to(DEVICE) for weight in every]
             for i, weight in enumerate(every):
                 assert torch.equal(kernel.unpack(kept[i], weight.shape), masks[i])
@@ -59,7 +66,7 @@ else:
                 assert torch.equal(magnitude_mask(weight, pattern), masks[i])
                 assert_bitwise(effectives[i], defined(weight, masks[i], DECAYS[i]))
                 effectives[i].fill_(9.0)
-            kernel.write(every, effectives, kept, decays=DECAYS)
+            kernel.write(MaskedLayers(every, kept, DECAYS), effectives)
             for i, weight in enumerate(every):
                 assert_bitwise(effectives[i], defined(weight, masks[i], DECAYS[i]))
 
@@ -78,8 +85,8 @@ else:
             if not contiguous:
                 ours = [gradient.t().contiguous().t() for gradient in ours]
             kept = [kernel.pack(mask) for mask in masks]
-            kernel.restrict(ours, every, kept, decays=DECAYS, lambdas=LAMBDAS)
-            EagerKernel().restrict(expected, every, masks, decays=DECAYS, lambdas=LAMBDAS)
+            kernel.restrict(MaskedLayers(every, kept, DECAYS), ours, lambdas=LAMBDAS)
+            EagerKernel().restrict(MaskedLayers(every, masks, DECAYS), expected, lambdas=LAMBDAS)
             for found, wanted in zip(ours, expected, strict=True):
                 assert_bitwise(found.contiguous(), wanted)
 
@@ -88,7 +95,7 @@ else:
         room = torch.full((64, 8), 5.0, device=DEVICE)
         bits = torch.full((64,), 77, dtype=torch.uint8, device=DEVICE)
         weight = torch.randn(11, 8, device=DEVICE)
-        kernel.refresh([weight], [room[3:14]], [bits[2:13]], pattern=pattern, decays=[0.0])
+        kernel.refresh(MaskedLayers([weight], [bits[2:13]], [0.0]), [room[3:14]], pattern=pattern)
         assert (room[:3] == 5.0).all() and (room[14:] == 5.0).all()
         assert (bits[:2] == 77).all() and (bits[13:] == 77).all()
 
@@ -98,7 +105,9 @@ else:
         for rows in (16, 4, 9):
             weight, kept = buffer[:rows], kernel.empty_mask(buffer)
             effective.zero_()
-            kernel.refresh([weight], [effective[:rows]], [kept], pattern=pattern, decays=[0.0])
+            kernel.refresh(
+                MaskedLayers([weight], [kept], [0.0]), [effective[:rows]], pattern=pattern
+            )
             mask = slow_mask(weight.cpu(), pattern).to(DEVICE)
             assert_bitwise(effective[:rows], defined(weight, mask, 0.0))
             assert not effective[rows:].any()

@@ -8,13 +8,21 @@ from torch import Tensor
 
 from pgf.recipes import NMPattern
 from pgf.sparsity.kernels import native, on_gpu
-from pgf.sparsity.kernels.base import Kernel
+from pgf.sparsity.kernels.base import Kernel, MaskedLayers
 from pgf.sparsity.kernels.eager import EagerKernel
 from pgf.sparsity.kernels.native import NativeKernel
 from pgf.sparsity.kernels.on_gpu import TritonKernel
 from pgf.sparsity.masks import nm_mask
 
-__all__ = ["EagerKernel", "Kernel", "NativeKernel", "TritonKernel", "kernel_for", "magnitude_mask"]
+__all__ = [
+    "EagerKernel",
+    "Kernel",
+    "MaskedLayers",
+    "NativeKernel",
+    "TritonKernel",
+    "kernel_for",
+    "magnitude_mask",
+]
 
 EAGER, NATIVE, TRITON = EagerKernel(), NativeKernel(), TritonKernel()
 
@@ -37,5 +45,5 @@ def magnitude_mask(weight: Tensor, pattern: NMPattern) -> Tensor:
     if kernel is EAGER or not pattern.fits(weight.shape[-1]):
         return nm_mask(weight, pattern)
     mask = kernel.empty_mask(weight)
-    kernel.refresh([weight], [written], [mask], pattern=pattern, decays=[0.0])
+    kernel.refresh(MaskedLayers([weight], [mask], [0.0]), [written], pattern=pattern)
     return kernel.unpack(mask, weight.shape)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from pgf.recipes import NMPattern
-from pgf.sparsity.kernels.base import Numbers, Tensors
+from pgf.sparsity.kernels.base import MaskedLayers, Numbers, Tensors
 from pgf.sparsity.masks import nm_mask
 
 
@@ -14,37 +14,17 @@ class EagerKernel:
     def empty_mask(self, weight: Tensor) -> Tensor:
         return torch.empty(weight.shape, dtype=torch.bool, device=weight.device)
 
-    def refresh(
-        self,
-        weights: Tensors,
-        effectives: Tensors,
-        masks: Tensors,
-        *,
-        pattern: NMPattern,
-        decays: Numbers,
-    ) -> None:
-        for weight, mask in zip(weights, masks, strict=True):
+    def refresh(self, layers: MaskedLayers, effectives: Tensors, *, pattern: NMPattern) -> None:
+        for weight, mask in zip(layers.weights, layers.masks, strict=True):
             mask.copy_(nm_mask(weight, pattern))
-        self.write(weights, effectives, masks, decays=decays)
+        self.write(layers, effectives)
 
-    def write(
-        self, weights: Tensors, effectives: Tensors, masks: Tensors, *, decays: Numbers
-    ) -> None:
-        for weight, effective, mask, decay in zip(weights, effectives, masks, decays, strict=True):
+    def write(self, layers: MaskedLayers, effectives: Tensors) -> None:
+        for weight, mask, decay, effective in layers.each(effectives):
             effective.copy_(torch.where(mask, weight, decay * weight))
 
-    def restrict(
-        self,
-        gradients: Tensors,
-        weights: Tensors,
-        masks: Tensors,
-        *,
-        decays: Numbers,
-        lambdas: Numbers,
-    ) -> None:
-        for gradient, weight, mask, decay, srste_lambda in zip(
-            gradients, weights, masks, decays, lambdas, strict=True
-        ):
+    def restrict(self, layers: MaskedLayers, gradients: Tensors, *, lambdas: Numbers) -> None:
+        for weight, mask, decay, gradient, srste_lambda in layers.each(gradients, lambdas):
             if decay != 1.0:
                 gradient.copy_(torch.where(mask, gradient, decay * gradient))
             if srste_lambda:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pgf.recipes import NMPattern
-from pgf.sparsity.kernels.base import Numbers, Tensors
+from pgf.sparsity.kernels.base import MaskedLayers, Numbers, Tensors
 from pgf.sparsity.kernels.build import library
 from pgf.sparsity.kernels.eager import EagerKernel
 from pgf.sparsity.masks import nm_mask
@@ -54,48 +54,28 @@ class NativeKernel:
     def empty_mask(self, weight: Tensor) -> Tensor:
         return _no_bits(weight.numel())
 
-    def refresh(
-        self,
-        weights: Tensors,
-        effectives: Tensors,
-        masks: Tensors,
-        *,
-        pattern: NMPattern,
-        decays: Numbers,
-    ) -> None:
+    def refresh(self, layers: MaskedLayers, effectives: Tensors, *, pattern: NMPattern) -> None:
         known = knows(pattern)
-        for weight, effective, mask, decay in zip(weights, effectives, masks, decays, strict=True):
+        for weight, mask, decay, effective in layers.each(effectives):
             if known:
                 _refresh(weight, effective, mask, pattern, decay)
             else:
                 mask.copy_(self.pack(nm_mask(weight, pattern)))
                 _write(weight, effective, mask, decay)
 
-    def write(
-        self, weights: Tensors, effectives: Tensors, masks: Tensors, *, decays: Numbers
-    ) -> None:
-        for weight, effective, mask, decay in zip(weights, effectives, masks, decays, strict=True):
+    def write(self, layers: MaskedLayers, effectives: Tensors) -> None:
+        for weight, mask, decay, effective in layers.each(effectives):
             _write(weight, effective, mask, decay)
 
-    def restrict(
-        self,
-        gradients: Tensors,
-        weights: Tensors,
-        masks: Tensors,
-        *,
-        decays: Numbers,
-        lambdas: Numbers,
-    ) -> None:
-        for gradient, weight, mask, decay, srste_lambda in zip(
-            gradients, weights, masks, decays, lambdas, strict=True
-        ):
+    def restrict(self, layers: MaskedLayers, gradients: Tensors, *, lambdas: Numbers) -> None:
+        for weight, mask, decay, gradient, srste_lambda in layers.each(gradients, lambdas):
             if decay == 1.0 and not srste_lambda:
                 continue
             if gradient.dtype == torch.float32 and serves(gradient, weight):
                 _restrict(gradient, weight, mask, decay, srste_lambda)
             else:
-                kept = [self.unpack(mask, weight.shape)]
-                _eager.restrict([gradient], [weight], kept, decays=[decay], lambdas=[srste_lambda])
+                layer = MaskedLayers([weight], [self.unpack(mask, weight.shape)], [decay])
+                _eager.restrict(layer, [gradient], lambdas=[srste_lambda])
 
     def pack(self, mask: Tensor) -> Tensor:
         bits = _no_bits(mask.numel())

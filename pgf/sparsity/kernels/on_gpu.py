@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache, lru_cache
 from importlib.util import find_spec
 from typing import Any
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from pgf.recipes import NMPattern
-from pgf.sparsity.kernels.base import Numbers, Tensors
+from pgf.sparsity.kernels.base import MaskedLayers, Numbers, Tensors
 from pgf.sparsity.kernels.build import SWITCH
 from pgf.sparsity.kernels.eager import EagerKernel
 from pgf.sparsity.masks import nm_mask
@@ -51,7 +52,7 @@ def works(device: torch.device) -> bool:
         return False
     try:
         weight, mask = torch.ones(8, device=device), torch.ones(1, dtype=torch.uint8, device=device)
-        TritonKernel().write([weight], [weight.clone()], [mask], decays=[0.0])
+        TritonKernel().write(MaskedLayers([weight], [mask], [0.0]), [weight.clone()])
         return True
     except Exception as error:  # whatever a compiler, a driver or a full disk raises
         said = " ".join(str(error).split())[-500:]
@@ -75,26 +76,18 @@ class TritonKernel:
     def empty_mask(self, weight: Tensor) -> Tensor:
         return torch.empty((weight.numel() + 7) // 8, dtype=torch.uint8, device=weight.device)
 
-    def refresh(
-        self,
-        weights: Tensors,
-        effectives: Tensors,
-        masks: Tensors,
-        *,
-        pattern: NMPattern,
-        decays: Numbers,
-    ) -> None:
+    def refresh(self, layers: MaskedLayers, effectives: Tensors, *, pattern: NMPattern) -> None:
         if not knows(pattern):
-            for weight, mask in zip(weights, masks, strict=True):
+            for weight, mask in zip(layers.weights, layers.masks, strict=True):
                 mask.copy_(self.pack(nm_mask(weight, pattern)))
-            self.write(weights, effectives, masks, decays=decays)
+            self.write(layers, effectives)
             return
-        dtype = weights[0].dtype
+        dtype = layers.weights[0].dtype
         largest = (1 << BITS[dtype]) - 1
         _launch(
             _source().refresh_kernel,
-            (weights, effectives, masks),
-            (decays,),
+            (layers.weights, effectives, layers.masks),
+            (layers.decays,),
             unit=pattern.m,
             N=pattern.n,
             M=pattern.m,
@@ -105,30 +98,19 @@ class TritonKernel:
             BITS=BITS[dtype],
         )
 
-    def write(
-        self, weights: Tensors, effectives: Tensors, masks: Tensors, *, decays: Numbers
-    ) -> None:
-        kernel = _source().write_kernel
-        _launch(kernel, (weights, effectives, masks), (decays,), unit=1, COUNT=ENTRIES)
+    def write(self, layers: MaskedLayers, effectives: Tensors) -> None:
+        tensors = layers.weights, effectives, layers.masks
+        _launch(_source().write_kernel, tensors, (layers.decays,), unit=1, COUNT=ENTRIES)
 
-    def restrict(
-        self,
-        gradients: Tensors,
-        weights: Tensors,
-        masks: Tensors,
-        *,
-        decays: Numbers,
-        lambdas: Numbers,
-    ) -> None:
-        if all(decay == 1.0 for decay in decays) and not any(lambdas):
+    def restrict(self, layers: MaskedLayers, gradients: Tensors, *, lambdas: Numbers) -> None:
+        if all(decay == 1.0 for decay in layers.decays) and not any(lambdas):
             return
-        if gradients[0].dtype == torch.float32 and all(map(serves, gradients, weights)):
-            kernel = _source().restrict_kernel
-            tensors, numbers = (gradients, weights, masks), (decays, lambdas)
-            _launch(kernel, tensors, numbers, unit=1, COUNT=ENTRIES)
+        if gradients[0].dtype == torch.float32 and all(map(serves, gradients, layers.weights)):
+            tensors, numbers = (gradients, layers.weights, layers.masks), (layers.decays, lambdas)
+            _launch(_source().restrict_kernel, tensors, numbers, unit=1, COUNT=ENTRIES)
             return
-        kept = [self.unpack(mask, w.shape) for mask, w in zip(masks, weights, strict=True)]
-        _eager.restrict(gradients, weights, kept, decays=decays, lambdas=lambdas)
+        kept = [self.unpack(mask, weight.shape) for weight, mask, _ in layers.each()]
+        _eager.restrict(replace(layers, masks=kept), gradients, lambdas=lambdas)
 
     def pack(self, mask: Tensor) -> Tensor:
         flat = torch.zeros((mask.numel() + 7) // 8 * 8, dtype=torch.uint8, device=mask.device)

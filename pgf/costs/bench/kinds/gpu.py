@@ -13,7 +13,7 @@ from pgf.costs.bench.model import Bound, Measurement, Part, Progress
 from pgf.costs.bench.timing import gpu_clock, rotate
 from pgf.costs.bench.vit import BenchVit, VitContender
 from pgf.recipes import RECIPES, NMPattern
-from pgf.sparsity import kernel_for
+from pgf.sparsity import MaskedLayers, kernel_for
 
 FF_OF_VIT_B = ((3072, 768), (768, 3072)) * 12
 PATTERNS = ("2:4", "1:4", "1:16", "1:128", "8:64")
@@ -80,12 +80,12 @@ def measure_masks(
     written = [torch.empty_like(weight) for weight in weights]
     kernel = kernel_for(weights[0], written[0])
     rooms = [kernel.empty_mask(weight) for weight in weights]
-    decays = [0.5] * len(weights)
+    layers = MaskedLayers(weights, rooms, [0.5] * len(weights))
     flat = torch.cat([weight.flatten() for weight in weights])
     copy: Tensor = torch.empty_like(flat)
 
     def refresh() -> None:
-        kernel.refresh(weights, written, rooms, pattern=pattern, decays=decays)
+        kernel.refresh(layers, written, pattern=pattern)
 
     calls = {"copy": lambda: copy.copy_(flat), "ours": refresh}
     times = rotate(calls, rounds=ROUNDS, repeats=4, clock=clock)

@@ -11,7 +11,7 @@ from pgf.costs.bench.model import Measurement, Part, Progress
 from pgf.costs.bench.timing import rotate
 from pgf.costs.bench.usual import argsort_mask
 from pgf.recipes import NMPattern
-from pgf.sparsity import kernel_for
+from pgf.sparsity import MaskedLayers, kernel_for
 
 SHAPE = (3072, 768)
 PATTERNS = ("2:4", "1:4", "1:8", "1:16", "1:32", "1:64", "1:128", "7:8", "8:16", "8:64", "16:128")
@@ -59,7 +59,7 @@ def _measure(pattern: NMPattern, weights: list[Tensor]) -> Measurement:
             "copy": of_the_next(lambda w, e: e.copy_(w)),
             "usual": of_the_next(lambda w, e: w * argsort_mask(w, pattern)),
             "ours": of_the_next(
-                lambda w, e: kernel.refresh([w], [e], [room], pattern=pattern, decays=[0.5])
+                lambda w, e: kernel.refresh(MaskedLayers([w], [room], [0.5]), [e], pattern=pattern)
             ),
         },
         rounds=ROUNDS,
