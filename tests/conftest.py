@@ -2,7 +2,9 @@
 
 import os
 import signal
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 for library in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -15,3 +17,11 @@ settings.register_profile(
     "pgf", derandomize=True, deadline=None, max_examples=50, database=None, print_blob=False
 )
 settings.load_profile("pgf")
+
+
+@pytest.fixture(scope="session")
+def text_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of small data for every text task; to be read alone."""
+    from support.texts import write_every_family  # after the threads are set: it imports torch
+
+    return write_every_family(tmp_path_factory.mktemp("texts"))

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pgf import jobs
 from pgf.analysis import figure_files, table_files
 from pgf.cli.registry import RESULTS
 from pgf.costs import compute_files
@@ -20,18 +21,7 @@ from pgf.experiments import (
     job_fingerprint,
     load_experiment,
 )
-from pgf.jobs import (
-    RunCost,
-    Site,
-    extra_options,
-    job_cores,
-    job_gpus,
-    job_memory,
-    job_minutes,
-    load_site,
-    queue_options,
-    read_estimate,
-)
+from pgf.jobs import RunCost, Site, load_site, read_estimate
 
 __all__ = ["Dag", "UserError"]
 
@@ -115,31 +105,31 @@ class Dag:
 
     def cores(self, job: str) -> int:
         """Return the cores of a job."""
-        return job_cores(self.jobs[job], self.site)
+        return jobs.job_cores(self.jobs[job], self.site)
 
     def gpus(self, job: str) -> int:
         """Return the GPUs of a job."""
-        return job_gpus(self.jobs[job], self.site)
+        return jobs.job_gpus(self.jobs[job], self.site)
 
     def extra_options(self, job: str) -> str:
         """Return what else goes to `sbatch` for a job."""
-        return extra_options(self.jobs[job], self.site)
+        return jobs.extra_options(self.jobs[job], self.site)
 
     def minutes(self, job: str, *, attempt: int) -> int:
         """Return the time limit of a job in minutes."""
-        return job_minutes(self.jobs[job], self.costs, self.site, attempt=attempt)
+        return jobs.job_minutes(self.jobs[job], self.costs, self.site, attempt=attempt)
 
     def memory(self, job: str, *, attempt: int) -> int:
         """Return the main memory of a job in MB."""
-        return job_memory(self.jobs[job], self.costs, self.site, attempt=attempt)
+        return jobs.job_memory(self.jobs[job], self.costs, self.site, attempt=attempt)
 
     def queue_options(self) -> dict[str, Any]:
         """Return what every training job of the site asks for."""
-        return queue_options(self.site)
+        return jobs.queue_options(self.site)
 
     def small_job(self) -> dict[str, Any]:
         """Return what a job without a GPU asks for, that builds models and trains none."""
-        options = {k: v for k, v in queue_options(self.site).items() if k != "gpu_model"}
+        options = {k: v for k, v in jobs.queue_options(self.site).items() if k != "gpu_model"}
         memory = min(SMALL_MEMORY_MB, self.site.most_memory_mb)
         minutes = min(SMALL_MINUTES, self.site.longest_minutes)
         extra = {"slurm_extra": self.site.extra} if self.site.extra else {}

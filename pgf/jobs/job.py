@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,14 @@ Loaded = tuple[Task | None, Splits | None]
 """A task and its data, kept for the further runs of a job."""
 
 
+@dataclass(frozen=True)
+class _Job:
+    results: Path
+    progress: Callable[[Run], None]
+    watch: Watch
+    loaded: dict[str, Loaded] = field(default_factory=dict)
+
+
 def run_job(
     specs: Sequence[RunSpec],
     results: Path,
@@ -52,11 +61,10 @@ def run_job(
     Raises:
         InterruptedRunError: it was time to stop; the run that was training has a checkpoint.
     """
-    loaded: dict[str, Loaded] = {}
-    watch = watch or Watch()
+    job = _Job(results, progress, watch or Watch())
     parts = list(_stacks(specs))
     for part, following in zip(parts, [*parts[1:], None], strict=True):
-        for spec, record in _train_part(part, results, loaded, progress, watch):
+        for spec, record in _train_part(part, job):
             announce(spec, record, following[0] if following else None)
     return [{"run": spec.slug, "fingerprint": spec.fingerprint()} for spec in specs]
 
@@ -73,34 +81,28 @@ def _task_key(spec: RunSpec) -> str:
     return json.dumps([spec.task.kind, spec.task.options], sort_keys=True, default=str)
 
 
-def _train_part(
-    specs: Sequence[RunSpec],
-    results: Path,
-    loaded: dict[str, Loaded],
-    progress: Callable[[Run], None],
-    watch: Watch,
-) -> list[tuple[RunSpec, dict[str, Any]]]:
+def _train_part(specs: Sequence[RunSpec], job: _Job) -> list[tuple[RunSpec, dict[str, Any]]]:
     """Train those runs of a stack that are not complete; return them with their records."""
     writes = parallel.rank() == 0
     with ExitStack() as held:
         wanted = []
         for spec in specs:
-            directory = spec.directory(results)
+            directory = spec.directory(job.results)
             directory.mkdir(parents=True, exist_ok=True)
             if writes:
-                held.enter_context(_held(directory, spec, watch))
-            problem = parallel.from_first(why_incomplete(spec, results) if writes else None)
+                held.enter_context(_held(directory, spec, job.watch))
+            problem = parallel.from_first(why_incomplete(spec, job.results) if writes else None)
             if problem is None:
                 continue
-            if parallel.highest(bool(watch.reason())):
-                raise InterruptedRunError(f"{parallel.agreed(watch)}, before {spec.title}")
+            if parallel.highest(bool(job.watch.reason())):
+                raise InterruptedRunError(f"{parallel.agreed(job.watch)}, before {spec.title}")
             if writes:
                 _clear(directory, problem)
             wanted.append(spec)
         if not wanted:
             return []
-        records = _train(wanted, results, loaded, progress, watch)
-    watch.has_worked = True
+        records = _train(wanted, job)
+    job.watch.has_worked = True
     return [(spec, records[spec.slug]) for spec in wanted] if writes else []
 
 
@@ -126,37 +128,31 @@ def _clear(directory: Path, problem: str) -> None:
         log.warning("%s; kept as %s, training again", problem, set_run_aside(directory))
 
 
-def _train(
-    specs: Sequence[RunSpec],
-    results: Path,
-    loaded: dict[str, Loaded],
-    progress: Callable[[Run], None],
-    watch: Watch,
-) -> dict[str, dict[str, Any]]:
+def _train(specs: Sequence[RunSpec], job: _Job) -> dict[str, dict[str, Any]]:
     """Train the runs of a stack; return their records by slug, written as each came to its end."""
     writes = parallel.rank() == 0
-    directories = [spec.directory(results) for spec in specs]
+    directories = [spec.directory(job.results) for spec in specs]
     files = [directory / checkpoints.CHECKPOINT for directory in directories]
     records: dict[str, dict[str, Any]] = {}
 
     def ended(run: Run) -> None:
-        directory = run.spec.directory(results)
+        directory = run.spec.directory(job.results)
         records[run.spec.slug] = write_outcome(run, directory) if writes else {}
         if writes:
             (directory / checkpoints.CHECKPOINT).unlink(missing_ok=True)
             log.info("%s: %s", run.spec.title, records[run.spec.slug]["status"])
 
-    with last_words(specs), traces_in(directories[0] / TRAIN_LOG, watch):
-        runs = [_made(spec, path, loaded) for spec, path in zip(specs, files, strict=True)]
+    with last_words(specs), traces_in(directories[0] / TRAIN_LOG, job.watch):
+        runs = [_made(spec, path, job.loaded) for spec, path in zip(specs, files, strict=True)]
         # Those that were stopped at another step than the rest go on by themselves.
         for step in dict.fromkeys(run.step for run in runs):
             own = [i for i, run in enumerate(runs) if run.step == step]
             train_together(
                 [runs[i] for i in own],
                 checkpoints=[files[i] for i in own],
-                progress=progress if writes else None,
+                progress=job.progress if writes else None,
                 ended=ended,
-                watch=watch,
+                watch=job.watch,
             )
     return records
 

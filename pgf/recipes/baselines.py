@@ -27,16 +27,21 @@ class Dense(Recipe):
         return self.phase(clock.step, clock.total, pattern=pattern, width=width)
 
 
-@register("ste")
 @dataclass(frozen=True, kw_only=True)
-class Ste(Recipe):
-    """Straight-through estimator: masked forward, unmasked gradient (arXiv 1308.3432)."""
-
-    label: ClassVar[str] = "STE"
+class TargetAtOnce(Recipe):
+    """The target's phase from the first mask on."""
 
     def sparse(self, clock: Clock, *, pattern: NMPattern, width: int | None) -> Phase:
         del clock, width
         return replace(self.at_target(pattern), name="sparse")
+
+
+@register("ste")
+@dataclass(frozen=True, kw_only=True)
+class Ste(TargetAtOnce):
+    """Straight-through estimator: masked forward, unmasked gradient (arXiv 1308.3432)."""
+
+    label: ClassVar[str] = "STE"
 
 
 @register("sr_ste")
@@ -63,7 +68,7 @@ class SrSte(Ste):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FixedMask(Recipe):
+class FixedMask(TargetAtOnce):
     """A mask that never moves: pruned weights get no gradient."""
 
     mask_source: ClassVar[MaskSource]
@@ -72,10 +77,6 @@ class FixedMask(Recipe):
 
     def at_target(self, pattern: NMPattern) -> Phase:
         return replace(super().at_target(pattern), mask_source=self.mask_source)
-
-    def sparse(self, clock: Clock, *, pattern: NMPattern, width: int | None) -> Phase:
-        del clock, width
-        return replace(self.at_target(pattern), name="sparse")
 
 
 @register("random_mask")

@@ -16,6 +16,7 @@ from pgf.tasks.data.streams import Splits
 from pgf.tasks.data.texts import TextData, columns_of
 from pgf.tasks.data.translations import open_texts
 from pgf.tasks.encoder_decoders import T5
+from pgf.tasks.sizes import SmallSizes
 
 SPLIT_SEED = 20240204
 TRAIN = "train"
@@ -148,15 +149,9 @@ class GlueT5Base(Glue):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SmallT5(Glue):
+class SmallT5(SmallSizes, Glue):
     """A small T5 from scratch, of the original shape."""
 
-    vocabulary: int = 4000
-    width: int = 128
-    depth: int = 2
-    heads: int = 4
-    feed_forward: int = 512
-    max_length: int = 128
     typical_length: tuple[int, int] = (20, 2)
 
 

@@ -15,6 +15,7 @@ from pgf.tasks.data.streams import Splits
 from pgf.tasks.data.texts import TextData, columns_of
 from pgf.tasks.data.translations import open_texts, sentence_pairs
 from pgf.tasks.encoder_decoders import EncoderDecoder
+from pgf.tasks.sizes import SmallSizes
 
 DRAW_SEED = 20240204
 
@@ -136,18 +137,12 @@ class Wmt17(TranslatedTexts):
 
 @register("multi30k_encdec")
 @dataclass(frozen=True, kw_only=True)
-class Multi30k(TranslatedTexts):
+class Multi30k(SmallSizes, TranslatedTexts):
     """29,000 English captions of photographs with German translations (arXiv 1605.00459)."""
 
     local_name: ClassVar[str | None] = "multi30k"
 
     hub: str | None = "bentrevett/multi30k"
-    vocabulary: int = 4000
-    width: int = 128
-    depth: int = 2
-    heads: int = 4
-    feed_forward: int = 512
-    max_length: int = 128
     typical_length: tuple[int, int] = (20, 20)
 
 

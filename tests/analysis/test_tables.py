@@ -6,15 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from support.synthetic import (
-    PAPER,
-    SIX,
-    context,
-    grid,
-    runs_frame,
-    small,
-    without_costs,
-)
+from support.synthetic import PAPER, SIX, context, grid, runs_frame, small, without_costs
 
 from pgf.analysis.statistics import Interval
 from pgf.analysis.tables import TABLES, table_files, table_names

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from support import ROOT
+from support.configs import write_small
 
 from pgf.__main__ import main
 from pgf.cli import COMMANDS, Command
@@ -62,29 +63,18 @@ def test_an_unknown_profile_is_refused(capsys: pytest.CaptureFixture[str]) -> No
 
 
 @pytest.mark.parametrize(
-    ("change", "hint"),
+    ("key", "value", "hint"),
     [
-        ("tasks: {digits_vti: {}}", "did you mean 'digits_vit'?"),
-        ("tasks: {digits_vit: {options: {widht: 32}}}", "did you mean 'width'?"),
-        ("targets: ['1:48(FF)']", "groups of 48 do not divide 2 x FF of 64 inputs"),
-        ("targets: ['1:4(CONV)']", "has no layer of group CONV"),
+        ("tasks", "{digits_vti: {}}", "did you mean 'digits_vit'?"),
+        ("tasks", "{digits_vit: {options: {widht: 32}}}", "did you mean 'width'?"),
+        ("targets", "['1:48(FF)']", "groups of 48 do not divide 2 x FF of 64 inputs"),
+        ("targets", "['1:4(CONV)']", "has no layer of group CONV"),
     ],
 )
 def test_what_only_the_model_can_say_is_said_before_training(
-    change: str, hint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    key: str, value: str, hint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = tmp_path / "bad.yaml"
-    key = change.partition(":")[0]
-    lines = {
-        "name": "name: bad",
-        "tasks": "tasks: {digits_vit: {}}",
-        "training": "training: {steps: 3, batch_size: 32, learning_rate: 0.01}",
-        "targets": "targets: ['1:4(FF)']",
-        "recipes": "recipes: {sr_ste: {}}",
-        "seeds": "seeds: [0]",
-    }
-    config.write_text("\n".join((lines | {key: change}).values()))
-    assert hint in refusal(capsys, "check", str(config))
+    assert hint in refusal(capsys, "check", write_small(tmp_path, **{key: value}))
 
 
 def test_a_full_disk_is_one_sentence(

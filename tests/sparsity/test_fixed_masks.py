@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from support.helpers import assert_same
+from support.compare import assert_same
 from support.masks import slow_mask
 from test_sparsifier import advised, masks, move_masters, sparsified
 from torch import Tensor

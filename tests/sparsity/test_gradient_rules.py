@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from support.helpers import SPARSE_RECIPES, assert_same, tiny_block
+from support.compare import assert_same
+from support.helpers import SPARSE_RECIPES, tiny_block
 from test_sparsifier import Constant, gradient, sparsified
 from torch import Tensor
 from torch.func import functional_call

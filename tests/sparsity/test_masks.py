@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.helpers import assert_nm
+from support.compare import assert_nm
 from support.masks import KINDS, make_scores, slow_mask
 from torch import Tensor
 

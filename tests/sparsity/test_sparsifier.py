@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 import torch
-from support.helpers import SPARSE_RECIPES, assert_nm, assert_same, tiny_block
+from support.compare import assert_nm, assert_same
+from support.helpers import SPARSE_RECIPES, tiny_block
 from support.masks import slow_mask
 from torch import Tensor, nn
 

@@ -34,6 +34,21 @@ def changed(*path: str, to: Any) -> dict[str, Any]:
     return values
 
 
+def write_small(folder: Path, **changes: str) -> str:
+    """Write a config of one run, with the values in `changes` as YAML; return its path."""
+    values = {
+        "tasks": "{digits_vit: {}}",
+        "training": "{steps: 3, batch_size: 8, learning_rate: 0.01}",
+        "targets": "['1:4(FF)']",
+        "recipes": "{sr_ste: {}}",
+        "seeds": "[0]",
+    }
+    path = folder / "small.yaml"
+    lines = [f"{key}: {value}" for key, value in {"name": "small", **values, **changes}.items()]
+    path.write_text("\n".join(lines))
+    return str(path)
+
+
 def load(values: Any, folder: Path) -> Experiment:
     path = folder / "file.yaml"
     path.write_text(values if isinstance(values, str) else yaml.safe_dump(values, sort_keys=False))

@@ -16,7 +16,8 @@ from pgf.experiments.settings import TaskSettings
 from pgf.training import parallel
 from pgf.training.loop import train
 from pgf.training.run_state import Run
-from support.helpers import digits, tiny_spec, weights
+from support.compare import weights
+from support.helpers import digits, tiny_spec
 from support.texts import NUMBERS, SMALL
 
 PROCESSES = 2

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from support.helpers import assert_same, assert_same_run, resumed, weights
+from support.compare import assert_same, assert_same_run, weights
+from support.helpers import resumed
 from support.images import class_folders, parquet_files, picture
 
 from pgf.errors import UserError

@@ -15,16 +15,10 @@ from support.texts import (
     small_options,
     with_checkpoint,
     write_checkpoint,
-    write_every_family,
 )
 
 from pgf.errors import UserError
 from pgf.tasks import TASKS
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_every_family(tmp_path_factory.mktemp("texts"))
 
 
 @pytest.fixture(scope="module")
@@ -94,12 +88,12 @@ def sentence_piece_alone(folder: Path) -> None:
     ],
 )
 def test_a_checkpoint_that_is_none_of_t5_is_refused(
-    change: Change, words: str, root: Path, checkpoint: Path, tmp_path: Path
+    change: Change, words: str, text_data: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "t5"
     shutil.copytree(checkpoint, folder)
     change(folder)
-    message = refusal("cola_t5_small", {"checkpoint": str(folder)}, root)
+    message = refusal("cola_t5_small", {"checkpoint": str(folder)}, text_data)
     assert re.search(words, message), message
     assert f"checkpoint {folder}" in message
 
@@ -111,8 +105,8 @@ def test_a_checkpoint_that_is_none_of_t5_is_refused(
         ("google/t5-v1_1-base-none", "is no folder, and the hub's cannot be had and is not in the"),
     ],
 )
-def test_a_checkpoint_that_is_not_there_is_refused(name: str, words: str, root: Path) -> None:
-    message = refusal("cola_t5_small", {"checkpoint": name}, root)
+def test_a_checkpoint_that_is_not_there_is_refused(name: str, words: str, text_data: Path) -> None:
+    message = refusal("cola_t5_small", {"checkpoint": name}, text_data)
     assert words in message
 
 
@@ -122,9 +116,9 @@ def as_older_files(folder: Path, values: dict[str, Any]) -> None:
 
 
 def test_a_head_of_its_own_is_taken_as_it_is_in_t5_1_1(
-    root: Path, checkpoint: Path, tmp_path: Path
+    text_data: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
-    options = with_checkpoint(small_options("cola_t5_small", root), tmp_path / "t5")
+    options = with_checkpoint(small_options("cola_t5_small", text_data), tmp_path / "t5")
     for older in (False, True):
         shutil.copytree(checkpoint, tmp_path / "t5", dirs_exist_ok=True)
         # As in the hub's: transformers has written another key for the same since.
@@ -142,7 +136,7 @@ def test_a_head_of_its_own_is_taken_as_it_is_in_t5_1_1(
 
 @pytest.mark.parametrize("broken", [False, True])
 def test_weights_of_the_older_kind_are_refused_where_they_are_read(
-    broken: bool, root: Path, checkpoint: Path, tmp_path: Path
+    broken: bool, text_data: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(checkpoint, tmp_path / "t5")
     values = load_file(checkpoint / "model.safetensors")
@@ -150,16 +144,16 @@ def test_weights_of_the_older_kind_are_refused_where_they_are_read(
     as_older_files(tmp_path / "t5", values)
     if broken:
         (tmp_path / "t5" / "pytorch_model.bin").write_bytes(b"junk")
-    options = with_checkpoint(small_options("cola_t5_small", root), tmp_path / "t5")
+    options = with_checkpoint(small_options("cola_t5_small", text_data), tmp_path / "t5")
     words = "cannot be read" if broken else "holds no weight encoder.final_layer_norm.weight"
     with pytest.raises(UserError, match=words) as caught:
         TASKS["cola_t5_small"](**options).model()
     assert "\n" not in str(caught.value)
 
 
-def test_other_weights_are_other_data(root: Path, checkpoint: Path, tmp_path: Path) -> None:
+def test_other_weights_are_other_data(text_data: Path, checkpoint: Path, tmp_path: Path) -> None:
     shutil.copytree(checkpoint, tmp_path / "t5")
-    options = small_options("cola_t5_small", root)
+    options = small_options("cola_t5_small", text_data)
     prints = set()
     for folder in (checkpoint, tmp_path / "t5"):
         prints.add(TASKS["cola_t5_small"](**with_checkpoint(options, folder)).load().fingerprint)
@@ -175,14 +169,14 @@ def test_other_weights_are_other_data(root: Path, checkpoint: Path, tmp_path: Pa
     [("vocabulary", 77), ("width", 512), ("depth", 9), ("heads", 1), ("gated", True)],
 )
 def test_sizes_beside_a_checkpoint_are_refused(
-    name: str, value: int, root: Path, checkpoint: Path
+    name: str, value: int, text_data: Path, checkpoint: Path
 ) -> None:
-    message = refusal("cola_t5_small", {"checkpoint": str(checkpoint), name: value}, root)
+    message = refusal("cola_t5_small", {"checkpoint": str(checkpoint), name: value}, text_data)
     assert f"{name} is for a model from scratch" in message
 
 
 def test_generation_follows_no_settings_that_came_with_a_checkpoint(
-    root: Path, checkpoint: Path, tmp_path: Path
+    text_data: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "t5"
     shutil.copytree(checkpoint, folder)
@@ -190,7 +184,7 @@ def test_generation_follows_no_settings_that_came_with_a_checkpoint(
     (folder / "generation_config.json").write_text(json.dumps(settings))
     texts = []
     for each in (checkpoint, folder):
-        options = with_checkpoint(small_options("cola_t5_small", root), each)
+        options = with_checkpoint(small_options("cola_t5_small", text_data), each)
         task = TASKS["cola_t5_small"](**{**options, "beams": 2, "new_tokens": 12})
         torch.manual_seed(0)
         texts.append(task.generate(task.model(), task.load().test))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from support.texts import TEXT_TASKS, small_options, text_spec, write_every_family
+from support.texts import TEXT_TASKS, small_options, text_spec
 from torch import Tensor, nn
 
 from pgf.tasks import make_task
@@ -22,15 +22,10 @@ from pgf.training.step import training_step
 END = 1
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_every_family(tmp_path_factory.mktemp("texts"))
-
-
 @cache
-def trained(kind: str, root: Path) -> tuple[SequenceTask, nn.Module, TextData]:
+def trained(kind: str, text_data: Path) -> tuple[SequenceTask, nn.Module, TextData]:
     """Return a task, its model after some steps, in float64, and what it is evaluated on."""
-    options = {**small_options(kind, root), "dropout": 0.0, "label_smoothing": 0.1}
+    options = {**small_options(kind, text_data), "dropout": 0.0, "label_smoothing": 0.1}
     spec = text_spec(kind, options, recipe="dense", steps=30, learning_rate=1e-2, evaluations=1)
     run = train(Run.make(spec))
     assert isinstance(run.task, SequenceTask) and isinstance(run.splits.test, TextData)
@@ -75,9 +70,9 @@ def slow_sums(
 @pytest.mark.parametrize("kind", TEXT_TASKS)
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_the_loss_is_the_mean_over_the_tokens_of_the_targets(
-    kind: str, smoothing: float, root: Path
+    kind: str, smoothing: float, text_data: Path
 ) -> None:
-    task, model, data = trained(kind, root)
+    task, model, data = trained(kind, text_data)
     (batch,) = data.in_order(len(data))
     loss, _, count = slow_sums(task, model, data, smoothing)
     own = replace(task, label_smoothing=smoothing)
@@ -86,8 +81,8 @@ def test_the_loss_is_the_mean_over_the_tokens_of_the_targets(
 
 
 @pytest.mark.parametrize("kind", TEXT_TASKS)
-def test_teacher_forced_measures_are_those_of_every_token(kind: str, root: Path) -> None:
-    task, model, data = trained(kind, root)
+def test_teacher_forced_measures_are_those_of_every_token(kind: str, text_data: Path) -> None:
+    task, model, data = trained(kind, text_data)
     loss, right, count = slow_sums(task, model, data, 0.0)
     measured = task.teacher_forced(model, data)
     assert measured["token_accuracy"] == pytest.approx(100 * right / count)
@@ -106,17 +101,17 @@ def slow_text(task: SequenceTask, model: nn.Module, row: list[int], limit: int) 
 
 @pytest.mark.parametrize("kind", TEXT_TASKS)
 def test_generation_is_an_argmax_token_by_token_in_the_order_of_the_data(
-    kind: str, root: Path
+    kind: str, text_data: Path
 ) -> None:
-    task, model, data = trained(kind, root)
+    task, model, data = trained(kind, text_data)
     (batch,) = data.in_order(len(data))
     slow = [slow_text(task, model, row, 6) for row, _ in unpadded(*batch)]
     assert replace(task, beams=1).generate(model, data) == slow
     assert "parts" in type(task).__dataclass_fields__ or len(set(slow)) > 2
 
 
-def test_without_a_limit_as_many_tokens_as_half_again_the_longest_target(root: Path) -> None:
-    task, model, data = trained("multi30k_encdec", root)
+def test_without_a_limit_as_many_tokens_as_half_again_the_longest_target(text_data: Path) -> None:
+    task, model, data = trained("multi30k_encdec", text_data)
     longest = max(len(row) for row in task.codec.encode(data.targets.to_pylist()))
     model.get_output_embeddings().weight.data[END] = 0  # never the end
     texts = replace(task, new_tokens=None).generate(model, data)
@@ -126,8 +121,8 @@ def test_without_a_limit_as_many_tokens_as_half_again_the_longest_target(root: P
 
 
 @pytest.mark.parametrize("kind", TEXT_TASKS)
-def test_every_measure_of_several_beams_is_a_percentage(kind: str, root: Path) -> None:
-    task, model, _ = trained(kind, root)
+def test_every_measure_of_several_beams_is_a_percentage(kind: str, text_data: Path) -> None:
+    task, model, _ = trained(kind, text_data)
     measured = replace(task, beams=3).evaluate(model, task.load())
     assert all(0 <= value <= 100 for name, value in measured.items() if "matthews" not in name)
 
@@ -145,10 +140,10 @@ def likeliest_two(task: SequenceTask, model: nn.Module, row: list[int]) -> str:
     return task.codec.tokenizer.decode([t for t in tokens if t > 2]).strip()
 
 
-def test_as_many_beams_as_tokens_find_the_likeliest_text_of_all(root: Path) -> None:
+def test_as_many_beams_as_tokens_find_the_likeliest_text_of_all(text_data: Path) -> None:
     greedy_is_worse = False
     for kind in ("wmt17_encdec", "number_words_encdec", "cola_t5_small"):
-        task, model, data = trained(kind, root)
+        task, model, data = trained(kind, text_data)
         (batch,) = data.in_order(len(data))
         slow = [likeliest_two(task, model, row) for row, _ in unpadded(*batch)]
         wide = replace(task, beams=model.config.vocab_size, new_tokens=2)
@@ -158,8 +153,8 @@ def test_as_many_beams_as_tokens_find_the_likeliest_text_of_all(root: Path) -> N
 
 
 @pytest.mark.parametrize("kind", TEXT_TASKS)
-def test_micro_batches_of_unequal_length_make_the_same_update(kind: str, root: Path) -> None:
-    options = {**small_options(kind, root), "dropout": 0.0, "pool": 1}
+def test_micro_batches_of_unequal_length_make_the_same_update(kind: str, text_data: Path) -> None:
+    options = {**small_options(kind, text_data), "dropout": 0.0, "pool": 1}
     updated = []
     for accumulation in (1, 3):
         spec = text_spec(
@@ -184,8 +179,8 @@ def chunks(batch: tuple[Tensor, Tensor]) -> list[tuple[Tensor, Tensor]]:
 
 
 @pytest.mark.parametrize("kind", TEXT_TASKS)
-def test_operations_are_counted_without_data(kind: str, root: Path) -> None:
-    options = {**small_options(kind, root), "path": "nowhere", "typical_length": (7, 5)}
+def test_operations_are_counted_without_data(kind: str, text_data: Path) -> None:
+    options = {**small_options(kind, text_data), "path": "nowhere", "typical_length": (7, 5)}
     if "path" not in make_task(text_spec(kind, {}).task).__dataclass_fields__:
         del options["path"]
     task = make_task(text_spec(kind, options).task)

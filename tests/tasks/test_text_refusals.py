@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.configs import write_small
 from support.texts import (
     classified,
     glue,
@@ -12,21 +13,15 @@ from support.texts import (
     refusal,
     sentences,
     translations,
-    write_every_family,
     write_parquet,
 )
 
 from pgf.__main__ import main
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_every_family(tmp_path_factory.mktemp("texts"))
-
-
 @pytest.mark.parametrize("kind", ["wmt17_encdec", "multi30k_encdec", "sst2_t5_small"])
-def test_without_network_and_cache_the_data_is_asked_for(kind: str, root: Path) -> None:
-    message = refusal(kind, {"path": None}, root)
+def test_without_network_and_cache_the_data_is_asked_for(kind: str, text_data: Path) -> None:
+    message = refusal(kind, {"path": None}, text_data)
     name = {"wmt17_encdec": "wmt17", "multi30k_encdec": "multi30k"}.get(kind, "glue/sst2")
     assert "cannot be had and is not in the cache" in message
     assert f"set PGF_DATA to a folder that holds '{name}'" in message
@@ -69,16 +64,16 @@ EMPTY = {"sentence": [], "label": [], "idx": []}
     ],
 )
 def test_a_task_of_glue_that_is_not_as_it_should_be_is_refused(
-    parts: dict[str, Any], words: str, root: Path, tmp_path: Path
+    parts: dict[str, Any], words: str, text_data: Path, tmp_path: Path
 ) -> None:
     write_parquet(tmp_path / "glue" / "cola", parts)
-    message = refusal("cola_t5_small", {"path": str(tmp_path / "glue")}, root)
+    message = refusal("cola_t5_small", {"path": str(tmp_path / "glue")}, text_data)
     assert re.search(words, message), message
 
 
-def test_mnli_without_its_second_split_is_refused(root: Path, tmp_path: Path) -> None:
+def test_mnli_without_its_second_split_is_refused(text_data: Path, tmp_path: Path) -> None:
     write_parquet(tmp_path / "mnli", less(mnli(), "validation_mismatched"))
-    message = refusal("glue_t5", {"parts": ["mnli"], "path": str(tmp_path)}, root)
+    message = refusal("glue_t5", {"parts": ["mnli"], "path": str(tmp_path)}, text_data)
     assert "has no split 'validation_mismatched': did you mean 'validation_matched'?" in message
 
 
@@ -109,16 +104,16 @@ NO_PAIRS = {"en": sentences(20), "de": [1] * 20}
     ],
 )
 def test_pairs_that_are_not_as_they_should_be_are_refused(
-    parts: dict[str, Any], options: dict[str, Any], words: str, root: Path, tmp_path: Path
+    parts: dict[str, Any], options: dict[str, Any], words: str, text_data: Path, tmp_path: Path
 ) -> None:
     path = write_parquet(tmp_path / "pairs", parts)
-    message = refusal("multi30k_encdec", {"path": str(path), **options}, root)
+    message = refusal("multi30k_encdec", {"path": str(path), **options}, text_data)
     assert re.search(words, message), message
 
 
-def test_a_folder_without_data_is_refused(root: Path, tmp_path: Path) -> None:
-    assert "holds no parquet files" in refusal("translation", {"path": str(tmp_path)}, root)
-    assert "no data: give path" in refusal("translation", {"path": None, "hub": None}, root)
+def test_a_folder_without_data_is_refused(text_data: Path, tmp_path: Path) -> None:
+    assert "holds no parquet files" in refusal("translation", {"path": str(tmp_path)}, text_data)
+    assert "no data: give path" in refusal("translation", {"path": None, "hub": None}, text_data)
 
 
 @pytest.mark.parametrize(
@@ -138,9 +133,9 @@ def test_a_folder_without_data_is_refused(root: Path, tmp_path: Path) -> None:
     ],
 )
 def test_options_of_a_task_that_make_no_sense_are_refused(
-    kind: str, options: dict[str, Any], words: str, root: Path
+    kind: str, options: dict[str, Any], words: str, text_data: Path
 ) -> None:
-    assert words in refusal(kind, options, root)
+    assert words in refusal(kind, options, text_data)
 
 
 @pytest.mark.parametrize(
@@ -166,14 +161,14 @@ def test_options_of_a_task_that_make_no_sense_are_refused(
 )
 @pytest.mark.parametrize("kind", ["number_words_encdec"])
 def test_impossible_sizes_are_refused(
-    kind: str, options: dict[str, Any], words: str, root: Path
+    kind: str, options: dict[str, Any], words: str, text_data: Path
 ) -> None:
-    assert words in refusal(kind, options, root)
+    assert words in refusal(kind, options, text_data)
 
 
 @pytest.mark.parametrize("name", ["mixup", "cutmix", "label_smoothing"])
-def test_what_is_for_images_is_refused(name: str, root: Path) -> None:
-    message = refusal("number_words_encdec", {}, root, **{name: 0.1})
+def test_what_is_for_images_is_refused(name: str, text_data: Path) -> None:
+    message = refusal("number_words_encdec", {}, text_data, **{name: 0.1})
     assert f"training.{name} is for images, and must be 0 for text" in message
 
 
@@ -188,10 +183,7 @@ def test_what_is_for_images_is_refused(name: str, root: Path) -> None:
 def test_the_command_line_says_it_in_one_line(
     options: str, hint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = tmp_path / "bad.yaml"
-    lines = ["name: bad", f"tasks: {{multi30k_encdec: {{options: {options}}}}}"]
-    lines += ["training: {steps: 3, batch_size: 8, learning_rate: 0.01}", "targets: ['1:4(FF)']"]
-    config.write_text("\n".join([*lines, "recipes: {sr_ste: {}}", "seeds: [0]"]))
-    assert main(["check", str(config)]) == 2
+    config = write_small(tmp_path, tasks=f"{{multi30k_encdec: {{options: {options}}}}}")
+    assert main(["check", config]) == 2
     said = capsys.readouterr().err.strip().splitlines()
     assert len(said) == 1 and hint in said[0]

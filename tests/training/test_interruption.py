@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import torch
 from support.checkouts import Checkout, wait_for
-from support.helpers import EVERY_RECIPE, assert_same_run, digits, tiny_spec, trained
+from support.compare import assert_same_run
+from support.helpers import EVERY_RECIPE, digits, tiny_spec, trained
 
 from pgf.experiments.run_spec import RunSpec
 from pgf.jobs.job import run_job

@@ -8,15 +8,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from support.helpers import (
-    EVERY_RECIPE,
-    assert_same,
-    assert_same_run,
-    digits,
-    resumed,
-    tiny_spec,
-    trained,
-)
+from support.compare import assert_same, assert_same_run
+from support.helpers import EVERY_RECIPE, digits, resumed, tiny_spec, trained
 
 from pgf.errors import UserError
 from pgf.tasks.data.streams import TensorData, index_batches

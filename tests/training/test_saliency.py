@@ -6,16 +6,8 @@ from typing import Any, ClassVar
 
 import pytest
 import torch
-from support.helpers import (
-    InterruptedRunError,
-    assert_nm,
-    assert_same,
-    assert_same_run,
-    digits,
-    resumed,
-    tiny_spec,
-    trained,
-)
+from support.compare import assert_nm, assert_same, assert_same_run
+from support.helpers import InterruptedRunError, digits, resumed, tiny_spec, trained
 from support.masks import slow_mask
 from torch import Tensor, nn
 

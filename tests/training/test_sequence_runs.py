@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from support.helpers import assert_same_run, resumed
+from support.compare import assert_same_run
+from support.helpers import resumed
 from support.jobs import work
 from support.texts import (
     TEXT_TASKS,
@@ -12,7 +13,6 @@ from support.texts import (
     text_spec,
     with_checkpoint,
     write_checkpoint,
-    write_every_family,
 )
 from tokenizers import Tokenizer
 
@@ -24,11 +24,6 @@ from pgf.training.outcome import _measures
 from pgf.training.run_state import Run
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_every_family(tmp_path_factory.mktemp("texts"))
-
-
 @pytest.fixture(autouse=True)
 def caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import datasets
@@ -37,15 +32,15 @@ def caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PGF_DATA", raising=False)
 
 
-def small_run(kind: str, root: Path, **training: object) -> RunSpec:
-    return text_spec(kind, small_options(kind, root), **training)
+def small_run(kind: str, text_data: Path, **training: object) -> RunSpec:
+    return text_spec(kind, small_options(kind, text_data), **training)
 
 
 @pytest.mark.parametrize("kind", TEXT_TASKS)
 def test_a_resumed_run_is_the_uninterrupted_one_bitwise(
-    kind: str, root: Path, tmp_path: Path
+    kind: str, text_data: Path, tmp_path: Path
 ) -> None:
-    spec = small_run(kind, root, checkpoint_every=1, ema_decay=0.8)
+    spec = small_run(kind, text_data, checkpoint_every=1, ema_decay=0.8)
     whole = train(Run.make(spec))
     assert whole.step == 4 and whole.diverged_at is None
     for step in (1, 3):
@@ -56,9 +51,9 @@ def test_a_resumed_run_is_the_uninterrupted_one_bitwise(
 @pytest.mark.parametrize("kind", TEXT_TASKS)
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_repeated_run_is_bitwise_the_same_in_either_precision(
-    kind: str, precision: str, root: Path
+    kind: str, precision: str, text_data: Path
 ) -> None:
-    spec = small_run(kind, root, precision=precision, accumulation=2, steps=2, evaluations=1)
+    spec = small_run(kind, text_data, precision=precision, accumulation=2, steps=2, evaluations=1)
     one, other = train(Run.make(spec)), train(Run.make(spec))
     assert_same_run(one, other)
     assert one.splits.fingerprint == other.splits.fingerprint
@@ -67,9 +62,9 @@ def test_a_repeated_run_is_bitwise_the_same_in_either_precision(
 
 @pytest.mark.parametrize("kind", TEXT_TASKS)
 def test_the_record_has_every_measure_and_the_tokenizer_lies_beside_it(
-    kind: str, root: Path, tmp_path: Path
+    kind: str, text_data: Path, tmp_path: Path
 ) -> None:
-    spec = small_run(kind, root, steps=3, evaluations=3)
+    spec = small_run(kind, text_data, steps=3, evaluations=3)
     work([spec], tmp_path)
     record = read_record(spec.directory(tmp_path) / RECORD)
     run = train(Run.make(spec))
@@ -91,10 +86,10 @@ def test_every_measure_has_its_own_best_at_the_target() -> None:
 
 
 def test_a_checkpoint_is_fine_tuned_with_its_own_tokenizer_and_sizes(
-    root: Path, tmp_path: Path
+    text_data: Path, tmp_path: Path
 ) -> None:
     folder = write_checkpoint(tmp_path / "t5", feed_forward_proj="gated-gelu")
-    options = with_checkpoint(small_options("cola_t5_small", root), folder)
+    options = with_checkpoint(small_options("cola_t5_small", text_data), folder)
     options |= {"dropout": 0.25}
     spec = text_spec("cola_t5_small", options, checkpoint_every=1)
     whole = train(Run.make(spec))

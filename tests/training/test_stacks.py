@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 import torch
-from support.helpers import TARGET, assert_same_run, digits, tiny_spec, trained, weights
+from support.compare import assert_same_run, weights
+from support.helpers import TARGET, digits, tiny_spec, trained
 from support.jobs import files_of, work
 from timm.models.vision_transformer import VisionTransformer
 from torch.func import vmap

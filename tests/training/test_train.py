@@ -5,18 +5,8 @@ from typing import Any
 
 import pytest
 import torch
-from support.helpers import (
-    EVERY_RECIPE,
-    SPARSE_RECIPES,
-    TINY_VIT,
-    assert_nm,
-    assert_same,
-    assert_same_run,
-    digits,
-    tiny_spec,
-    trained,
-    weights,
-)
+from support.compare import assert_nm, assert_same, assert_same_run, weights
+from support.helpers import EVERY_RECIPE, SPARSE_RECIPES, TINY_VIT, digits, tiny_spec, trained
 from torch import Tensor, nn
 
 from pgf.experiments.settings import StatisticsSettings, TrainingSettings

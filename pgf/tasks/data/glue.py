@@ -98,33 +98,26 @@ class GlueTask:
         return {f"{prefix}_{m}": measure(m, predictions, references) for m in self.measures}
 
 
+SENTENCE, SENTENCES = ("sentence",), ("sentence1", "sentence2")
+ACCURACY = ("accuracy",)
+
 GLUE: dict[str, GlueTask] = {
     task.name: task
     for task in (
         GlueTask(
             name="cola",
-            texts=("sentence",),
+            texts=SENTENCE,
             labels=("unacceptable", "acceptable"),
             measures=("matthews",),
         ),
-        GlueTask(
-            name="sst2",
-            texts=("sentence",),
-            labels=("negative", "positive"),
-            measures=("accuracy",),
-        ),
+        GlueTask(name="sst2", texts=SENTENCE, labels=("negative", "positive"), measures=ACCURACY),
         GlueTask(
             name="mrpc",
-            texts=("sentence1", "sentence2"),
+            texts=SENTENCES,
             labels=("not_equivalent", "equivalent"),
             measures=("f1", "accuracy"),
         ),
-        GlueTask(
-            name="stsb",
-            texts=("sentence1", "sentence2"),
-            labels=None,
-            measures=("pearson", "spearman"),
-        ),
+        GlueTask(name="stsb", texts=SENTENCES, labels=None, measures=("pearson", "spearman")),
         GlueTask(
             name="qqp",
             texts=("question1", "question2"),
@@ -135,20 +128,20 @@ GLUE: dict[str, GlueTask] = {
             name="mnli",
             texts=("hypothesis", "premise"),
             labels=("entailment", "neutral", "contradiction"),
-            measures=("accuracy",),
+            measures=ACCURACY,
             evaluation=(("validation_matched", "mnli_m"), ("validation_mismatched", "mnli_mm")),
         ),
         GlueTask(
             name="qnli",
             texts=("question", "sentence"),
             labels=("entailment", "not_entailment"),
-            measures=("accuracy",),
+            measures=ACCURACY,
         ),
         GlueTask(
             name="rte",
-            texts=("sentence1", "sentence2"),
+            texts=SENTENCES,
             labels=("entailment", "not_entailment"),
-            measures=("accuracy",),
+            measures=ACCURACY,
         ),
     )
 }

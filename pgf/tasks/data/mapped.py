@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pgf.errors import UserError
 from pgf.seeds import seed_for
-from pgf.tasks.data.streams import ALL, Batch, Part, index_batches
+from pgf.tasks.data.streams import Batch, IndexedData, Place
 
 Key = tuple[int | None, int, int, int]
 """Run seed (None: no augmentation), epoch, sample index, and which of its repeats in the epoch."""
@@ -41,7 +41,7 @@ def isolated_rng(seed: int | None = None) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class MappedData:
+class MappedData(IndexedData):
     """A data set read sample by sample, augmented by a seed of its own per epoch and sample."""
 
     read: Callable[[int], tuple[Any, int]]
@@ -56,22 +56,11 @@ class MappedData:
     def __len__(self) -> int:
         return self.size
 
-    def stream(
-        self, *, batch_size: int, seed: int, first_step: int = 0, part: Part = ALL
-    ) -> Iterator[Batch]:
-        """Yield training batches for ever, or a process's share of them."""
-        batches = index_batches(
-            len(self),
-            batch_size=batch_size,
-            seed=seed,
-            first_step=first_step,
-            part=part,
-            repeats=self.repeats,
-        )
+    def _batches(self, places: Iterator[Place], seed: int) -> Iterator[Batch]:
         keys: Iterator[list[Key]] = (
             # A sample's repeats stand in a row: the position says which of them this is.
             [(seed, epoch, i, at % self.repeats) for at, i in enumerate(indices.tolist(), start)]
-            for epoch, start, indices in batches
+            for epoch, start, indices in places
         )
         yield from self._loader(keys)
 

@@ -12,14 +12,14 @@ from pgf.errors import UserError
 from pgf.seeds import seed_for
 from pgf.tasks.data.crops import Crops, cropped, flipped
 from pgf.tasks.data.pictures import Pictures
-from pgf.tasks.data.streams import ALL, Batch, Part, index_batches
+from pgf.tasks.data.streams import Batch, IndexedData, Place
 
 WHOLE = (1.0, 1.0)
 BILINEAR = "bilinear"
 
 
 @dataclass(frozen=True)
-class PixelData:
+class PixelData(IndexedData):
     """Small images of one size, as bytes; crops and flips are drawn epoch by epoch."""
 
     pixels: Tensor
@@ -65,20 +65,9 @@ class PixelData:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def stream(
-        self, *, batch_size: int, seed: int, first_step: int = 0, part: Part = ALL
-    ) -> Iterator[Batch]:
-        """Yield training batches for ever, or a process's share of them."""
-        batches = index_batches(
-            len(self),
-            batch_size=batch_size,
-            seed=seed,
-            first_step=first_step,
-            part=part,
-            repeats=self.repeats,
-        )
+    def _batches(self, places: Iterator[Place], seed: int) -> Iterator[Batch]:
         drawn = None
-        for epoch, start, indices in batches:
+        for epoch, start, indices in places:
             if drawn is None or drawn[0] != epoch:
                 drawn = epoch, self.draw(seed_for(seed, "augmentation", epoch))
             yield self._batch(indices, drawn[1][start : start + len(indices)])

@@ -1,5 +1,6 @@
 """Batches as a pure function of seed and step, so that a run can resume anywhere."""
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,9 @@ from pgf.seeds import seed_for
 Batch = tuple[Tensor, Tensor]
 """Inputs and labels; the first axis runs over samples."""
 
+Place = tuple[int, int, Tensor]
+"""Of a batch: the epoch, the position in it, and the samples' indices."""
+
 Part = tuple[int, int]
 """Share of every batch: the number of this process, and the number of processes."""
 ALL: Part = (0, 1)
@@ -29,8 +33,8 @@ def index_batches(
     first_step: int = 0,
     part: Part = ALL,
     repeats: int = 1,
-) -> Iterator[tuple[int, int, Tensor]]:
-    """Yield (epoch, position in it, sample indices) for ever, a batch each, from `first_step` on.
+) -> Iterator[Place]:
+    """Yield the place of batch after batch for ever, from `first_step` on.
 
     Every epoch is a permutation of its own; what is left over at its end is dropped. With
     `repeats` each sample stands so often in a row, and an epoch holds a part of the samples. With
@@ -77,8 +81,34 @@ def ahead(batches: Iterator[Batch], *, count: int = 2) -> Iterator[Batch]:
             yield batch
 
 
+class IndexedData(ABC):
+    """Training batches of a data set whose samples have numbers."""
+
+    repeats = 1
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    def stream(
+        self, *, batch_size: int, seed: int, first_step: int = 0, part: Part = ALL
+    ) -> Iterator[Batch]:
+        """Yield training batches for ever, or a process's share of them."""
+        places = index_batches(
+            len(self),
+            batch_size=batch_size,
+            seed=seed,
+            first_step=first_step,
+            part=part,
+            repeats=self.repeats,
+        )
+        return self._batches(places, seed)
+
+    @abstractmethod
+    def _batches(self, places: Iterator[Place], seed: int) -> Iterator[Batch]: ...
+
+
 @dataclass(frozen=True)
-class TensorData:
+class TensorData(IndexedData):
     """A data set that fits in memory, without augmentation."""
 
     inputs: Tensor
@@ -87,14 +117,9 @@ class TensorData:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def stream(
-        self, *, batch_size: int, seed: int, first_step: int = 0, part: Part = ALL
-    ) -> Iterator[Batch]:
-        """Yield training batches for ever, or a process's share of them."""
-        batches = index_batches(
-            len(self), batch_size=batch_size, seed=seed, first_step=first_step, part=part
-        )
-        for _, _, indices in batches:
+    def _batches(self, places: Iterator[Place], seed: int) -> Iterator[Batch]:
+        del seed
+        for _, _, indices in places:
             there = indices.to(self.inputs.device)
             yield self.inputs[there], self.labels[there]
 

@@ -37,13 +37,8 @@ def caption(context: Context) -> str:
 @figure("accuracy", caption=caption)
 def accuracy(context: Context) -> "Figure":
     """Return the figure: a panel per task, means with intervals, dense as a band."""
-    figure, axes = new_figure(
-        len(context.tasks),
-        1,
-        height=2.3,
-        legend_rows=3 + len(context.recipes) // 2,
-        share_x=False,
-    )
+    rows = 3 + len(context.recipes) // 2
+    figure, axes = new_figure(len(context.tasks), 1, height=2.3, legend_rows=rows, share_x=False)
     for i, task in enumerate(context.tasks):
         _draw(axes[i][0], context, task)
     text = f"Mean and {percent(context.analysis)} t interval over seeds."

@@ -71,13 +71,8 @@ def figure4(context: Context) -> "Figure":
     """Return the figure: three panels per task."""
     context = evaluations_only(context)
     tasks = context.tasks
-    figure, axes = new_figure(
-        3 * len(tasks),
-        1,
-        height=1.75,
-        legend_rows=5 + len(all_shown(context)) // 2,
-        share_x=False,
-    )
+    rows = 5 + len(all_shown(context)) // 2
+    figure, axes = new_figure(3 * len(tasks), 1, height=1.75, legend_rows=rows, share_x=False)
     for i, task in enumerate(tasks):
         above, left, right = (axes[3 * i + j][0] for j in range(3))
         name = f"{task}\n" if len(tasks) > 1 else ""

@@ -54,13 +54,9 @@ class Point:
 @figure("figure5", caption=caption)
 def figure5(context: Context) -> "Figure":
     """Return the figure: a panel per task."""
+    rows = 3 + len(context.recipes) // 4
     figure, axes = new_figure(
-        len(context.tasks),
-        1,
-        height=2.5,
-        legend_rows=3 + len(context.recipes) // 4,
-        share_x=False,
-        width=FULL,
+        len(context.tasks), 1, height=2.5, legend_rows=rows, share_x=False, width=FULL
     )
     for i, task in enumerate(context.tasks):
         _draw(axes[i][0], context, task)

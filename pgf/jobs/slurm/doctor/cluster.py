@@ -87,12 +87,8 @@ def _account(site: Site) -> Finding:
         )
     known = set(answer.split())
     if site.account and site.account not in known:
-        return Finding(
-            "account",
-            False,
-            f"'{site.account}' is none of yours",
-            f"set account in site.yaml; {nearest(site.account, known)}",
-        )
+        mend = f"set account in site.yaml; {nearest(site.account, known)}"
+        return Finding("account", False, f"'{site.account}' is none of yours", mend)
     return Finding(
         "account", True, site.account or f"the default one of {', '.join(sorted(known)) or 'none'}"
     )
