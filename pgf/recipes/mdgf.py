@@ -22,7 +22,7 @@ class MaskDecay(Recipe):
 
     The speed of the decay is `beta` per step, or set by the share of training at which it is over,
     `zero_at`; with neither it is over when fine-tuning begins. j counts from the end of the dense
-    phase (the authors' code counts from its first hundredth).
+    phase (the authors' code divides the dense share by 100 once more, and counts from there).
     """
 
     exclusive: ClassVar[tuple[tuple[str, ...], ...]] = (("beta", "zero_at"),)

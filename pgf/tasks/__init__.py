@@ -4,7 +4,7 @@ To add a task: a file in this room with a class under `@register("name")`, impor
 """
 
 from pgf.tasks import digits, glue, images, paper_vision, translation
-from pgf.tasks.base import TASKS, Task, find_task, make_task
+from pgf.tasks.base import TASKS, Task, find_task, make_task, register
 from pgf.tasks.data.streams import Batch, Splits, TensorData, TrainingData
 from pgf.tasks.data.texts import TextData
 from pgf.tasks.images import Images
@@ -26,5 +26,6 @@ __all__ = [
     "images",
     "make_task",
     "paper_vision",
+    "register",
     "translation",
 ]
