@@ -16,7 +16,7 @@ training: {steps: 12, batch_size: 32, learning_rate: 0.002, evaluations: 2, chec
 targets: ["1:4(FF)", "2:8(FF)+1:4(QK)"]
 recipes: {dense: {}, sr_ste: {}, mdgf_linear: {preset: advised}, sdgf_stepwise: {preset: advised}}
 seeds: [3, 4]
-runs_per_job: 4
+runs_per_job: 7
 statistics: {every: 2, noise_every: 4}
 analysis: {baselines: [sr_ste]}
 """
@@ -62,11 +62,6 @@ class Checkout:
         code, output = self.run("pgf", "reproduce", experiment, "--jobs", "2")
         assert code == 0, output
         return output
-
-    def results(self, experiment: str) -> dict[str, bytes]:
-        folder = self.root / "results" / experiment
-        files = [*folder.glob("tables/*"), *folder.glob("figures/*"), folder / "curves.parquet"]
-        return {path.name: path.read_bytes() for path in files}
 
     def records(self, experiment: str) -> dict[Path, int]:
         found = (self.root / "results" / experiment / "runs").rglob("record.json")

@@ -89,7 +89,7 @@ def test_the_first_process_alone_takes_statistics(trained: Path) -> None:
 
 TWO = (
     "name: two\ntasks: {digits_vit: {}}\n"
-    "training: {steps: 300, batch_size: 32, learning_rate: 0.002, evaluations: 2,"
+    "training: {steps: 120, batch_size: 32, learning_rate: 0.002, evaluations: 2,"
     " processes: 2, checkpoint_every: 10}\n"
     'targets: ["1:4(FF)"]\nrecipes: {sr_ste: {options: {dense: 0.1}}}\nseeds: [0]\n'
 )
