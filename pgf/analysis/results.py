@@ -29,6 +29,7 @@ def context_of(experiment: Experiment, results: Path) -> Context:
         recipes=experiment.columns(),
         targets=experiment.rows(),
         remarks=load_remarks(),
+        roles=experiment.roles(),
         published_curves=load_curves(PAPER / "fig3.csv"),
         planned={
             task: [

@@ -43,7 +43,7 @@ def mean_interval(values: ArrayLike, *, confidence: float) -> Interval:
     Raises:
         ValueError: `values` is not one-dimensional or holds NaN or infinity.
     """
-    sample = _sample(values)
+    sample = finite_sample(values)
     n = sample.size
     if n == 0:
         return Interval(np.nan, np.nan, np.nan, 0)
@@ -64,7 +64,7 @@ def sign_flip_p(differences: ArrayLike) -> float:
     Raises:
         ValueError: more than `MAX_EXACT` pairs, or a value that is not finite.
     """
-    sample = _sample(differences)
+    sample = finite_sample(differences)
     n = sample.size
     if n == 0:
         return float("nan")
@@ -96,7 +96,8 @@ def holm(p_values: ArrayLike) -> Array:
     return adjusted
 
 
-def _sample(values: ArrayLike) -> Array:
+def finite_sample(values: ArrayLike) -> Array:
+    """Return one finite number per seed (n,), or raise ValueError."""
     sample = np.asarray(values, dtype=np.float64)
     if sample.ndim != 1:
         raise ValueError(f"expected one number per seed, got an array of shape {sample.shape}")

@@ -83,6 +83,13 @@ def check_experiment(experiment: Experiment) -> None:
     _check_use(experiment)
     for task in experiment.analysis.published:
         _check_known("analysis.published names", task, experiment.tasks, "task")
+    roles: dict[str, str] = {}
+    for name, recipe in experiment.recipes.items():
+        role = recipe.role or name
+        if (other := roles.setdefault(role, name)) != name:
+            raise UserError(
+                f"recipes: {other} and {name} both have the role '{role}'; give one another role"
+            )
     labels: dict[str, str] = {}
     for name, label in experiment.columns():
         if (other := labels.setdefault(label, name)) != name:

@@ -58,6 +58,8 @@ class RecipeEntry(Strict):
     recipe: str | None = None
     """A recipe's name, `module:Class` or `file.py:Class`; the entry's own name by default."""
     label: str | None = None
+    role: str | None = None
+    """Name by which claims speak of it; the entry's own name by default."""
     preset: Literal["published", "advised"] | None = None
     options: dict[str, Any] = {}
     """Settings of the recipe, over the preset's."""
@@ -160,6 +162,10 @@ class Experiment(Strict):
             for name, entry in self.recipes.items()
             if name in used
         ]
+
+    def roles(self) -> dict[str, str]:
+        """Return role -> column of the columns that have another role than their name."""
+        return {e.role: name for name, e in self.recipes.items() if e.role not in (None, name)}
 
     def rows(self) -> list[str]:
         """Return the targets that any task has, in text form and in order."""

@@ -159,6 +159,10 @@ class AnalysisSettings:
     confidence: Between = 0.95
     """Level of the intervals in the cells and of the paired differences."""
     alpha: Between = 0.05
-    """A difference counts as found when its Holm-corrected exact p is at most this."""
+    """A difference counts as found when the p of the paired t-test is at most this."""
+    measure: Literal["loss", "metric"] = "loss"
+    """What runs are compared on: the held-out loss, or the task's metric."""
+    margin: Positive = 5.0
+    """Smallest difference that matters, in points of recovered share."""
     published: dict[str, tuple[PublishedSettings, ...]] = field(default_factory=dict)
     """Task name -> the paper's numbers to show beside it, those of most weight first."""

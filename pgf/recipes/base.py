@@ -57,6 +57,8 @@ class Phase:
     srste_lambda: float = 0.0
     """SR-STE's lambda_W, added to the gradient as lambda (1 - mask) (.) W."""
     mask_source: MaskSource = MaskSource.MAGNITUDE
+    transposable: bool = False
+    """True if the mask is N:M along both axes, so that the gradient of the input is sparse too."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from . import checkpoints as checkpoints
 from . import parallel as parallel
 from .flops import Layers as Layers
 from .flops import ModelFlops as ModelFlops
+from .flops import average_density as average_density
 from .flops import count_flops as count_flops
 from .flops import inference_flops as inference_flops
 from .flops import parameter_counts as parameter_counts

@@ -8,10 +8,14 @@ The paper defines no training FLOPs (arXiv 2402.04744, appendix D has inference 
 every sparse layer with F operations in a dense forward pass and density N/M of the pattern in
 force:
 
-- forward pass and gradient of the input: F N/M each while D = 0, F while D > 0 or dense, since
-  pruned weights then still take part;
+- forward pass: F N/M while D = 0, F while D > 0 or dense, since pruned weights then take part;
+- gradient of the input: F, because groups lie along the input axis and the transposed product gains
+  nothing from them; F N/M where a recipe's masks are N:M along both axes (`Phase.transposable`);
 - gradient of the weight: F, because straight-through rules need it for pruned weights too; F N/M
   only where they get no gradient, under the chain rule at D = 0.
+
+The other count that is in use, `sparse_input_gradient=True`, has the gradient of the input at F N/M
+whatever the mask, as a second mask for the transposed weights would.
 
 All other operations of the two passes count as they are, in every recipe. This is what hardware
 with full use of N:M could save, not what today's does. Evaluations, statistics and the choice of
@@ -109,16 +113,27 @@ def _watch_inputs(model: nn.Module) -> set[str]:
     return found
 
 
-def products(phase: Phase | None, *, input_gradient: bool = True) -> float:
+def forward_share(phase: Phase | None) -> float:
+    """Return the share of a sparse layer's weights that take part in a phase's forward pass."""
+    if phase is None or phase.pattern is None or phase.mask_decay > 0:
+        return 1.0
+    return phase.pattern.density
+
+
+def products(
+    phase: Phase | None, *, input_gradient: bool = True, sparse_input_gradient: bool = False
+) -> float:
     """Return what a sparse layer's products cost in a phase, as a multiple of F; None is dense.
 
-    Forward pass, gradient of the weight and, if it is needed, of the input.
+    Args:
+        phase: what holds; its forward pass and the gradient of its weight always count.
+        input_gradient: whether the layer's input needs a gradient at all.
+        sparse_input_gradient: let that one cost N/M whatever the mask; see the module.
     """
-    if phase is None or phase.pattern is None or phase.mask_decay > 0:
-        return 2.0 + input_gradient
-    density = phase.pattern.density
-    restricted = phase.gradient_rule is GradientRule.CHAIN_RULE
-    return density * (1.0 + input_gradient) + (density if restricted else 1.0)
+    density = forward_share(phase)
+    gains = sparse_input_gradient or (phase is not None and phase.transposable)
+    restricted = phase is not None and phase.gradient_rule is GradientRule.CHAIN_RULE
+    return density + input_gradient * (density if gains else 1.0) + (density if restricted else 1.0)
 
 
 def inference_flops(flops: ModelFlops, layers: Layers) -> float:
@@ -136,6 +151,7 @@ def training_flops(
     total_steps: int,
     batch_size: int,
     after: Sequence[int],
+    sparse_input_gradient: bool = False,
 ) -> list[float]:
     """Return the operations of training up to and after each number of steps, in rising order."""
     groups: dict[tuple[NMPattern, int, bool], float] = {}
@@ -146,7 +162,8 @@ def training_flops(
     total, done, totals = 0.0, 0, []
     for end in after:
         sparse = math.fsum(
-            own * _products(recipe, total_steps, *group, done, end) for group, own in groups.items()
+            own * _products(recipe, total_steps, *group, done, end, sparse_input_gradient)
+            for group, own in groups.items()
         )
         total += batch_size * ((end - done) * (flops.training - dense) + sparse)
         done = end
@@ -163,12 +180,39 @@ def _products(
     input_gradient: bool,
     start: int,
     end: int,
+    sparse_input_gradient: bool,
 ) -> float:
     """Return the sum of `products` over the steps from `start` to before `end`."""
     phases = (
         recipe.phase(step, total_steps, pattern=pattern, width=width) for step in range(start, end)
     )
-    return math.fsum(products(phase, input_gradient=input_gradient) for phase in phases)
+    return math.fsum(
+        products(phase, input_gradient=input_gradient, sparse_input_gradient=sparse_input_gradient)
+        for phase in phases
+    )
+
+
+def average_density(layers: Layers, recipe: Recipe, *, total_steps: int) -> float:
+    """Return the share of the sparse layers' weights in forward passes, averaged over training.
+
+    1 for a dense run, and while D > 0: Jin et al. ("The Journey Matters", ICLR 2025) found the
+    average number of parameters over training to decide the loss of a pruned model.
+    """
+    sizes: dict[tuple[NMPattern, int], int] = {}
+    for block, pattern in layers:
+        weight = block.view(block.module.get_parameter("weight").detach())
+        sizes[pattern, block.width] = sizes.get((pattern, block.width), 0) + weight.numel()
+    if not sizes:
+        return 1.0
+    shares = {
+        (pattern, width): math.fsum(
+            forward_share(recipe.phase(step, total_steps, pattern=pattern, width=width))
+            for step in range(total_steps)
+        )
+        for pattern, width in sizes
+    }
+    total = math.fsum(count * shares[key] for key, count in sizes.items())
+    return total / sum(sizes.values()) / total_steps
 
 
 def parameter_counts(model: nn.Module, layers: Layers) -> dict[str, int]:

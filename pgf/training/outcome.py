@@ -25,6 +25,7 @@ from pgf.training.evaluation import Evaluation, best_at_target
 from pgf.training.flops import (
     Layers,
     ModelFlops,
+    average_density,
     count_flops,
     inference_flops,
     parameter_counts,
@@ -58,11 +59,15 @@ def flop_rows(run: Run, flops: ModelFlops) -> list[CurvePoint]:
 def costs(run: Run, flops: ModelFlops) -> dict[str, Any]:
     """Return what a run cost and what its model costs: operations, parameters, bytes."""
     (total,) = _training_flops(run, flops, [run.step])
+    (other,) = _training_flops(run, flops, [run.step], sparse_input_gradient=True)
+    recipe, steps = run.sparsifier.recipe, run.spec.training.steps
     return {
         "flops.forward_dense": flops.forward,
         "flops.forward": inference_flops(flops, _pruned(run)),
         "flops.training": total,
+        "flops.training_sparse_input_gradient": other,
         "flops.training_dense": float(flops.training * run.spec.training.batch_size * run.step),
+        "average_density": average_density(_pruned(run), recipe, total_steps=steps),
         **parameter_counts(run.model, _pruned(run)),
     }
 
@@ -71,7 +76,9 @@ def _pruned(run: Run) -> Layers:
     return [(layer.block, layer.pattern) for layer in run.sparsifier.layers]
 
 
-def _training_flops(run: Run, flops: ModelFlops, after: Sequence[int]) -> list[float]:
+def _training_flops(
+    run: Run, flops: ModelFlops, after: Sequence[int], *, sparse_input_gradient: bool = False
+) -> list[float]:
     return training_flops(
         flops,
         _pruned(run),
@@ -79,6 +86,7 @@ def _training_flops(run: Run, flops: ModelFlops, after: Sequence[int]) -> list[f
         total_steps=run.spec.training.steps,
         batch_size=run.spec.training.batch_size,
         after=after,
+        sparse_input_gradient=sparse_input_gradient,
     )
 
 

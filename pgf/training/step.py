@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from pgf.records import OVERALL
+from pgf.seeds import seed_for
 from pgf.tasks import Batch
 from pgf.training import parallel
 from pgf.training.observers import CurvePoint, StepState
@@ -100,10 +101,23 @@ def update(run: Run, prepared: Prepared, loss: float) -> float:
 
 
 def _micro_batches(run: Run, drawn: Batch) -> list[Batch]:
-    """Return the parts of a batch, prepared each by itself: a process sees its own alone."""
+    """Return the parts of a batch, prepared each by itself and with draws of its own.
+
+    A process sees its own parts alone, but numbers them over all processes: who shares a batch does
+    not change what is drawn.
+    """
     settings = run.spec.training
     parts = zip(*(part.chunk(settings.accumulation) for part in drawn), strict=True)
-    return [run.task.prepare(part, settings, seed=run.spec.seed, step=run.step) for part in parts]
+    first = parallel.rank() * settings.accumulation
+    return [
+        run.task.prepare(part, settings, seed=_part_seed(run, number), step=run.step)
+        for number, part in enumerate(parts, first)
+    ]
+
+
+def _part_seed(run: Run, number: int) -> int:
+    """Return the seed of a micro-batch's draws; of the first one the run's own."""
+    return seed_for(run.spec.seed, "micro_batch", number) if number else run.spec.seed
 
 
 def _exchange(run: Run, *, now: bool) -> AbstractContextManager[None]:

@@ -22,11 +22,13 @@ from pgf.recipes.patterns import Target
 
 
 def glue(table: str, metric: str = "score") -> PublishedSettings:
-    return PublishedSettings(table=table, model="t5_base", metric=metric)
+    return PublishedSettings(table=table, model="t5_base", metric=metric, same_setup=True)
 
 
 def wmt(table: str) -> PublishedSettings:
-    return PublishedSettings(table=table, model="encdec_wmt", metric="token_accuracy")
+    return PublishedSettings(
+        table=table, model="encdec_wmt", metric="token_accuracy", same_setup=True
+    )
 
 
 ACCURACIES = ("2", "3", "4", "5", "6", "7", "9", "10", "12")

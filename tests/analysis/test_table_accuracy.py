@@ -1,14 +1,18 @@
 """The accuracy table and its plain-text view, cell by cell."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
-from support.synthetic import SIX, TARGET, cell_texts, context, runs_frame, small
+from support.graded import graded
+from support.synthetic import OWN, SIX, TARGET, cell_texts, context, runs_frame, small
 
 from pgf.analysis.tables import TABLES
 from pgf.analysis.tables.model import Cell
 from pgf.analysis.tables.render import to_markdown
 from pgf.analysis.tables.terminal import terminal_view
-from pgf.experiments.settings import PublishedSettings
+
+PAPERS = {"toy": (OWN,)}
 
 
 @pytest.fixture(scope="module")
@@ -32,20 +36,18 @@ def test_the_best_evaluation_has_its_own_block():
 
 
 def test_published_numbers_stand_in_italics_under_their_recipes():
-    made = small({"sr_ste": [90.0, 91.0], "mdgf_linear": [80.0, 81.0]})
+    made = small({"sr_ste": [90.0, 91.0], "mdgf_linear": [80.0, 81.0]}, published=PAPERS)
     row = TABLES["accuracy"](made).sections[0].blocks[0].rows[1]
     assert row == tuple(Cell(t, italic=True) for t in ("paper", "75.637", "76.594"))
 
 
-def test_a_difference_to_the_paper_only_for_the_same_setup():
-    published = PublishedSettings(
-        table="2", model="vit_base", metric="top1_percent", same_setup=True
-    )
+def test_the_paper_and_the_difference_to_it_stand_beside_its_own_setup_alone():
     finals = {"sr_ste": [75.0, 76.0], "mdgf_linear": [77.0, 78.0]}
-    same = small(finals, published={"toy": (published,)})
+    same = small(finals, published=PAPERS)
     # 75.5 - 75.637 = -0.137 and 77.5 - 76.594 = 0.906
     assert cell_texts(TABLES["accuracy"](same), "difference")[1:] == ["-0.1", "+0.9"]
-    assert "difference" not in to_markdown(TABLES["accuracy"](small(finals)))
+    elsewhere = to_markdown(TABLES["accuracy"](small(finals)))
+    assert "difference" not in elsewhere and "75.637" not in elsewhere
 
 
 def test_a_published_number_belongs_to_one_column():
@@ -53,7 +55,7 @@ def test_a_published_number_belongs_to_one_column():
     runs = pd.concat(
         [runs_frame({(name, TARGET): [9.0, 8.0]}, recipe_label=labels[name]) for name in labels]
     )
-    made = context(runs)
+    made = context(runs, published=PAPERS)
     assert cell_texts(TABLES["accuracy"](made), "paper") == ["paper", "75.637", ""]
 
 
@@ -62,59 +64,46 @@ def test_the_very_label_comes_before_one_with_a_remark():
     runs = pd.concat(
         [runs_frame({(name, TARGET): [9.0, 8.0]}, recipe_label=labels[name]) for name in labels]
     )
-    assert cell_texts(TABLES["accuracy"](context(runs)), "paper") == ["paper", "", "75.637"]
+    assert cell_texts(TABLES["accuracy"](context(runs, published=PAPERS)), "paper") == [
+        "paper",
+        "",
+        "75.637",
+    ]
 
 
 def bold(made):
-    row = TABLES["accuracy"](made).sections[0].blocks[0].rows[0]
-    return [cell.bold for cell in row[1:]]
+    data = TABLES["accuracy"](made).data
+    return sorted(set(data.loc[data["supported_best"].astype(bool), "recipe"]))
 
 
 def test_bold_needs_support_and_not_just_the_highest_mean():
-    above = [x + 10 for x in SIX]
-    assert bold(small({"sr_ste": SIX, "mdgf_linear": above})) == [False, True]
-    assert bold(small({"sr_ste": SIX, "mdgf_linear": [*above[:4], 0.0, 0.0]})) == [False, False]
-
-
-def test_bold_is_corrected_for_every_other_recipe_of_the_row():
-    # Six pairs give p = 1/32; Holm over two others makes it 1/16 > 0.05
-    others = {"sr_ste": SIX, "sr_ste_dense_start": SIX}
-    made = small({**others, "mdgf_linear": [x + 10 for x in SIX]})
-    assert bold(made) == [False] * 3
-    notes = " ".join(TABLES["accuracy"](made).sections[0].notes)
-    assert "smallest attainable corrected p is 0.062" in notes
-    assert bold(small({**others, "mdgf_linear": [x + 10 for x in SIX]}, alpha=0.07))[-1]
+    above = [x + 10 + x / 9 for x in SIX]
+    assert bold(graded({"sr_ste": SIX, "mdgf_linear": above})) == ["mdgf_linear"]
+    assert bold(graded({"sr_ste": SIX, "mdgf_linear": [*above[:4], -9.0, -9.0]})) == []
 
 
 def test_bold_needs_to_be_better_than_each_other_and_not_just_one():
-    finals = {"sr_ste": [-9.0 * x for x in SIX], "sr_ste_dense_start": [1.0, 2, 3, 4, 9, 9]}
-    made = small({**finals, "mdgf_linear": [x + 1 for x in SIX]}, alpha=0.07)
-    assert bold(made) == [False] * 3
+    finals = {"sr_ste": [-9.0 - x for x in SIX], "sr_ste_dense_start": [1.0, 2, 3, 4, 9, 9]}
+    assert bold(graded({**finals, "mdgf_linear": [x + 1 for x in SIX]})) == []
+
+
+def test_nothing_is_bold_where_the_task_does_not_grade():
+    above = [x + 10 + x / 9 for x in SIX]
+    assert bold(graded({"sr_ste": SIX, "mdgf_linear": above}, removed=None)) == []
 
 
 def test_bold_follows_the_direction_of_the_metric():
-    finals = {("sr_ste", TARGET): SIX, ("mdgf_linear", TARGET): [x + 10 for x in SIX]}
-    made = context(runs_frame(finals, higher_is_better=False, metric="perplexity"))
-    assert bold(made) == [True, False]
+    made = graded({"sr_ste": [-x for x in SIX], "mdgf_linear": [9 + x / 9 for x in SIX]})
+    runs = made.runs.assign(final=-made.runs["final"], higher_is_better=False, metric="perplexity")
+    assert bold(replace(made, runs=runs)) == ["mdgf_linear"]
 
 
 def test_a_dense_run_stands_in_every_row_and_is_never_bold():
-    runs = runs_frame(
-        {
-            ("dense", "dense"): [90.0] * 6,
-            ("sr_ste", "1:4(FF)"): SIX,
-            ("sr_ste", TARGET): SIX,
-            ("mdgf_linear", "1:4(FF)"): [x + 1 for x in SIX],
-            ("mdgf_linear", TARGET): [x + 1 for x in SIX],
-        }
-    )
-    rows = [
-        row
-        for row in TABLES["accuracy"](context(runs)).sections[0].blocks[0].rows
-        if not row[0].italic
-    ]
-    assert [row[1] for row in rows] == [Cell("90.0 ± 0.0")] * 2
-    assert all(row[3].bold for row in rows)
+    finals = {("dense", "dense"): [90.0] * 6}
+    for target in ("1:4(FF)", TARGET):
+        finals |= {("sr_ste", target): SIX, ("mdgf_linear", target): [x + 1 for x in SIX]}
+    blocks = TABLES["accuracy"](context(runs_frame(finals))).sections[0].blocks
+    assert [row[1] for row in blocks[0].rows] == [Cell("90.0 ± 0.0")] * 2
 
 
 def test_diverged_runs_mark_their_cell_and_leave_its_mean():

@@ -5,28 +5,24 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from support.synthetic import PAPER, SIX, TARGET, context, curve_rows, runs_frame, small
+import yaml
+from support.graded import CONTROLS, graded
+from support.synthetic import OWN, PAPER, SIX, TARGET, context, curve_rows, runs_frame, small
 
 from pgf.analysis.tables import TABLES
-from pgf.analysis.tables.context import make_context
+from pgf.analysis.tables.claim_kinds import CLAIM_KINDS, Question, log_ratio_by_seed
 from pgf.analysis.tables.paper_claims import Claim, load_claims
 from pgf.analysis.tables.phases import phase_means
 from pgf.analysis.tables.render import to_markdown
-from pgf.analysis.tables.verdicts import CLAIM_KINDS, Question, in_scope, verdict_on
+from pgf.analysis.tables.verdicts import in_scope, verdict_on
 from pgf.errors import UserError
-from pgf.experiments.settings import AnalysisSettings
 
-HIGHER = Claim(
-    id="x",
-    text="x",
-    source="x",
-    kind="higher_metric",
-    recipes=("mdgf_linear",),
-    controls=("sr_ste",),
+BETTER = Claim(
+    id="x", text="x", source="x", kind="better", recipes=("mdgf_linear",), controls=("sr_ste",)
 )
 
 
-def verdict(made, claim=HIGHER, control="sr_ste"):
+def verdict(made, claim=BETTER, control="sr_ste"):
     means = phase_means(made.runs, made.curves)
     return verdict_on(made, means, Question(claim, "toy", "mdgf_linear", control))
 
@@ -34,28 +30,66 @@ def verdict(made, claim=HIGHER, control="sr_ste"):
 @pytest.mark.parametrize(
     ("shift", "expected"),
     [
-        ([10.0] * 6, "reproduced"),
-        ([-10.0] * 6, "not reproduced"),
+        ([9.0, 10.0, 11.0, 12.0, 9.0, 10.0], "reproduced"),
+        ([-9.0, -10.0, -11.0, -12.0, -9.0, -10.0], "opposite"),
         ([10.0, 10.0, 10.0, -10.0, -10.0, -9.0], "not settled"),
+        ([0.1, 0.2, -0.1, 0.1, 0.3, 0.2], "no effect"),
     ],
 )
 def test_verdicts_follow_the_numbers(shift, expected):
     finals = [x + s for x, s in zip(SIX, shift, strict=True)]
-    assert verdict(small({"sr_ste": SIX, "mdgf_linear": finals})).verdict == expected
+    assert verdict(graded({"sr_ste": SIX, "mdgf_linear": finals})).verdict == expected
+
+
+def at_two_targets(moderate, high):
+    """Return a task that grades at two targets, MdGf-Linear's gains over SR-STE at each."""
+    finals = {("dense", "dense"): [CONTROLS["dense"]] * 6}
+    for target, gains in (("1:4(FF)", moderate), (TARGET, high)):
+        for name in ("random_mask", "removed"):
+            finals[name, target] = [CONTROLS[name]] * 6
+        finals["sr_ste", target] = [0.0] * 6
+        finals["mdgf_linear", target] = gains
+    return context(runs_frame(finals), published={})
 
 
 def test_a_claim_holds_at_every_target_of_its_scope_or_not_at_all():
-    runs = runs_frame(
-        {
-            ("sr_ste", "1:4(FF)"): [0.0] * 7,
-            ("sr_ste", TARGET): [0.0] * 7,
-            ("mdgf_linear", "1:4(FF)"): [-1.0, 1.0, -1.0, 1.0, -1.0, 1.0, 0.5],
-            ("mdgf_linear", TARGET): [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0],
-        }
-    )
-    sparse_only = Claim(**{**HIGHER.__dict__, "min_sparsity": 0.9})
-    assert verdict(context(runs)).verdict == "not settled"
-    assert verdict(context(runs), sparse_only).verdict == "reproduced"
+    made = at_two_targets([-9.0, 9.0, -8.0, 9.0, -9.0, 9.0], [9.0, 10.0, 11.0, 9.0, 10.0, 11.0])
+    assert verdict(made).verdict == "not settled"
+    assert verdict(made, replace(BETTER, min_sparsity=0.9)).verdict == "reproduced"
+
+
+def test_a_control_may_stand_at_another_target():
+    made = at_two_targets([20.0] * 6, [9.0, 10.0, 11.0, 9.0, 10.0, 11.0])
+    claim = replace(BETTER, min_sparsity=0.9, control_target="1:4(FF)")
+    (comparison,) = verdict(made, claim).comparisons
+    assert comparison.target == TARGET and comparison.interval.estimate == 10.0
+
+
+@pytest.mark.parametrize(
+    ("gains", "expected"),
+    [
+        ([-1.0, -2.0, -1.5, -1.0, -2.0, -1.2], "reproduced"),
+        ([-9.0, -10.0, -9.5, -9.0, -10.0, -9.2], "opposite"),
+        ([-9.0, 1.0, -4.0, -6.0, -2.0, -8.0], "not settled"),
+    ],
+)
+def test_as_good_is_behind_by_less_than_five_points_of_recovered_share(gains, expected):
+    finals = [x + gain for x, gain in zip(SIX, gains, strict=True)]
+    claim = replace(BETTER, kind="as_good")
+    assert verdict(graded({"sr_ste": SIX, "mdgf_linear": finals}), claim).verdict == expected
+
+
+def test_in_the_paper_s_set_up_its_number_can_be_excluded():
+    # Its difference at 1:16 is 0.96; the interval ends far below, and zero is in it.
+    gains = [0.1, -0.2, 0.15, -0.1, 0.2, -0.1]
+    finals = {"sr_ste": SIX, "mdgf_linear": [x + g for x, g in zip(SIX, gains, strict=True)]}
+    own = {"analysis": {"published": {"toy": (OWN,)}}}
+    found = verdict(graded(finals, **own))
+    assert found.verdict == "no effect" and found.comparisons[0].margin == pytest.approx(0.957)
+    wide = {**finals, "mdgf_linear": [x + 7 * g for x, g in zip(SIX, gains, strict=True)]}
+    assert verdict(graded(wide, **own)).verdict == "not settled"
+    lower = [x + g for x, g in zip(SIX, [0.9, -2.5, 0.3, -1.8, -1.6, 0.5], strict=True)]
+    assert verdict(graded({**finals, "mdgf_linear": lower}, **own)).verdict == "excluded"
 
 
 @pytest.mark.parametrize(
@@ -63,115 +97,100 @@ def test_a_claim_holds_at_every_target_of_its_scope_or_not_at_all():
     [("1:16(FF)", True), ("1:8(FF)", False), ("1:16(FF)+1:4(QK)", False)],
 )
 def test_the_scope_of_a_claim_goes_by_the_least_pruned_layers(target, expected):
-    assert in_scope(Claim(**{**HIGHER.__dict__, "min_sparsity": 0.9375}), target) is expected
+    assert in_scope(replace(BETTER, min_sparsity=0.9375), target) is expected
 
 
-def test_the_direction_of_a_claim_is_that_of_the_metric():
-    finals = {("sr_ste", TARGET): SIX, ("mdgf_linear", TARGET): [x - 10 for x in SIX]}
-    made = context(runs_frame(finals, higher_is_better=False))
-    assert verdict(made).verdict == "reproduced"
+def test_a_claim_finds_columns_by_their_roles():
+    made = graded({"sr_ste": SIX, "mine": [x + 9 + x / 9 for x in SIX]})
+    assert verdict(made).reason == "no runs of mdgf_linear"
+    with_roles = replace(made, roles={"mdgf_linear": "mine"})
+    assert verdict(with_roles).verdict == "reproduced"
 
 
 @pytest.mark.parametrize(
-    ("claim", "control", "reason"),
+    ("change", "control", "reason"),
     [
-        (HIGHER, "ste", "no runs of ste"),
-        (Claim(**{**HIGHER.__dict__, "min_sparsity": 0.99}), "sr_ste", "no target in the claim"),
+        ({}, "ste", "no runs of ste"),
+        ({"min_sparsity": 0.99}, "sr_ste", "no target in the claim"),
         (
-            Claim(**{**HIGHER.__dict__, "kind": "lower_statistic", "statistic": "unheard_of"}),
+            {"kind": "lower_statistic", "statistic": "unheard_of"},
             "sr_ste",
             "no pairs of seeds at 1:16",
         ),
     ],
 )
-def test_what_cannot_be_tested_says_why(claim, control, reason):
-    found = verdict(small({"sr_ste": SIX, "mdgf_linear": SIX}), claim, control)
+def test_what_cannot_be_tested_says_why(change, control, reason):
+    made = graded({"sr_ste": SIX, "mdgf_linear": SIX})
+    found = verdict(made, replace(BETTER, **change), control)
     assert found.verdict == "not testable here"
     assert reason in found.reason
 
 
-def test_statistics_are_compared_as_ratios():
-    runs = runs_frame({("sr_ste", TARGET): SIX, ("mdgf_linear", TARGET): SIX})
-    rows = runs.to_dict("records")
-    level = {"sr_ste": 4.0, "mdgf_linear": 1.0}
-    curves = pd.concat(
-        [curve_rows(row, "gradient_variance", [level[row["recipe"]]] * 4) for row in rows]
-    )
-    claim = Claim(
-        **{**HIGHER.__dict__, "kind": "lower_statistic", "statistic": "gradient_variance"}
-    )
-    made = make_context(runs, curves, AnalysisSettings(), claims=[claim])
+def test_a_task_that_does_not_grade_has_no_verdict():
+    found = verdict(small({"sr_ste": SIX, "mdgf_linear": SIX}))
+    assert found.verdict == "not testable here"
+    assert "does not grade at 1:16(FF): no runs of removed and random_mask" in found.reason
+
+
+def with_statistic(name, levels, recipes=("sr_ste", "mdgf_linear")):
+    """Return a graded task whose runs have a statistic: (recipe, seed) -> its level."""
+    made = graded({recipe: SIX for recipe in recipes})
+    curves = [
+        curve_rows(row, name, levels(row["recipe"], row["seed"]))
+        for row in made.runs.to_dict("records")
+    ]
+    return replace(made, curves=pd.concat(curves))
+
+
+def test_statistics_are_compared_as_ratios_of_means():
+    level = {"mdgf_linear": 1.0}
+    made = with_statistic("gradient_norm", lambda recipe, seed: [level.get(recipe, 4.0)] * 4)
+    claim = replace(BETTER, kind="lower_statistic", statistic="gradient_norm")
     found = verdict(made, claim)
     assert found.verdict == "reproduced"
     assert found.comparisons[0].interval.estimate == pytest.approx(np.log(4.0))
+    made = replace(made, claims=(claim,))
     assert "0.25 [0.25, 0.25]" in to_markdown(TABLES["claims"](made))
 
 
-def test_the_interval_of_a_ratio_by_hand():
-    # Ratios 0.4 and 1.6: geometric mean 0.8; their logarithms have the standard error log 2
-    runs = runs_frame({("sr_ste", TARGET): SIX[:2], ("mdgf_linear", TARGET): SIX[:2]})
-    level = {("mdgf_linear", 0): 0.4, ("mdgf_linear", 1): 1.6}
-    curves = pd.concat(
-        [
-            curve_rows(row, "gradient_norm", [level.get((row["recipe"], row["seed"]), 1.0)] * 4)
-            for row in runs.to_dict("records")
-        ]
-    )
-    claim = Claim(**{**HIGHER.__dict__, "kind": "lower_statistic", "statistic": "gradient_norm"})
-    made = make_context(runs, curves, AnalysisSettings(confidence=0.5), claims=[claim])
-    # t(0.75, 1) = 1, so the limits are 0.8 / 2 and 0.8 * 2
-    row = TABLES["claims"](made).sections[0].blocks[0].rows[0]
-    assert row[4].text == "0.80 [0.40, 1.60]"
-
-
-def test_a_statistic_without_a_logarithm_leaves_its_pair_out():
-    runs = runs_frame({("sr_ste", TARGET): SIX, ("mdgf_linear", TARGET): SIX})
-    curves = pd.concat(
-        [
-            curve_rows(row, "noise_signal", [-1.0 if row["seed"] == 2 else 5.0] * 4)
-            for row in runs.to_dict("records")
-        ]
-    )
-    claim = Claim(**{**HIGHER.__dict__, "kind": "lower_statistic", "statistic": "noise_signal"})
-    found = verdict(make_context(runs, curves, AnalysisSettings()), claim)
-    assert found.comparisons[0].interval.n == 5
-
-
 def test_a_falling_statistic_needs_no_control():
-    runs = runs_frame({("mdgf_linear", TARGET): SIX})
-    curves = pd.concat(
-        [
-            curve_rows(row, "second_moment_variance", [8.0, 4.0, 2.0, 2.0])
-            for row in runs.to_dict("records")
-        ]
-    )
-    claim = Claim(
-        **{**HIGHER.__dict__, "kind": "falling_statistic", "statistic": "second_moment_variance"}
-    )
-    made = make_context(runs, curves, AnalysisSettings())
+    made = with_statistic("second_moment_norm", lambda recipe, seed: [8.0, 4.0, 2.0, 2.0])
+    claim = replace(BETTER, kind="falling_statistic", statistic="second_moment_norm")
     found = verdict(made, claim, control="")
     assert found.verdict == "reproduced"
     assert found.comparisons[0].interval.estimate == pytest.approx(np.log(8.0 / 2.0))
 
 
+def test_every_seed_counts_in_a_ratio_of_means():
+    # One seed's signal is estimated as negative: it stays in the mean.
+    noise = pd.Series([4.0, 4.0, 4.0], index=[0, 1, 2])
+    signal = pd.Series([3.0, 2.5, -0.5], index=[2, 0, 1])
+    other = pd.Series([8.0, 8.0, 8.0], index=[0, 1, 2])
+    values = log_ratio_by_seed([other, signal], [noise, signal])
+    assert values == pytest.approx([np.log(2.0)] * 3)
+    whole = log_ratio_by_seed([signal], [noise])
+    theta = np.log(5.0 / 12.0)
+    without = [np.log(2.5 / 8.0), np.log(5.5 / 8.0), np.log(2.0 / 8.0)]
+    assert whole == pytest.approx([3 * theta - 2 * one for one in without])
+    assert log_ratio_by_seed([-signal], [noise]).size == 0
+
+
 def test_every_claim_of_the_paper_has_a_known_kind():
     claims = load_claims(PAPER / "claims.yaml")
-    assert len(claims) > 5
+    assert len(claims) > 15
     assert {claim.kind for claim in claims} == set(CLAIM_KINDS)
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"kind": "higher_metrik"}, "did you mean 'higher_metric'"),
+        ({"kind": "beter"}, "did you mean 'better'"),
         ({"statistik": "x"}, "has the key 'statistik'"),
         ({"text": None}, "lacks 'text'"),
     ],
 )
 def test_a_wrong_claim_is_a_user_error(tmp_path, change, said):
-    import yaml
-
-    entry = {"id": "a", "text": "t", "source": "s", "kind": "higher_metric", "recipes": ["ste"]}
+    entry = {"id": "a", "text": "t", "source": "s", "kind": "better", "recipes": ["ste"]}
     entry = {key: value for key, value in (entry | change).items() if value is not None}
     path = tmp_path / "claims.yaml"
     path.write_text(yaml.safe_dump([entry]))
@@ -183,7 +202,7 @@ def test_a_claim_about_other_metrics_is_not_asked() -> None:
     made = small({"sr_ste": SIX, "mdgf_linear": SIX})
     metric, _ = made.metric("toy")
     asked = [
-        replace(made, claims=(Claim(**{**HIGHER.__dict__, "metrics": metrics}),))
+        replace(made, claims=(replace(BETTER, metrics=metrics),))
         for metrics in ((), (metric,), ("bleu",))
     ]
     assert [len(TABLES["claims"](one).data) for one in asked] == [1, 1, 0]

@@ -167,7 +167,7 @@ def test_published_numbers_keep_their_printed_form():
     ("model", "metric"), [("vit_bass", "top1_percent"), ("vit_base", "top5_percent")]
 )
 def test_published_numbers_that_do_not_exist_are_a_user_error(model, metric):
-    wrong = PublishedSettings(table="2", model=model, metric=metric)
+    wrong = PublishedSettings(table="2", model=model, metric=metric, same_setup=True)
     made = small({"sr_ste": SIX}, published={"toy": (wrong,)})
     with pytest.raises(UserError, match=f"no table 2 with model '{model}' and metric '{metric}'"):
         TABLES["accuracy"](made)

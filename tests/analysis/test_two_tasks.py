@@ -70,7 +70,7 @@ def test_a_baseline_that_a_task_lacks_is_not_compared_there():
     toy, words = TABLES["differences"](made).sections
     assert [len(section.blocks) for section in (toy, words)] == [2, 1]
     alone = TABLES["differences"](two_grids(baselines=("mdgf_exponential",))).sections[1]
-    assert alone.blocks == () and alone.notes[0].startswith("No baseline")
+    assert alone.blocks == () and "No baseline" in " ".join(alone.notes)
 
 
 def test_metrics_are_named_in_words(both):

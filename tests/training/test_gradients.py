@@ -70,7 +70,8 @@ class Capture:
             x = {"g": flat(block.view(own.grad)), "w": flat(w)}
             x["mask"] = flat(self.fixed_mask(block.name, w, pattern))
             if "exp_avg_sq" in state.optimizer.state[own]:
-                x["v"] = flat(block.view(state.optimizer.state[own]["exp_avg_sq"]))
+                bias = 1.0 - self.run.spec.training.betas[1] ** state.step  # a step, an update
+                x["v"] = flat(block.view(state.optimizer.state[own]["exp_avg_sq"])) / bias
             for key, gradients in zip("ab", halves, strict=True):
                 g = self.restrict(block.name, block.view(gradients[block.module_name]))
                 x[key] = flat(g * state.clip_coefficient)

@@ -9,8 +9,8 @@ from support.compare import assert_nm, assert_same, assert_same_run, weights
 from support.helpers import EVERY_RECIPE, SPARSE_RECIPES, TINY_VIT, digits, tiny_spec, trained
 from torch import Tensor, nn
 
-from pgf.experiments.settings import StatisticsSettings, TrainingSettings
-from pgf.tasks.data.streams import Batch, Splits, TensorData, index_batches
+from pgf.experiments.settings import StatisticsSettings
+from pgf.tasks.data.streams import Splits, TensorData, index_batches
 from pgf.tasks.digits import DigitsVit
 from pgf.training.evaluation import Evaluation, best_at_target, evaluate, evaluation_steps
 from pgf.training.loop import train
@@ -209,26 +209,3 @@ def test_a_loss_that_is_no_number_stops_the_run_and_is_remembered() -> None:
     first = next(i for i, (_, _, indices) in enumerate(batches) if int(indices.max()) >= 960)
     assert run.diverged_at == run.step == first
     assert all(bool(p.isfinite().all()) for p in run.model.parameters())
-
-
-@pytest.mark.parametrize(
-    ("batch_size", "more"),
-    [
-        (24, {"mixup": 0.5}),
-        (24, {"cutmix": 0.5}),
-        (24, {"label_smoothing": 0.1}),
-        (25, {"label_smoothing": 0.1}),
-    ],
-)
-def test_mixing_takes_an_even_batch_and_smoothing_any(
-    batch_size: int, more: dict[str, float]
-) -> None:
-    run = trained(tiny_spec(steps=2, batch_size=batch_size, **more))
-    assert run.step == 2
-
-
-def test_smoothing_shares_out_the_labels() -> None:
-    settings = TrainingSettings(steps=1, batch_size=2, learning_rate=1.0, label_smoothing=0.2)
-    batch: Batch = (torch.ones(2, 1, 8, 8), torch.tensor([3, 7]))
-    _, soft = DigitsVit().prepare(batch, settings, seed=1, step=1)
-    assert soft[0].tolist() == pytest.approx([0.02] * 3 + [0.82] + [0.02] * 6)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from pgf.analysis.tables.paper_claims import Claim
 from pgf.errors import UserError, nearest
-from pgf.experiments import AnalysisSettings
+from pgf.experiments import AnalysisSettings, PublishedSettings
 from pgf.recipes import Target
 
 T = TypeVar("T")
@@ -37,6 +37,8 @@ class Context:
     """Number of a published table, or name of a figure -> what to know of it where it is shown."""
     published_curves: pd.DataFrame = field(default_factory=lambda: _no_curves())
     """The paper's Figure 3 as digitised, from `published.load_curves`; may be empty."""
+    roles: Mapping[str, str] = field(default_factory=dict)
+    """Role -> column, where they differ; a role is the name by which claims speak of a column."""
     planned: Mapping[str, tuple[RunKey, ...]] = field(default_factory=dict)
     """Task -> runs that the experiment has of it; a task that is not there is taken as whole."""
 
@@ -83,6 +85,14 @@ class Context:
         dense = self.dense_recipes(task)
         return (*dense, *(name for name in self.sparse_recipes(task) if name not in dense))
 
+    def column_of(self, task: str, role: str) -> str | None:
+        """Return the column of a task that has a role; None where it has no runs of one."""
+        column = self.roles.get(role, role)
+        # A column that has a role of its own does not have the role of its name as well.
+        if role not in self.roles and column in self.roles.values():
+            return None
+        return column if column in self.columns_of(task) else None
+
     def missing(self, task: str) -> list[RunKey]:
         """Return the planned runs of a task that are not there."""
         runs = self.task_runs(task)
@@ -111,7 +121,11 @@ class Context:
 
     def has_same_setup(self, task: str) -> bool:
         """Return whether the task is the paper's own."""
-        return any(entry.same_setup for entry in self.analysis.published.get(task, ()))
+        return bool(self.papers_entries(task))
+
+    def papers_entries(self, task: str) -> tuple[PublishedSettings, ...]:
+        """Return the published tables to show beside a task: of the same model, data and metric."""
+        return tuple(e for e in self.analysis.published.get(task, ()) if e.same_setup)
 
 
 def make_context(
@@ -124,6 +138,7 @@ def make_context(
     recipes: Sequence[tuple[str, str]] | None = None,
     targets: Sequence[str] | None = None,
     remarks: Mapping[str, Sequence[str]] | None = None,
+    roles: Mapping[str, str] | None = None,
     planned: Mapping[str, Sequence[RunKey]] | None = None,
     published_curves: pd.DataFrame | None = None,
 ) -> Context:
@@ -155,6 +170,7 @@ def make_context(
         published=_no_numbers() if published is None else published,
         claims=tuple(claims),
         remarks={table: tuple(texts) for table, texts in (remarks or {}).items()},
+        roles=dict(roles or {}),
         planned={task: tuple(cells) for task, cells in (planned or {}).items()},
         published_curves=_no_curves() if published_curves is None else published_curves,
     )

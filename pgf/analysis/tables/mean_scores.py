@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 
 from pgf.analysis.statistics import Interval, mean_interval
-from pgf.analysis.tables.comparisons import LAST, Scores, compare_family, paired_values, scores_of
+from pgf.analysis.tables.admission import grade_of, margin_of
 from pgf.analysis.tables.context import DENSE, Context
+from pgf.analysis.tables.judgement import BETTER, judge
+from pgf.analysis.tables.losses import losses_of
 from pgf.analysis.tables.model import NO_RUN
 from pgf.analysis.tables.published import PublishedNumber, published_numbers
+from pgf.analysis.tables.scores import LAST, scores_of
 from pgf.analysis.tables.wording import score_text
 
 
@@ -32,7 +35,7 @@ def mean_scores(context: Context, task: str, view: str) -> MeanScores:
     found = {}
     for target in context.targets_of(task):
         # A best epoch is a maximum over evaluations, more of them for some recipes: not tested.
-        best = _supported_best(context, task, scores, target) if view == LAST else None
+        best = _supported_best(context, task, target) if view == LAST else None
         for recipe in context.columns_of(task):
             values = scores.of(recipe, target).to_numpy()
             diverged = scores.diverged_in(recipe, target)
@@ -46,24 +49,29 @@ def mean_scores(context: Context, task: str, view: str) -> MeanScores:
     return found
 
 
-def _supported_best(context: Context, task: str, scores: Scores, target: str) -> str | None:
-    """Return the recipe that the decision rule finds better than every other of its row."""
-    sign = 1.0 if context.metric(task)[1] else -1.0
+def _supported_best(context: Context, task: str, target: str) -> str | None:
+    """Return the recipe that the decision rule finds better than every other of its row.
+
+    None where there is none, or where the task does not grade.
+    """
+    losses = losses_of(context, task)
     means = {
-        recipe: sign * float(values.mean())
+        recipe: float(values.mean())
         for recipe in context.sparse_recipes(task)
-        if (values := scores.of(recipe, target)).size
+        if (values := losses.of(recipe, target)).size
     }
-    if len(means) < 2:
+    if len(means) < 2 or not grade_of(context, task, target).grades:
         return None
-    best = max(means, key=lambda recipe: means[recipe])
-    family = [
-        (target, sign * paired_values(scores.of(best, target), scores.of(other, target)))
+    best = min(means, key=lambda recipe: means[recipe])
+    margin = margin_of(context, task, target)
+    found = (
+        judge(
+            target, losses.gains(best, other, target), analysis=context.analysis, margin=margin
+        ).verdict
         for other in means
         if other != best
-    ]
-    found = compare_family(family, context.analysis)
-    return best if all(c.verdict == "above" for c in found) else None
+    )
+    return best if all(verdict == BETTER for verdict in found) else None
 
 
 def mean_score_text(score: MeanScore | None, decimals: int, usual: int) -> str:

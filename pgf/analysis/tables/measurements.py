@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pgf.analysis.tables.comparisons import BEST, LAST
 from pgf.analysis.tables.context import Context
+from pgf.analysis.tables.scores import BEST, LAST
 
 VIEWS = {LAST: "After the last step", BEST: "Best evaluation at the strict target"}
 """Column of the records, and prefix of the measures' columns -> heading."""

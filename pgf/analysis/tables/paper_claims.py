@@ -12,7 +12,8 @@ from pgf.errors import UserError, nearest
 REQUIRED = ("id", "text", "source", "kind", "recipes")
 ALWAYS_OPTIONAL = ("metrics",)
 OPTIONAL: dict[str, tuple[str, ...]] = {
-    "higher_metric": ("controls", "min_sparsity", "max_sparsity"),
+    "better": ("controls", "min_sparsity", "max_sparsity", "control_target"),
+    "as_good": ("controls", "min_sparsity", "max_sparsity", "control_target", "within"),
     "lower_statistic": ("controls", "min_sparsity", "max_sparsity", "statistic", "phase"),
     "falling_statistic": ("min_sparsity", "max_sparsity", "statistic"),
 }
@@ -21,7 +22,7 @@ OPTIONAL: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """One claim; it holds at every target in its scope or it is not reproduced."""
+    """One claim, which speaks of columns by their roles; it holds at every target in its scope."""
 
     id: str
     text: str
@@ -30,9 +31,9 @@ class Claim:
     """Place of the statement in the paper."""
     kind: str
     recipes: tuple[str, ...]
-    """Columns that the claim is about; each gets its own verdict."""
+    """Roles that the claim is about; each gets its own verdict."""
     controls: tuple[str, ...] = ("",)
-    """Columns that they are compared with; empty for a claim about a recipe alone."""
+    """Roles that they are compared with; empty for a claim about a recipe alone."""
     metrics: tuple[str, ...] = ()
     """Metrics of the tasks that the claim is about; empty for all tasks."""
     statistic: str = ""
@@ -40,6 +41,10 @@ class Claim:
     min_sparsity: float = 0.0
     """Least share of pruned weights, of the pruned layers, of a target in scope."""
     max_sparsity: float = 1.0
+    control_target: str = ""
+    """Target of the control, where it is another one."""
+    within: float | None = None
+    """Points of the paper's metric by which the recipe may be behind, in the paper's set-up."""
 
 
 def load_claims(path: Path) -> tuple[Claim, ...]:

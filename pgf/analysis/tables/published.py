@@ -153,7 +153,7 @@ def metric_sources(context: Context, task: str) -> list[tuple[PublishedSettings,
     others = set(measures_of(context, task)) - {context.metric(task)[0]}
     return [
         (settings, select_published(context.published, settings, task=task))
-        for settings in context.analysis.published.get(task, ())
+        for settings in context.papers_entries(task)
         if settings.metric not in others
     ]
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from pgf.analysis.statistics import Interval, mean_interval
-from pgf.analysis.tables.comparisons import Scores, scores_of
 from pgf.analysis.tables.context import DENSE, Context
 from pgf.analysis.tables.curves import with_curves
 from pgf.analysis.tables.flops_budget import Within, smallest_total, within
@@ -18,6 +17,7 @@ from pgf.analysis.tables.recorded import (
     of_task,
     recorded,
 )
+from pgf.analysis.tables.scores import Scores, scores_of
 
 
 @dataclass(frozen=True)

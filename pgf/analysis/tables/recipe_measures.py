@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from pgf.analysis.statistics import Interval, mean_interval
-from pgf.analysis.tables.comparisons import BEST, LAST, scores_of
 from pgf.analysis.tables.context import DENSE, Context
 from pgf.analysis.tables.measurements import Column
 from pgf.analysis.tables.published import base_label, labels_of, match_recipes, table_of
+from pgf.analysis.tables.scores import BEST, LAST, scores_of
 from pgf.experiments import PublishedSettings
 
 NAMES = {LAST: "last", BEST: "best"}
@@ -105,7 +105,7 @@ def paper_measures(context: Context, task: str, columns: Sequence[Column]) -> li
     """Return the numbers of the published tables that a task is shown beside."""
     by_name = {name: c.name for c in columns for name in (*c.measures, c.name, c.heading)}
     found = []
-    for source in context.analysis.published.get(task, ()):
+    for source in context.papers_entries(task):
         numbers = table_of(context.published, source)
         numbers = numbers.assign(column=numbers["metric"].map(by_name)).dropna(subset="column")
         dense = numbers["recipe"].map(base_label).str.lower() == DENSE

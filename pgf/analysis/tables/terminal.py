@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from pgf.analysis.tables.comparisons import LAST
 from pgf.analysis.tables.context import Context, target_label
 from pgf.analysis.tables.mean_scores import mean_score_text, mean_scores
 from pgf.analysis.tables.measurements import metric_name
 from pgf.analysis.tables.model import Block, row
 from pgf.analysis.tables.render import to_text
+from pgf.analysis.tables.scores import LAST
 from pgf.analysis.tables.wording import decimals_for, percent, usual_count
 
 TextColumn = list[str]

@@ -23,6 +23,11 @@ def decimals_for(intervals: Sequence[Interval]) -> int:
     return 1 if not sizes or max(sizes) > 1.5 else 3
 
 
+def gain_decimals(intervals: Sequence[Interval]) -> int:
+    """Return the decimals that show two digits of the usual half-width of gains."""
+    return decimals_for(intervals) + 1
+
+
 def with_half_width(interval: Interval, decimals: int) -> str:
     """Return `95.3 ± 0.4`; the mean alone where one run gives no interval."""
     text = f"{interval.estimate:z.{decimals}f}"

@@ -10,15 +10,19 @@ from pgf.experiments import RunSpec
 from pgf.recipes import Target
 from pgf.sparsity import select_layers
 from pgf.tasks import Task
-from pgf.training import Layers, training_flops
+from pgf.training import Layers, average_density, training_flops
 
-COLUMNS = ["task", "recipe", "target", "training_flops", "relative"]
+COLUMNS = [
+    *("task", "recipe", "target", "training_flops", "relative"),
+    *("relative_sparse_input_gradient", "average_density"),
+]
 CAPTION = (
-    "All of training, relative to dense training of the same length. Forward pass and gradient of "
-    "the input cost N/M while D = 0 and as dense while D > 0; the gradient of the weight costs as "
-    "dense, but N/M under the chain rule at D = 0 and under fixed masks. All else in the model "
-    "costs what it costs. This is what hardware with full use of N:M could save. The paper "
-    "defines no training FLOPs."
+    "All of training, relative to dense training of the same length. The forward pass costs N/M "
+    "while D = 0 and as dense while D > 0; the gradient of the input as dense, since groups lie "
+    "along the input axis (in brackets the other count, at N/M as with a second mask for the "
+    "transposed weights); the gradient of the weight as dense, but N/M under the chain rule at "
+    "D = 0 and under fixed masks. All else in the model costs what it costs. This is what hardware "
+    "with full use of N:M could save. The paper defines no training FLOPs."
 )
 
 
@@ -30,14 +34,14 @@ def training(name: str, task: Task, specs: Sequence[RunSpec]) -> tuple[Section, 
         [(name, *_cost(anatomy, task, spec)) for spec in one_each.values()], columns=COLUMNS
     )
     labels = {spec.recipe.name: spec.recipe.label for spec in specs if spec.target != "dense"}
-    relative = frame.set_index(["recipe", "target"])["relative"]
+    texts = {
+        (recipe, target): f"{share:.3f} ({other:.3f})"
+        for _, recipe, target, _, share, other, _ in frame.itertuples(index=False)
+    }
     rows = tuple(
         row(
             Target.parse(target).label,
-            *(
-                f"{relative[recipe, target]:.3f}" if (recipe, target) in relative else NO_RUN
-                for recipe in labels
-            ),
+            *(texts.get((recipe, target), NO_RUN) for recipe in labels),
         )
         for target in dict.fromkeys(spec.target for spec in specs if spec.target != "dense")
     )
@@ -53,8 +57,18 @@ def _cost(anatomy: Anatomy, task: Task, spec: RunSpec) -> tuple[object, ...]:
     if not recipe.is_dense:
         layers = select_layers(anatomy.model, target, task.groups or None)
     steps, batch_size = spec.training.steps, spec.training.batch_size
-    (total,) = training_flops(
-        anatomy.flops, layers, recipe, total_steps=steps, batch_size=batch_size, after=[steps]
+    total, other = (
+        training_flops(
+            anatomy.flops,
+            layers,
+            recipe,
+            total_steps=steps,
+            batch_size=batch_size,
+            after=[steps],
+            sparse_input_gradient=is_sparse,
+        )[0]
+        for is_sparse in (False, True)
     )
     dense = float(anatomy.flops.training) * steps * batch_size
-    return spec.recipe.name, spec.target, total, total / dense
+    density = average_density(layers, recipe, total_steps=steps)
+    return spec.recipe.name, spec.target, total, total / dense, other / dense, density

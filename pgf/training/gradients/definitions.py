@@ -8,7 +8,8 @@ compare; a dense run takes them against every target of its experiment.
 
 The paper's Figure 3(b) calls "gradient variance" the spread over the entries of one clipped
 mini-batch gradient of one layer, smoothed over time, and its size suggests that it plots the
-standard deviation; its Figure 3(a) shows ||v|| of AdamW, for which no code was published.
+standard deviation; its Figure 3(a) shows ||v|| of AdamW, for which no code was published. Here v is
+bias-corrected (arXiv 1412.6980, algorithm 1): v / (1 - beta2^t) after t updates.
 """
 
 import math
@@ -47,13 +48,13 @@ def gradient_cosine(s: Sums) -> float:
 
 @STATISTICS.register("second_moment_norm")
 def second_moment_norm(s: Sums) -> float:
-    """||v||_2 of AdamW's second moment before the step: the paper's Figure 3(a)."""
+    """||v||_2 of AdamW's bias-corrected second moment before the step: the paper's Figure 3(a)."""
     return math.sqrt(s["vv"])
 
 
 @STATISTICS.register("second_moment_variance")
 def second_moment_variance(s: Sums) -> float:
-    """Variance over the entries of AdamW's second moment before the step."""
+    """Variance over the entries of AdamW's bias-corrected second moment before the step."""
     return s["vv"] / s["n"] - (s["v"] / s["n"]) ** 2
 
 

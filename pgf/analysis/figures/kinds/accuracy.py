@@ -8,9 +8,9 @@ from pgf.analysis.figures import figure
 from pgf.analysis.figures.series import remark
 from pgf.analysis.figures.style import add_legend, looks, new_figure, slant
 from pgf.analysis.statistics import mean_interval
-from pgf.analysis.tables.comparisons import Scores, scores_of
 from pgf.analysis.tables.context import Context, target_label
 from pgf.analysis.tables.measurements import metric_name
+from pgf.analysis.tables.scores import Scores, scores_of
 from pgf.analysis.tables.wording import percent
 
 if TYPE_CHECKING:

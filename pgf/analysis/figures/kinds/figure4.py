@@ -27,10 +27,10 @@ from pgf.analysis.figures.series import (
 )
 from pgf.analysis.figures.style import Look, add_legend, looks, new_figure, say_missing, slant
 from pgf.analysis.statistics import mean_interval
-from pgf.analysis.tables.comparisons import scores_of
 from pgf.analysis.tables.context import Context, target_label
 from pgf.analysis.tables.measurements import metric_name
 from pgf.analysis.tables.recorded import INFERENCE, INFERENCE_DENSE, of_target, of_task
+from pgf.analysis.tables.scores import scores_of
 from pgf.analysis.tables.wording import percent
 from pgf.recipes import Target
 

@@ -10,10 +10,10 @@ from pgf.analysis.figures import figure
 from pgf.analysis.figures.series import remark
 from pgf.analysis.figures.style import FULL, add_legend, looks, new_figure, say_missing, slant
 from pgf.analysis.statistics import Interval, mean_interval
-from pgf.analysis.tables.comparisons import scores_of
 from pgf.analysis.tables.context import DENSE, Context, target_label
 from pgf.analysis.tables.measurements import metric_name
 from pgf.analysis.tables.recorded import INFERENCE, of_target
+from pgf.analysis.tables.scores import scores_of
 from pgf.analysis.tables.wording import percent
 
 if TYPE_CHECKING:

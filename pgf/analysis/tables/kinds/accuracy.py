@@ -4,12 +4,13 @@ import numpy as np
 import pandas as pd
 
 from pgf.analysis.tables import TABLES
-from pgf.analysis.tables.comparisons import BEST, LAST
 from pgf.analysis.tables.context import DENSE, Context, target_label
+from pgf.analysis.tables.losses import measure_of
 from pgf.analysis.tables.mean_scores import MeanScore, MeanScores, mean_score_text, mean_scores
 from pgf.analysis.tables.measurements import VIEWS, metric_name
 from pgf.analysis.tables.model import EMPTY, Block, Cell, Row, Section, Table, recipe_panels
 from pgf.analysis.tables.published import paper_notes
+from pgf.analysis.tables.scores import BEST, LAST
 from pgf.analysis.tables.wording import (
     better,
     capitalized,
@@ -125,19 +126,13 @@ def _paper_rows(
 def _notes(context: Context, task: str, views: dict[str, MeanScores]) -> tuple[str, ...]:
     analysis = context.analysis
     notes = [
-        "Bold: the paired exact sign-flip test finds the recipe better than every other sparse "
-        f"one of its row, at a Holm-corrected p of at most {analysis.alpha:g}.",
+        "Bold: the paired t-test finds the recipe better than every other sparse one of its row, "
+        f"on the {measure_of(context, task).name}, each at a p of at most {analysis.alpha:g}; only "
+        "where the task grades.",
         "The best evaluation is chosen on the data that it reports, among more evaluations for "
         "recipes that are at their target longer: an optimistic number, shown for the paper's "
         "sake and not tested.",
     ]
-    others = len(context.sparse_recipes(task)) - 1
-    pairs = max((e.interval.n for scores in views.values() for e in scores.values()), default=0)
-    if pairs and others * 2.0 ** (1 - pairs) > analysis.alpha:
-        notes.append(
-            f"With {pairs} seeds and {others} other recipes the smallest attainable corrected p "
-            f"is {min(1.0, others * 2.0 ** (1 - pairs)):.2g}, so no cell of a full row can be bold."
-        )
     shown = [e.published for scores in views.values() for e in scores.values() if e.published]
     notes += paper_notes(context, [number.source for number in shown])
     if DENSE in set(context.task_runs(task)["target"]):

@@ -1,4 +1,4 @@
-"""The table of differences to each baseline, paired by seed, by a rule fixed beforehand."""
+"""The table of gains over each baseline, paired by seed, by a rule fixed beforehand."""
 
 from dataclasses import dataclass
 
@@ -6,22 +6,17 @@ import numpy as np
 import pandas as pd
 
 from pgf.analysis.tables import TABLES
-from pgf.analysis.tables.comparisons import (
-    Comparison,
-    attainable,
-    compare_family,
-    paired_values,
-    scores_of,
-)
+from pgf.analysis.tables.admission import grade_of, margin_of
 from pgf.analysis.tables.context import Context, target_label
-from pgf.analysis.tables.measurements import metric_name
+from pgf.analysis.tables.judgement import Comparison, expected_by_chance, judge
+from pgf.analysis.tables.losses import losses_of, measure_of
 from pgf.analysis.tables.model import Block, Cell, Row, Section, Table
 from pgf.analysis.tables.published import BASELINE_OF_PAPER, base_label, published_differences
+from pgf.analysis.tables.verdicts import NOT_TESTABLE
 from pgf.analysis.tables.wording import (
-    better,
     capitalized,
     common_notes,
-    decimals_for,
+    gain_decimals,
     p_text,
     percent,
     scale_text,
@@ -37,7 +32,7 @@ class Difference:
     baseline: str
     recipe: str
     comparison: Comparison
-    diverged: int
+    verdict: str
     published: float
     """The paper's difference to SR-STE; NaN where it gives none."""
 
@@ -54,7 +49,7 @@ def differences(context: Context) -> Table:
     lines = [line for family in families.values() for line in family]
     return Table(
         name="differences",
-        title="Differences to the baselines, paired by seed",
+        title="Gains over the baselines, paired by seed",
         data=pd.DataFrame([_long(line) for line in lines], columns=list(LONG)),
         sections=tuple(
             _section(context, task, {b: f for (t, b), f in families.items() if t == task})
@@ -64,36 +59,25 @@ def differences(context: Context) -> Table:
 
 
 def _differences(context: Context, task: str, baseline: str) -> list[Difference]:
-    families = (_family(context, task, baseline, target) for target in context.targets_of(task))
-    return [line for family in families for line in family]
-
-
-def _family(context: Context, task: str, baseline: str, target: str) -> list[Difference]:
-    """Return the comparisons that Holm's correction takes together: those of one target."""
-    scores = scores_of(context, task)
-    keys = [
-        (target, recipe)
-        for recipe in context.sparse_recipes(task)
-        if recipe != baseline and scores.key(recipe, target) in scores.values
-    ]
-    pairs = [
-        (target, paired_values(scores.of(recipe, target), scores.of(baseline, target)))
-        for target, recipe in keys
-    ]
+    losses = losses_of(context, task)
     published = _papers_differences(context, task, baseline)
-    return [
-        Difference(
-            task=task,
-            baseline=baseline,
-            recipe=recipe,
-            comparison=comparison,
-            diverged=scores.diverged_in(recipe, target) + scores.diverged_in(baseline, target),
-            published=published.get((target, recipe), np.nan),
-        )
-        for (target, recipe), comparison in zip(
-            keys, compare_family(pairs, context.analysis), strict=True
-        )
-    ]
+    found = []
+    for target in context.targets_of(task):
+        grades = grade_of(context, task, target).grades
+        for recipe in context.sparse_recipes(task):
+            if recipe == baseline or losses.of(recipe, target).empty:
+                continue
+            comparison = judge(
+                target,
+                losses.gains(recipe, baseline, target),
+                analysis=context.analysis,
+                margin=margin_of(context, task, target),
+                diverged=losses.diverged_in(recipe, target) + losses.diverged_in(baseline, target),
+            )
+            verdict = comparison.verdict if grades else NOT_TESTABLE
+            papers = published.get((target, recipe), np.nan)
+            found.append(Difference(task, baseline, recipe, comparison, verdict, papers))
+    return found
 
 
 def _papers_differences(context: Context, task: str, baseline: str) -> dict[tuple[str, str], float]:
@@ -103,8 +87,8 @@ def _papers_differences(context: Context, task: str, baseline: str) -> dict[tupl
 
 
 LONG = (
-    *("task", "baseline", "target", "recipe", "difference", "low", "high", "n", "diverged"),
-    *("p", "p_holm", "smallest_p", "verdict", "published_difference"),
+    *("task", "baseline", "target", "recipe", "gain", "low", "high", "n", "diverged"),
+    *("p", "p_exact", "margin", "verdict", "published_difference"),
 )
 
 
@@ -113,40 +97,36 @@ def _long(line: Difference) -> tuple[object, ...]:
     i = c.interval
     return (
         *(line.task, line.baseline, c.target, line.recipe, i.estimate, i.low, i.high, i.n),
-        *(line.diverged, c.p, c.p_holm, c.smallest_p, c.verdict, line.published),
+        *(c.diverged, c.p, c.p_exact, c.margin, line.verdict, line.published),
     )
 
 
 def _section(context: Context, task: str, families: dict[str, list[Difference]]) -> Section:
+    analysis = context.analysis
     caption = (
-        f"{capitalized(metric_name(context, task))} after the last step ({better(context, task)} "
-        f"is better), recipe minus baseline: mean over pairs of seeds with its "
-        f"{percent(context.analysis)} t interval, p of the exact sign-flip test, and Holm's "
-        "correction over the comparisons of one target with the baseline. Above and below zero are "
-        f"verdicts at a corrected p of at most {context.analysis.alpha:g}."
-        f"{scale_text(context, task)}"
+        f"{capitalized(measure_of(context, task).name)} after the last step, gain of the recipe "
+        f"over the baseline, more is better: mean over pairs of seeds with its {percent(analysis)} "
+        "t interval, p of the paired t-test, and of the exact sign-flip test beside it. Better and "
+        f"worse: p of the t-test at most {analysis.alpha:g}. No effect: the interval lies within "
+        f"{analysis.margin:g} points of recovered share.{scale_text(context, task)}"
     )
-    notes = [
-        f"{context.label(baseline)}: {attainable(_largest_family(family), context.analysis)}"
-        for baseline, family in families.items()
-    ]
+    notes = []
+    for target in context.targets_of(task):
+        if reason := grade_of(context, task, target).reason:
+            notes.append(f"No verdict at {target_label(target)}, which does not grade: {reason}.")
+    made = [line.comparison for family in families.values() for line in family]
+    if said := expected_by_chance(made, analysis):
+        notes.append(said)
     if not families:
         notes.append("No baseline of the analysis has runs of this task.")
     blocks = tuple(_block(context, baseline, family) for baseline, family in families.items())
     return Section(task, blocks, caption, (*notes, *common_notes(context, task)))
 
 
-def _largest_family(lines: list[Difference]) -> list[Comparison]:
-    by_target: dict[str, list[Comparison]] = {}
-    for line in lines:
-        by_target.setdefault(line.comparison.target, []).append(line.comparison)
-    return max(by_target.values(), key=len, default=[])
-
-
 def _block(context: Context, baseline: str, family: list[Difference]) -> Block:
-    decimals = decimals_for([line.comparison.interval for line in family]) + 1
+    decimals = gain_decimals([line.comparison.interval for line in family])
     with_paper = any(np.isfinite(line.published) for line in family)
-    header = ("target", "recipe", "difference", "n", "p", "Holm p", "verdict")
+    header = ("target", "recipe", "gain", "n", "p", "exact p", "verdict")
     rows: list[Row] = []
     for line in family:
         c = line.comparison
@@ -155,10 +135,10 @@ def _block(context: Context, baseline: str, family: list[Difference]) -> Block:
             target_label(c.target) if first else "",
             context.label(line.recipe),
             with_limits(c.interval, decimals) if c.interval.n else "-",
-            str(c.interval.n) + (f" †{line.diverged}" if line.diverged else ""),
+            str(c.interval.n) + (f" †{c.diverged}" if c.diverged else ""),
             p_text(c.p),
-            p_text(c.p_holm),
-            c.verdict,
+            p_text(c.p_exact),
+            line.verdict,
         ]
         cells = [Cell(text) for text in texts]
         if with_paper:

@@ -1,0 +1,163 @@
+"""Kinds of claims: each turns a question into a paired comparison, positive where it holds."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pgf.analysis.tables.admission import margin_of
+from pgf.analysis.tables.context import Context
+from pgf.analysis.tables.judgement import Comparison, judge
+from pgf.analysis.tables.losses import losses_of
+from pgf.analysis.tables.paper_claims import Claim
+from pgf.analysis.tables.papers_effects import papers_gain
+from pgf.analysis.tables.phases import THIRDS, values_by_seed
+from pgf.recipes import Registry
+
+RATIO_MARGIN = math.log(1.1)
+"""Of a statistic: a ratio between 1 / 1.1 and 1.1 does not matter."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A claim put to one pair of roles of one task."""
+
+    claim: Claim
+    task: str
+    recipe: str
+    control: str
+    """Empty for a claim about a recipe alone."""
+
+
+Kind = Callable[[Context, pd.DataFrame, Question, str], Comparison]
+"""(context, phase means, question, target) -> the comparison there."""
+
+CLAIM_KINDS: Registry[Kind] = Registry("kind of claim")
+
+
+@CLAIM_KINDS.register("better")
+def better(context: Context, means: pd.DataFrame, question: Question, target: str) -> Comparison:
+    """The recipe's held-out loss after the last step is below the control's."""
+    del means
+    task = question.task
+    papers = abs(papers_gain(context, task, question, target))
+    return judge(
+        target,
+        _gains(context, question, target),
+        analysis=context.analysis,
+        margin=margin_of(context, task, target) if math.isnan(papers) else papers,
+        margin_first=math.isnan(papers),
+        diverged=_diverged(context, question, target),
+    )
+
+
+@CLAIM_KINDS.register("as_good")
+def as_good(context: Context, means: pd.DataFrame, question: Question, target: str) -> Comparison:
+    """The recipe is behind the control by less than the margin."""
+    del means
+    papers = question.claim.within if context.has_same_setup(question.task) else None
+    margin = margin_of(context, question.task, target) if papers is None else papers
+    gains = _gains(context, question, target)
+    return judge(
+        target,
+        gains + margin if math.isfinite(margin) else gains[:0],
+        analysis=context.analysis,
+        diverged=_diverged(context, question, target),
+    )
+
+
+@CLAIM_KINDS.register("lower_statistic")
+def lower_statistic(
+    context: Context, means: pd.DataFrame, question: Question, target: str
+) -> Comparison:
+    """The recipe's statistic is below the control's in a phase, as a ratio of means over seeds."""
+    phase = question.claim.phase
+    recipe, control = (
+        _parts(context, means, question, role, target, phase)
+        for role in (question.recipe, question.control)
+    )
+    return _ratio(context, target, control, recipe)
+
+
+@CLAIM_KINDS.register("falling_statistic")
+def falling_statistic(
+    context: Context, means: pd.DataFrame, question: Question, target: str
+) -> Comparison:
+    """The recipe's statistic is lower in the last third than in the first, as a ratio of means."""
+    early, late = (
+        _parts(context, means, question, question.recipe, target, phase)
+        for phase in (THIRDS[0], THIRDS[-1])
+    )
+    return _ratio(context, target, early, late)
+
+
+def _columns(context: Context, question: Question) -> tuple[str, str]:
+    names = [context.column_of(question.task, r) for r in (question.recipe, question.control)]
+    assert names[0] is not None and names[1] is not None
+    return names[0], names[1]
+
+
+def _gains(context: Context, question: Question, target: str) -> np.ndarray:
+    recipe, control = _columns(context, question)
+    losses = losses_of(context, question.task)
+    return losses.gains(recipe, control, target, question.claim.control_target)
+
+
+def _diverged(context: Context, question: Question, target: str) -> int:
+    recipe, control = _columns(context, question)
+    losses, other = losses_of(context, question.task), question.claim.control_target or target
+    return losses.diverged_in(recipe, target) + losses.diverged_in(control, other)
+
+
+def _parts(
+    context: Context, means: pd.DataFrame, question: Question, role: str, target: str, phase: str
+) -> list[pd.Series]:
+    """Return numerator, and denominator where there is one, of a statistic by seed."""
+    name = question.claim.statistic
+    names = ["noise_variance", "noise_signal"] if name == "noise_to_signal" else [name]
+    column = context.column_of(question.task, role)
+    assert column is not None
+    return [
+        values_by_seed(
+            means, task=question.task, recipe=column, target=target, name=part, phase=phase
+        )
+        for part in names
+    ]
+
+
+def _ratio(
+    context: Context, target: str, above: list[pd.Series], below: list[pd.Series]
+) -> Comparison:
+    values = log_ratio_by_seed(above, below)
+    return judge(target, values, analysis=context.analysis, margin=RATIO_MARGIN)
+
+
+def log_ratio_by_seed(above: list[pd.Series], below: list[pd.Series]) -> np.ndarray:
+    """Return jackknife pseudo-values (n,) of log(above / below), each a ratio of means over seeds.
+
+    Their mean and t interval are those of the ratio (Efron and Tibshirani 1993, chapter 11). Every
+    seed counts, also one whose signal is estimated as negative; where a mean over seeds is not
+    positive there is no logarithm, and no value.
+
+    Args:
+        above: a statistic by seed, or its numerator and denominator.
+        below: what it is compared with, in the same form.
+    """
+    series = [*above, *below]
+    seeds = series[0].index
+    for one in series[1:]:
+        seeds = seeds.intersection(one.index)
+    table = np.array([one.loc[seeds.sort_values()].to_numpy() for one in series], dtype=np.float64)
+    n = table.shape[1]
+    if n < 2:
+        return np.empty(0)
+    signs = np.array([1.0, -1.0][: len(above)] + [-1.0, 1.0][: len(below)])
+    means = np.column_stack(
+        [table.mean(axis=1), *(np.delete(table, i, 1).mean(1) for i in range(n))]
+    )
+    if (means <= 0).any():
+        return np.empty(0)
+    whole, *without = signs @ np.log(means)
+    return n * whole - (n - 1) * np.array(without)

@@ -1,0 +1,120 @@
+"""The table of admission: which task and target can tell recipes apart, and who recovers what."""
+
+import math
+
+import pandas as pd
+
+from pgf.analysis.statistics import Interval
+from pgf.analysis.tables import TABLES
+from pgf.analysis.tables.admission import (
+    DENSE_GAP,
+    REMOVED_GAP,
+    Grade,
+    grade_of,
+    recovered,
+)
+from pgf.analysis.tables.context import Context, target_label
+from pgf.analysis.tables.losses import measure_of
+from pgf.analysis.tables.model import NO_RUN, Block, Cell, Section, Table, recipe_panels, row
+from pgf.analysis.tables.wording import common_notes, percent, scale_text, with_limits
+
+LONG = (
+    *("task", "target", "recipe", "recovered", "low", "high", "n", "removed_gap", "dense_gap"),
+    *("spread", "smallest_effect", "grades", "reason"),
+)
+
+
+@TABLES.register("grading")
+def grading(context: Context) -> Table:
+    """Return the table: a section per task, admission first, then the recovered shares."""
+    return Table(
+        name="grading",
+        title="Which targets tell recipes apart, and the share that each recipe recovers",
+        data=pd.DataFrame(
+            [
+                _long(grade, recipe, recovered(context, task, target, recipe))
+                for task in context.tasks
+                for target in context.targets_of(task)
+                for grade in [grade_of(context, task, target)]
+                for recipe in context.columns_of(task)
+            ],
+            columns=list(LONG),
+        ),
+        sections=tuple(_section(context, task) for task in context.tasks),
+    )
+
+
+def _long(grade: Grade, recipe: str, share: Interval) -> tuple[object, ...]:
+    return (
+        *(grade.task, grade.target, recipe, share.estimate, share.low, share.high, share.n),
+        *(grade.removed_gap.estimate, grade.dense_gap.estimate, grade.spread, grade.smallest),
+        *(grade.grades, grade.reason),
+    )
+
+
+def _section(context: Context, task: str) -> Section:
+    analysis = context.analysis
+    caption = (
+        f"On the {measure_of(context, task).name} after the last step, s the standard deviation "
+        "over seeds of a paired difference to dense, pooled over columns. A target grades when "
+        f"removed is at least {REMOVED_GAP:g} s worse than the random mask (the layers are needed) "
+        f"and the random mask at least {DENSE_GAP:g} s worse than dense (pruning costs something). "
+        f"Smallest effect: found with a power of 80% at {analysis.alpha:g}. Recovered share: "
+        "(random - recipe) / (random - dense) in percent, of means over seeds, with its "
+        f"{percent(analysis)} bootstrap interval; below 0 a random mask is better."
+        f"{scale_text(context, task)}"
+    )
+    grades = [grade_of(context, task, target) for target in context.targets_of(task)]
+    sparse = [name for name in context.columns_of(task) if name not in context.dense_recipes(task)]
+    blocks = [_admission(grades)]
+    for more, shown in recipe_panels((), sparse):
+        blocks.append(_shares(context, task, shown, f"Recovered share in percent{more}"))
+    return Section(task, tuple(blocks), caption, common_notes(context, task))
+
+
+def _admission(grades: list[Grade]) -> Block:
+    header = ("target", "grades", "removed - random", "random - dense", "s", "n", "smallest effect")
+    rows = [
+        row(
+            target_label(grade.target),
+            "yes" if grade.grades else f"no: {grade.reason}",
+            _gap(grade.removed_gap, grade.spread),
+            _gap(grade.dense_gap, grade.spread),
+            _number(grade.spread),
+            str(grade.n),
+            _smallest(grade),
+        )
+        for grade in grades
+    ]
+    return Block(header, tuple(rows), title="Admission", text_columns=(0, 1))
+
+
+def _gap(gap: Interval, spread: float) -> str:
+    if not gap.n:
+        return NO_RUN.text
+    return f"{gap.estimate / spread:.1f} s" if spread > 0 else "-"
+
+
+def _smallest(grade: Grade) -> str:
+    if not math.isfinite(grade.smallest):
+        return "-"
+    gap = grade.dense_gap.estimate
+    share = f" ({100 * grade.smallest / gap:.0f} points)" if gap > 0 else ""
+    return f"{_number(grade.smallest)}{share}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}" if math.isfinite(value) else "-"
+
+
+def _shares(context: Context, task: str, recipes: tuple[str, ...], title: str) -> Block:
+    rows = []
+    for target in context.targets_of(task):
+        cells = [_share(recovered(context, task, target, recipe)) for recipe in recipes]
+        rows.append((Cell(target_label(target)), *cells))
+    header = ("target", *(context.label(recipe) for recipe in recipes))
+    return Block(header, tuple(rows), title=title)
+
+
+def _share(share: Interval) -> Cell:
+    return Cell(with_limits(share, 0)) if share.n else NO_RUN

@@ -1,0 +1,93 @@
+"""Admission and recovered shares, by hand and against plain arithmetic on the runs."""
+
+import math
+
+import numpy as np
+import pytest
+from support.graded import graded
+from support.synthetic import SIX, TARGET, context, runs_frame
+
+from pgf.analysis.tables import TABLES
+from pgf.analysis.tables.admission import grade_of, margin_of, recovered
+from pgf.analysis.tables.losses import losses_of, measure_of
+
+
+def test_a_task_that_needs_its_layers_and_pays_for_pruning_grades():
+    grade = grade_of(graded({"sr_ste": SIX}), "toy", TARGET)
+    assert grade.grades and grade.n == 6
+    assert (grade.removed_gap.estimate, grade.dense_gap.estimate) == (40.0, 100.0)
+    # Differences to dense: SIX has a variance of 3.5, the random mask none.
+    assert grade.spread == pytest.approx(math.sqrt(5 * 3.5 / 10))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"removed": [-62.0] * 6}, "removed is 1.5 s above random, not 4"),
+        ({"random_mask": [38.0] * 6}, "random is 1.5 s above dense, not 8"),
+        ({"removed": None}, "no runs of removed"),
+        ({"random_mask": None}, "no runs of random_mask"),
+    ],
+)
+def test_a_task_that_does_not_grade_says_why(change, reason):
+    grade = grade_of(graded({"sr_ste": SIX}, **change), "toy", TARGET)
+    assert not grade.grades and reason in grade.reason
+
+
+def test_one_seed_grades_nothing():
+    grade = grade_of(graded({"sr_ste": SIX[:1]}), "toy", TARGET)
+    assert grade.reason == "too few seeds to know their spread"
+
+
+def test_the_recovered_share_by_hand():
+    # Random -60, dense 40: SIX has the mean 3.5, which is 63.5 of 100.
+    made = graded({"sr_ste": SIX})
+    share = recovered(made, "toy", TARGET, "sr_ste")
+    assert share.estimate == pytest.approx(63.5)
+    assert share.low < 63.5 < share.high and share.n == 6
+    assert recovered(made, "toy", TARGET, "random_mask").estimate == 0
+    assert recovered(made, "toy", TARGET, "dense").estimate == 100
+    assert margin_of(made, "toy", TARGET) == pytest.approx(5.0)
+
+
+def test_the_bootstrap_interval_covers_the_true_share():
+    rng, covered = np.random.default_rng(3), 0
+    for _ in range(60):
+        made = graded({"sr_ste": list(rng.normal(-10.0, 3.0, 12))})
+        share = recovered(made, "toy", TARGET, "sr_ste")
+        covered += share.low <= 50.0 <= share.high
+    assert covered >= 50  # 95% of 60 are 57; the bootstrap of twelve falls a little short
+
+
+def test_a_diverged_run_is_the_worst_of_its_pair_and_stays_in():
+    made = graded({"sr_ste": SIX, "mdgf_linear": [10.0, 10.0, 10.0, 10.0, 10.0, None]})
+    losses = losses_of(made, "toy")
+    gains = losses.gains("mdgf_linear", "sr_ste", TARGET)
+    assert list(gains[:5]) == [9.0, 8.0, 7.0, 6.0, 5.0]
+    assert gains[5] == -100.0 - 6.0, "the worst of the target, which removed has"
+    assert losses.diverged_in("mdgf_linear", TARGET) == 1
+
+
+def test_where_every_run_of_a_recipe_diverged_it_is_worse():
+    made = graded({"sr_ste": SIX, "mdgf_linear": [None] * 6})
+    line = TABLES["differences"](made).data.set_index("recipe").loc["mdgf_linear"]
+    assert (line["verdict"], line["diverged"], line["n"]) == ("worse", 6, 6)
+
+
+def test_losses_are_compared_where_the_runs_have_them():
+    finals = {("sr_ste", TARGET): SIX, ("mdgf_linear", TARGET): SIX}
+    runs = runs_frame(finals).assign(final_loss=[*SIX, *[x - 1 for x in SIX]])
+    made = context(runs, published={})
+    assert measure_of(made, "toy").name == "held-out loss"
+    assert list(losses_of(made, "toy").gains("mdgf_linear", "sr_ste", TARGET)) == [1.0] * 6
+    by_metric = context(runs, published={}, measure="metric")
+    assert list(losses_of(by_metric, "toy").gains("mdgf_linear", "sr_ste", TARGET)) == [0.0] * 6
+
+
+def test_the_table_says_what_grades_and_who_recovers_what():
+    table = TABLES["grading"](graded({"sr_ste": SIX, "mdgf_linear": [x + 9 for x in SIX]}))
+    admission, shares = table.sections[0].blocks
+    assert [cell.text for cell in admission.rows[0]][:2] == ["1:16 (FF)", "yes"]
+    texts = dict(zip(shares.header, [cell.text for cell in shares.rows[0]], strict=True))
+    assert texts["SR-STE"].startswith("+64 [") or texts["SR-STE"].startswith("+63 [")
+    assert texts["MdGf-Linear"].startswith("+72 [") or texts["MdGf-Linear"].startswith("+73 [")
