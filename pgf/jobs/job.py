@@ -14,7 +14,7 @@ from pgf.jobs.leases import leased
 from pgf.jobs.run_log import last_words, log_file, traces_in
 from pgf.jobs.slurm import queue as slurm
 from pgf.records import RECORD, TRAIN_LOG, set_run_aside, why_incomplete, write_atomically
-from pgf.tasks import Splits, Task
+from pgf.tasks import Splits, Task, make_task
 from pgf.training import (
     InterruptedRunError,
     Run,
@@ -27,7 +27,7 @@ from pgf.training import (
 
 log = logging.getLogger(__name__)
 
-Loaded = tuple[Task | None, Splits | None]
+Loaded = tuple[Task, Splits | None]
 """A task and its data, kept for the further runs of a job."""
 
 
@@ -70,8 +70,13 @@ def run_job(
 
 
 def _stacks(specs: Sequence[RunSpec]) -> Iterator[list[RunSpec]]:
-    """Yield the runs that train as one, in their order."""
-    for _, alike in groupby(specs, key=lambda spec: (_task_key(spec), spec.training)):
+    """Yield the runs that train as one, in their order: their models are of one shape."""
+
+    def shape(spec: RunSpec) -> tuple[object, ...]:
+        narrowed = spec.target if spec.make_recipe().narrows else ""
+        return _task_key(spec), spec.training, narrowed
+
+    for _, alike in groupby(specs, key=shape):
         members = list(alike)
         size = members[0].training.stack
         yield from (members[i : i + size] for i in range(0, len(members), size))
@@ -160,9 +165,9 @@ def _train(specs: Sequence[RunSpec], job: _Job) -> dict[str, dict[str, Any]]:
 def _made(spec: RunSpec, path: Path, loaded: dict[str, Loaded]) -> Run:
     """Return a run, from its checkpoint if there is one; a task's data is loaded once."""
     key = _task_key(spec)
-    task, splits = loaded.get(key, (None, None))
+    task, splits = loaded.get(key) or (make_task(spec.task), None)
     run = Run.make(spec, task=task, splits=splits)
-    loaded[key] = run.task, run.splits
+    loaded[key] = task, run.splits
     state = checkpoints.load(path, fingerprint=spec.fingerprint())
     if state is not None:
         run.load_state_dict(state)

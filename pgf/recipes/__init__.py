@@ -4,7 +4,7 @@ A recipe is a pure function of progress. To add one: a class in a file of this r
 your own, under `@register("name")`. `Registry` serves the other rooms, too.
 """
 
-from pgf.recipes import baselines, idp, mdgf, sdgf
+from pgf.recipes import baselines, controls, idp, mdgf, sdgf
 from pgf.recipes.base import Clock, GradientRule, MaskSource, Phase, Recipe
 from pgf.recipes.outside import outside_file
 from pgf.recipes.patterns import GROUPS, ROLES, NMPattern, Target
@@ -23,6 +23,7 @@ __all__ = [
     "Registry",
     "Target",
     "baselines",
+    "controls",
     "find_recipe",
     "idp",
     "mdgf",

@@ -30,6 +30,8 @@ class MaskSource(StrEnum):
     """Uniformly drawn once a run, then fixed."""
     SALIENCY = "saliency"
     """Largest |W dL/dW| of the dense model on the batch of the phase's first step, then fixed."""
+    NOTHING = "nothing"
+    """A mask that keeps no weight at all, whatever the pattern."""
 
 
 def _rule(text: str) -> GradientRule:
@@ -59,6 +61,13 @@ class Phase:
     mask_source: MaskSource = MaskSource.MAGNITUDE
     transposable: bool = False
     """True if the mask is N:M along both axes, so that the gradient of the input is sparse too."""
+
+    @property
+    def density(self) -> float:
+        """Share of the weights that the mask keeps; 1 while dense."""
+        if self.pattern is None:
+            return 1.0
+        return 0.0 if self.mask_source is MaskSource.NOTHING else self.pattern.density
 
 
 @dataclass(frozen=True)
@@ -101,6 +110,11 @@ class Recipe(ABC):
     label: ClassVar[str] = ""
     """Name in tables, as the paper writes it."""
     is_dense: ClassVar[bool] = False
+    """True if a run has no target: the same dense training stands beside every one."""
+    prunes: ClassVar[bool] = True
+    """False if no layer gets a mask."""
+    narrows: ClassVar[bool] = False
+    """True if the model is narrowed until it has as many weights as the pruned one keeps."""
     published: ClassVar[dict[str, float]] = {"dense": 0.0, "fine_tune": 0.0}
     """Settings of the authors' files and curves: no dense and no fine-tune phase."""
     advised: ClassVar[dict[str, float]] = {"dense": 0.1, "fine_tune": 0.3}

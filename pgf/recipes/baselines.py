@@ -1,4 +1,4 @@
-"""Dense training, the straight-through baselines, and two floors."""
+"""Dense training, the straight-through baselines, and fixed masks."""
 
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -16,6 +16,7 @@ class Dense(Recipe):
 
     label: ClassVar[str] = "Dense"
     is_dense: ClassVar[bool] = True
+    prunes: ClassVar[bool] = False
 
     def phase(
         self, step: int, total_steps: int, *, pattern: NMPattern, width: int | None = None

@@ -108,8 +108,8 @@ class SparseLayer:
         if source is MaskSource.MAGNITUDE:
             self.packed_mask = self.mask_buffer
             return False
-        if source is MaskSource.FROZEN and str(source) not in self.fixed:
-            self.fixed[str(source)] = magnitude_mask(self.weight, self.phase.pattern)
+        if str(source) not in self.fixed and source in (MaskSource.FROZEN, MaskSource.NOTHING):
+            self.fixed[str(source)] = self.mask_at(self.phase)
         self.packed_mask = self.fixed.packed[str(source)]
         return True
 
@@ -123,6 +123,8 @@ class SparseLayer:
         source = str(phase.mask_source)
         if source in self.fixed:
             return self.fixed[source]
+        if phase.mask_source is MaskSource.NOTHING:
+            return torch.zeros_like(self.weight, dtype=torch.bool)
         return magnitude_mask(self.weight, phase.pattern)
 
     @property

@@ -75,7 +75,7 @@ class Sparsifier:
         self.masters: dict[str, nn.Parameter] = {}
         self.effective: dict[str, nn.Parameter] = {}
         self.layers: list[SparseLayer] = []
-        selected = [] if recipe.is_dense else select_layers(model, target, groups)
+        selected = [] if not recipe.prunes else select_layers(model, target, groups)
         for block, pattern in selected:
             name = f"{block.module_name}.weight"
             if name not in self.masters:

@@ -1,7 +1,7 @@
 """The base class of tasks: a model, data, a loss and a metric, and nothing about sparsity."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, TypeVar
 
@@ -50,6 +50,10 @@ class Task(ABC):
     def as_the_paper_counts(self) -> "Task":
         """Return the task whose model has only what the paper's FLOPs formula has."""
         return self
+
+    def narrower(self) -> Iterator["Task"]:
+        """Yield the task with narrower and narrower models; nothing if it has no other sizes."""
+        return iter(())
 
     def check(self, settings: TrainingSettings) -> None:
         """Check that the task can be trained so.

@@ -1,7 +1,8 @@
 """`digits_vit`: a small Vision Transformer on scikit-learn's scanned digits."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import torch
@@ -51,6 +52,10 @@ class DigitsVit(ImageClassification):
         )
         nn.init.normal_(model.get_parameter("pos_embed"), std=self.position_std)
         return model
+
+    def narrower(self) -> Iterator["DigitsVit"]:
+        for width in range(self.width - self.heads, 0, -self.heads):
+            yield replace(self, width=width)
 
     def example(self) -> Batch:
         return torch.zeros(1, 1, 8, 8), torch.zeros(1, dtype=torch.long)

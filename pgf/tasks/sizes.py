@@ -1,6 +1,7 @@
 """Sizes of encoder-decoder models."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pgf.errors import UserError
@@ -26,6 +27,10 @@ RESERVED = {
     ),
 }
 """Arguments of a model's configuration that something else stands for."""
+
+
+LEAST_WIDTH = 4
+"""Positions as sines take two frequencies."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +69,11 @@ class Sized(SequenceTask):
         for key in RESERVED:
             if key in self.model_options:
                 raise UserError(f"model_options: {key} is not for the model alone: {RESERVED[key]}")
+
+    def narrower(self) -> Iterator["Sized"]:
+        for width in range(self.width - self.heads, LEAST_WIDTH - 1, -self.heads):
+            inner = max(1, round(self.feed_forward * width / self.width))
+            yield replace(self, width=width, feed_forward=inner)
 
     @property
     def attention(self) -> str:

@@ -117,7 +117,7 @@ def forward_share(phase: Phase | None) -> float:
     """Return the share of a sparse layer's weights that take part in a phase's forward pass."""
     if phase is None or phase.pattern is None or phase.mask_decay > 0:
         return 1.0
-    return phase.pattern.density
+    return phase.density
 
 
 def products(
@@ -136,11 +136,15 @@ def products(
     return density + input_gradient * (density if gains else 1.0) + (density if restricted else 1.0)
 
 
-def inference_flops(flops: ModelFlops, layers: Layers) -> float:
-    """Return the forward operations of one sample at the strict target."""
+def inference_flops(flops: ModelFlops, layers: Layers, recipe: Recipe | None = None) -> float:
+    """Return the forward operations of a sample at the target, or at what a recipe makes of it."""
     return flops.forward - math.fsum(
-        flops.of(block) * (1 - pattern.density) for block, pattern in layers
+        flops.of(block) * (1 - _density(recipe, pattern)) for block, pattern in layers
     )
+
+
+def _density(recipe: Recipe | None, pattern: NMPattern) -> float:
+    return pattern.density if recipe is None else recipe.at_target(pattern).density
 
 
 def training_flops(
@@ -215,8 +219,10 @@ def average_density(layers: Layers, recipe: Recipe, *, total_steps: int) -> floa
     return total / sum(sizes.values()) / total_steps
 
 
-def parameter_counts(model: nn.Module, layers: Layers) -> dict[str, int]:
-    """Return parameters and stored bytes, dense and at the strict target.
+def parameter_counts(
+    model: nn.Module, layers: Layers, recipe: Recipe | None = None
+) -> dict[str, int]:
+    """Return parameters and stored bytes, dense and at the target, or what a recipe makes of it.
 
     Values take 16 bits, and every kept weight of a sparse layer an index into its group of M,
     log2 M bits rounded up: 2 bits for 2:4, as sparse tensor cores have it.
@@ -225,7 +231,7 @@ def parameter_counts(model: nn.Module, layers: Layers) -> dict[str, int]:
     kept, index_bits = total, 0
     for block, pattern in layers:
         entries = block.view(block.module.get_parameter("weight").detach()).numel()
-        own = entries // pattern.m * pattern.n
+        own = round(entries * _density(recipe, pattern))
         kept += own - entries
         index_bits += own * math.ceil(math.log2(pattern.m))
     return {

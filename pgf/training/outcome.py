@@ -63,12 +63,12 @@ def costs(run: Run, flops: ModelFlops) -> dict[str, Any]:
     recipe, steps = run.sparsifier.recipe, run.spec.training.steps
     return {
         "flops.forward_dense": flops.forward,
-        "flops.forward": inference_flops(flops, _pruned(run)),
+        "flops.forward": inference_flops(flops, _pruned(run), recipe),
         "flops.training": total,
         "flops.training_sparse_input_gradient": other,
         "flops.training_dense": float(flops.training * run.spec.training.batch_size * run.step),
         "average_density": average_density(_pruned(run), recipe, total_steps=steps),
-        **parameter_counts(run.model, _pruned(run)),
+        **parameter_counts(run.model, _pruned(run), recipe),
     }
 
 

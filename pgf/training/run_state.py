@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from pgf.experiments import RunSpec
-from pgf.recipes import Target
+from pgf.recipes import Recipe, Target
 from pgf.records import add_machine, this_machine
 from pgf.seeds import seed_for
 from pgf.sparsity import Sparsifier
@@ -15,6 +15,7 @@ from pgf.tasks import Splits, Task, make_task
 from pgf.training import checkpoints, parallel
 from pgf.training.evaluation import Evaluation, evaluation_steps
 from pgf.training.gradients import GradientStatistics
+from pgf.training.narrowing import narrowed_to
 from pgf.training.observers import CurvePoint, Observer
 from pgf.training.optimization import (
     Average,
@@ -65,17 +66,18 @@ class Run:
         """
         settings = spec.training
         torch.set_num_threads(settings.threads)
-        task = task or make_task(spec.task)
+        recipe = spec.make_recipe()
+        task = narrowed_to(task or make_task(spec.task), recipe, spec.target)
         task.check(settings)
         device = choose_device(settings)
         torch.manual_seed(seed_for(spec.seed, "init"))
         model = task.model().to(device).train()
-        sparsifier = _sparsifier(spec, task, model)
+        sparsifier = _sparsifier(spec, recipe, task, model)
         optimizer = make_optimizer(model, sparsifier, settings)
         statistics = GradientStatistics.make(
             spec.statistics,
             sparsifier=sparsifier,
-            references=spec.references,
+            references=() if recipe.narrows else spec.references,
             groups=task.groups or None,
         )
         splits = (splits or task.load()).on(device)
@@ -153,11 +155,11 @@ class Run:
         return [*self.rows, *(row for observer in self.observers for row in observer.rows)]
 
 
-def _sparsifier(spec: RunSpec, task: Task, model: nn.Module) -> Sparsifier:
+def _sparsifier(spec: RunSpec, recipe: Recipe, task: Task, model: nn.Module) -> Sparsifier:
     return Sparsifier(
         model,
         target=Target.parse(spec.target),
-        recipe=spec.make_recipe(),
+        recipe=recipe,
         total_steps=spec.training.steps,
         mask_seed=seed_for(spec.seed, "mask"),
         groups=task.groups or None,

@@ -61,7 +61,7 @@ def test_the_usual_way_trains_by_the_formulas_of_srste() -> None:
 
 def test_a_contender_is_in_the_sparse_phase_whatever_its_recipe() -> None:
     for name, kind in RECIPES.items():
-        if kind.is_dense:
+        if not kind.prunes:
             continue
         contender = VitContender(name, batch_size=2)
         contender.step()
@@ -110,7 +110,7 @@ def test_small_versions_of_the_parts_measure_what_they_say(
     monkeypatch.setattr(steps_part, "TARGETS", {2: 1.05})
     lines += steps_part.steps(quiet).lines
     assert all(line.ratio is not None and math.isfinite(line.ratio) for line in lines)
-    sparse = [name for name, kind in RECIPES.items() if not kind.is_dense]
+    sparse = [name for name, kind in RECIPES.items() if kind.prunes]
     named = [line.what.split(",")[0] for line in lines]
     assert set(sparse) <= set(named)
 

@@ -25,7 +25,10 @@ from pgf.training.run_state import Run
 torch.set_num_threads(1)
 
 EVERY_RECIPE = sorted(RECIPES)
-SPARSE_RECIPES = sorted(name for name in RECIPES if not RECIPES[name].is_dense)
+SPARSE_RECIPES = sorted(n for n in RECIPES if RECIPES[n].prunes and n != "removed")
+"""Recipes that keep N of every M."""
+ONE_SHAPE = sorted(name for name in RECIPES if not RECIPES[name].narrows)
+"""Recipes that train the task's own model."""
 TINY_VIT = {"width": 32, "depth": 1, "heads": 2, "patch": 4}
 TARGET = "1:4(FF)+2:8(QK)"
 

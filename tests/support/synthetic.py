@@ -38,7 +38,6 @@ FORWARD, PRUNABLE, PARAMETERS = 3e9, 2e9, 1000
 TARGET = "1:16(FF)"
 VISION = PublishedSettings(table="2", model="vit_base", metric="top1_percent")
 OWN = PublishedSettings(table="2", model="vit_base", metric="top1_percent", same_setup=True)
-"""The same of a task that is the paper's own."""
 SIX = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
 """A metric over six seeds, the fewest whose smallest p, 1/32, is below 0.05."""
 

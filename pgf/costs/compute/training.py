@@ -54,7 +54,7 @@ def training(name: str, task: Task, specs: Sequence[RunSpec]) -> tuple[Section, 
 def _cost(anatomy: Anatomy, task: Task, spec: RunSpec) -> tuple[object, ...]:
     recipe, target = spec.make_recipe(), Target.parse(spec.target)
     layers: Layers = []
-    if not recipe.is_dense:
+    if recipe.prunes:
         layers = select_layers(anatomy.model, target, task.groups or None)
     steps, batch_size = spec.training.steps, spec.training.batch_size
     total, other = (

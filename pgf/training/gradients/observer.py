@@ -68,6 +68,8 @@ class GradientStatistics:
 
     def before_update(self, state: StepState) -> None:
         """Sample if it is time; keep what the next sample needs if that is the next step."""
+        if not self.blocks:
+            return
         every = self.settings.every
         if state.step % every == 0:
             self._sample(state)

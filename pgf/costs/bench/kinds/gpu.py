@@ -98,7 +98,7 @@ def measure_steps_of(
     clock: Callable[[], float], *, task: BenchVit, **contender: Any
 ) -> list[Measurement]:
     """Measure a step of every recipe, against dense."""
-    names = [name for name, kind in RECIPES.items() if not kind.is_dense]
+    names = [name for name, kind in RECIPES.items() if kind.prunes]
     runs = {name: VitContender(name, task=task, **contender) for name in ("dense", *names)}
     times = rotate({name: r.step for name, r in runs.items()}, rounds=ROUNDS, clock=clock)
     return [

@@ -20,7 +20,7 @@ def memory(progress: Progress) -> Part:
     dense = _peak(VitContender("dense", batch_size=BATCH))
     usual = _peak(Usual(batch_size=BATCH)) - dense
     lines = []
-    for name in [name for name, kind in RECIPES.items() if not kind.is_dense]:
+    for name in [name for name, kind in RECIPES.items() if kind.prunes]:
         contender = VitContender(name, batch_size=BATCH)
         masters = contender.run.sparsifier.masters.values()
         weights = sum(master.numel() * master.element_size() for master in masters)

@@ -33,7 +33,7 @@ def steps(progress: Progress) -> Part:
 
 def _measure(batch_size: int, progress: Progress) -> list[Measurement]:
     torch.set_num_threads(1)
-    names = [name for name, kind in RECIPES.items() if not kind.is_dense]
+    names = [name for name, kind in RECIPES.items() if kind.prunes]
     contenders: dict[str, VitContender] = {}
     for name in (DENSE, *names):
         contenders[name] = VitContender(name, batch_size=batch_size)
