@@ -1,5 +1,6 @@
 """From collected runs to statistics, verdicts, tables and figures."""
 
+from .evidence import evidence_text as evidence_text
 from .figures import figure_files as figure_files
 from .figures.write import write_figures as write_figures
 from .readme import README as README

@@ -19,12 +19,12 @@ def plan(options: Options) -> int:
         raise UserError(f"--jobs must be at least 1: {options.jobs}")
     experiment = load_experiment(options.experiment)
 
-    from pgf.analysis import check_published
+    from pgf.cli.evidence import examine
     from pgf.jobs import describe_plan
 
-    check_published(experiment)
+    claims = examine(experiment)
     text, ready = describe_plan(experiment, RESULTS, jobs=options.jobs)
-    print(text)
+    print(f"{text}\n\n{claims}")
     return 0 if ready else 2
 
 
@@ -35,9 +35,9 @@ def check(options: Options) -> None:
 
     experiment = load_experiment(options.experiment)
 
-    from pgf.analysis import check_published
+    from pgf.cli.evidence import examine
     from pgf.training import check_runs
 
-    check_published(experiment)
+    examine(experiment)
     check_runs(experiment.runs())
     print(f"{options.experiment}: {len(experiment.runs())} runs, nothing wrong")

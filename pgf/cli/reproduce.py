@@ -110,8 +110,8 @@ def _write_partial(experiment: "Experiment") -> None:
 
 
 def _check(experiment: "Experiment", *, train_here: bool) -> None:
-    from pgf.analysis import check_published
+    from pgf.cli.evidence import examine
     from pgf.training import check_runs
 
-    check_published(experiment)
+    examine(experiment)
     check_runs(experiment.runs(), train_here=train_here)

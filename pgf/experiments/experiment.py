@@ -87,6 +87,8 @@ class Experiment(Strict):
     seeds: Seeds
     statistics: StatisticsSettings = StatisticsSettings()
     analysis: AnalysisSettings = AnalysisSettings()
+    evidence: Annotated[bool, Field(strict=True)] = False
+    """True to refuse the experiment where it can settle none of the paper's claims."""
     runs_per_job: RunsPerJob = "auto"
     """Runs that one job trains one after another, since starting a job costs seconds; `auto` packs
     short runs and leaves long ones alone."""

@@ -1,0 +1,95 @@
+"""Which of the paper's claims an experiment can settle, by its config alone, before any run."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pgf.analysis.power import smallest_effect
+from pgf.analysis.tables.admission import DENSE_ROLE, RANDOM, REMOVED
+from pgf.analysis.tables.paper_claims import Claim, load_claims
+from pgf.analysis.tables.verdicts import in_scope
+from pgf.errors import UserError
+from pgf.experiments import Experiment
+from pgf.recipes import Target
+
+LEAST_SEEDS = 6
+"""Fewest pairs that count as evidence: the exact test beside the t-test reaches 0.05 with them."""
+CLAIMS = Path("configs/paper/claims.yaml")
+
+
+@dataclass(frozen=True)
+class Prospect:
+    """One claim about one pair of roles, put to one task of an experiment."""
+
+    claim: Claim
+    task: str
+    recipe: str
+    control: str
+    obstacle: str
+    """Why it cannot be settled; empty where it can."""
+
+
+def prospects(
+    experiment: Experiment, metrics: Mapping[str, str], claims: Sequence[Claim]
+) -> list[Prospect]:
+    """Return what becomes of every claim; `metrics` has the metric of each task."""
+    return [
+        Prospect(claim, task, recipe, control, _obstacle(experiment, task, claim, recipe, control))
+        for task in experiment.tasks
+        for claim in claims
+        if not claim.metrics or metrics[task] in claim.metrics
+        for recipe in claim.recipes
+        for control in claim.controls
+    ]
+
+
+def _obstacle(experiment: Experiment, task: str, claim: Claim, recipe: str, control: str) -> str:
+    grid = experiment.grid(task)
+    roles = {column: role for role, column in experiment.roles().items()}
+    present = {roles.get(column, column) for column in grid.recipes}
+    # Without these no verdict is given on any claim.
+    for wanted in ((REMOVED, RANDOM, DENSE_ROLE), (recipe, control)):
+        if absent := [role for role in wanted if role and role not in present]:
+            return f"no column {' or '.join(absent)}"
+    targets = [str(Target.parse(target)) for target in grid.targets]
+    if not any(in_scope(claim, target) for target in targets):
+        return "no target in its scope"
+    if claim.control_target and claim.control_target not in targets:
+        return f"no target {claim.control_target}"
+    if len(grid.seeds) < LEAST_SEEDS:
+        return f"{len(grid.seeds)} seeds, of {LEAST_SEEDS} that it takes"
+    return ""
+
+
+def evidence_text(experiment: Experiment, metrics: Mapping[str, str]) -> str:
+    """Return which claims an experiment can settle and what it would take for the others.
+
+    Raises:
+        UserError: the experiment calls itself evidence and can settle none.
+    """
+    # A config of one's own may lie where the paper's claims do not.
+    found = prospects(experiment, metrics, load_claims(CLAIMS) if CLAIMS.exists() else ())
+    lines = [line for task in experiment.tasks for line in _task_lines(experiment, task, found)]
+    if experiment.evidence and not any(not one.obstacle for one in found):
+        reasons = dict.fromkeys(one.obstacle for one in found)
+        raise UserError(
+            f"{experiment.name}: evidence: true, but it can settle none of the paper's claims: "
+            f"{'; '.join(list(reasons)[:3])}"
+        )
+    return "\n".join(lines)
+
+
+def _task_lines(experiment: Experiment, task: str, found: Sequence[Prospect]) -> Iterator[str]:
+    own = [one for one in found if one.task == task]
+    can = [one for one in own if not one.obstacle]
+    seeds = len(experiment.grid(task).seeds)
+    yield f"claims that {task} can settle, if it grades: {len(can)} of {len(own)}"
+    if can:
+        effect = smallest_effect(seeds, 1.0, alpha=experiment.analysis.alpha)
+        yield f"  with {seeds} seeds: differences from {effect:.1f} s on, in 4 of 5 experiments"
+    for claim in dict.fromkeys(one.claim.id for one in can):
+        pairs = [f"{o.recipe} / {o.control or 'alone'}" for o in can if o.claim.id == claim]
+        yield f"  {claim}: {', '.join(pairs)}"
+    reasons = [one.obstacle for one in own if one.obstacle]
+    for reason in dict.fromkeys(reasons):
+        yield f"  not {reasons.count(reason)}: {reason}"
