@@ -4,6 +4,7 @@ from pathlib import Path
 
 import yaml
 
+from pgf.analysis.staleness import check_settings
 from pgf.analysis.tables.context import Context, make_context
 from pgf.analysis.tables.paper_claims import load_claims
 from pgf.analysis.tables.published import load_curves, load_published, select_published
@@ -17,9 +18,11 @@ def context_of(experiment: Experiment, results: Path) -> Context:
     """Return runs, curves and published numbers of a collected experiment.
 
     Raises:
-        UserError: it is not collected yet.
+        UserError: it is not collected yet, or its runs are of other settings.
     """
-    collected = read_collected(results / experiment.name)
+    folder = results / experiment.name
+    collected = read_collected(folder)
+    check_settings(experiment, collected.runs, where=f"{folder}/runs.csv")
     return make_context(
         collected.runs,
         collected.curves,

@@ -63,6 +63,8 @@ class RecipeEntry(Strict):
     preset: Literal["published", "advised"] | None = None
     options: dict[str, Any] = {}
     """Settings of the recipe, over the preset's."""
+    training: dict[str, Any] = {}
+    """Settings of training that differ from the task's, such as the steps that spend its FLOPs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +138,7 @@ class Experiment(Strict):
             for recipe, target in self._cells(grid)
             for parsed in [Target.parse(target)]
         ]
+        trainings = {name: t for (own, name), t in self._own_trainings.items() if own == task}
         every = tuple(str(Target.parse(target)) for target in grid.targets)
         for seed in grid.seeds:
             for recipe, target in cells:
@@ -146,7 +149,7 @@ class Experiment(Strict):
                     target=str(target),
                     references=every if target.is_dense else (str(target),),
                     seed=seed,
-                    training=training,
+                    training=trainings.get(recipe.name, training),
                     statistics=self.statistics,
                 )
 
@@ -182,6 +185,20 @@ class Experiment(Strict):
                 TrainingSettings, {**self.training, **entry.training}, f"training of {task}"
             )
             for task, entry in self.tasks.items()
+        }
+
+    @cached_property
+    def _own_trainings(self) -> dict[tuple[str, str], TrainingSettings]:
+        """(task, recipe) -> its training, where the recipe has settings of its own."""
+        return {
+            (task, name): validated(
+                TrainingSettings,
+                {**self.training, **entry.training, **recipe.training},
+                f"training of {name} on {task}",
+            )
+            for task, entry in self.tasks.items()
+            for name, recipe in self.recipes.items()
+            if recipe.training
         }
 
     def _recipe_class(self, name: str) -> type[Recipe]:

@@ -13,7 +13,14 @@ from pgf.experiments import RunSpec
 from pgf.jobs.leases import leased
 from pgf.jobs.run_log import last_words, log_file, traces_in
 from pgf.jobs.slurm import queue as slurm
-from pgf.records import RECORD, TRAIN_LOG, set_run_aside, why_incomplete, write_atomically
+from pgf.records import (
+    RECORD,
+    TRAIN_LOG,
+    remove_temporaries,
+    set_run_aside,
+    why_incomplete,
+    write_atomically,
+)
 from pgf.tasks import Splits, Task, make_task
 from pgf.training import (
     InterruptedRunError,
@@ -125,6 +132,7 @@ def _held(directory: Path, spec: RunSpec, watch: Watch) -> Iterator[None]:
         watch.calling(renew),
         log_file(directory),
     ):
+        remove_temporaries(directory)
         yield
 
 

@@ -7,7 +7,6 @@ need nothing else, so a clone that holds these two rebuilds them without the run
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,37 +14,18 @@ import pandas as pd
 
 from pgf.errors import UserError
 from pgf.experiments import RunSpec
-from pgf.records.record import CURVES, OVERALL, RECORD, read_record, replacing, write_atomically
+from pgf.records.collected import COLUMNS, IDENTITY, Collected, sorted_curves
+from pgf.records.record import CURVES, OVERALL, RECORD, read_run
 
-RUNS_FILE = "runs.csv"
-CURVES_FILE = "curves.parquet"
-IDENTITY = ["task", "recipe", "target", "seed"]
-CURVE_ORDER = [*IDENTITY, "name", "layer", "reference", "step"]
-COLUMNS = [*IDENTITY, "step", "name", "layer", "reference", "value"]
 NOTE = "note."
 NAMED_RUNS = 5
 """Runs that an error names before it only counts the others."""
-
-TEXT_COLUMNS = (
-    *("fingerprint", "code", "commit", "experiment", "task", "recipe", "recipe_label", "target"),
-    *("status", "metric", "device", "torch", "timm", "python", "numpy", "notes"),
-    *("transformers", "machine", "data", "node", "slurm_job", "gpu", "gpu_driver", "cuda"),
-)
-"""Columns that are no numbers: a hash may look like one, a version does."""
 
 ALIKE = ("code", "torch", "device", "gpu", "precision")
 """Keys whose values all runs of an experiment share, whatever machines they were trained on."""
 
 Record = dict[str, Any]
 Found = list[tuple[RunSpec, Record]]
-
-
-@dataclass(frozen=True)
-class Collected:
-    """All runs of an experiment: one row each, and their curves over all sparse layers."""
-
-    runs: pd.DataFrame
-    curves: pd.DataFrame
 
 
 def collect_runs(
@@ -73,31 +53,7 @@ def collect_runs(
         raise UserError(_mixture_text(found, odd))
     rows = [_row(record) | {"mixed": flag} for (_, record), flag in zip(found, mixed, strict=True)]
     curves = [_curves(spec, spec.directory(results) / CURVES) for spec, _ in found]
-    return Collected(pd.DataFrame(rows), _sorted(pd.concat(curves, ignore_index=True)))
-
-
-def write_collected(collected: Collected, folder: Path) -> None:
-    """Write `runs.csv` (raw floats) and `curves.parquet`; the same data gives the same bytes."""
-    write_atomically(folder / RUNS_FILE, collected.runs.to_csv(index=False, lineterminator="\n"))
-    with replacing(folder / CURVES_FILE) as temporary:
-        _sorted(collected.curves).to_parquet(temporary, index=False, compression="zstd")
-
-
-def read_collected(folder: Path) -> Collected:
-    """Return what `write_collected` wrote.
-
-    Raises:
-        UserError: one of the two files is not there.
-    """
-    for name in (RUNS_FILE, CURVES_FILE):
-        if not (folder / name).exists():
-            raise UserError(
-                f"{folder / name} is missing: collect the runs first (python -m pgf collect)"
-            )
-    text = dict.fromkeys(TEXT_COLUMNS, "str")
-    runs = pd.read_csv(folder / RUNS_FILE, dtype=text)
-    runs["notes"] = runs["notes"].fillna("")
-    return Collected(runs, pd.read_parquet(folder / CURVES_FILE))
+    return Collected(pd.DataFrame(rows), sorted_curves(pd.concat(curves, ignore_index=True)))
 
 
 def _read_all(specs: Sequence[RunSpec], results: Path) -> tuple[Found, list[RunSpec]]:
@@ -109,7 +65,7 @@ def _read_all(specs: Sequence[RunSpec], results: Path) -> tuple[Found, list[RunS
     for spec in specs:
         directory = spec.directory(results)
         if (directory / RECORD).exists() and (directory / CURVES).exists():
-            found.append((spec, read_record(directory / RECORD)))
+            found.append((spec, read_run(directory)))
         else:
             missing.append(spec)
     return found, missing
@@ -215,10 +171,6 @@ def _curves(spec: RunSpec, path: Path) -> pd.DataFrame:
     task, recipe, target, seed = _planned(spec)
     frame = frame.assign(task=task, recipe=recipe, target=target, seed=seed)
     return frame[COLUMNS]
-
-
-def _sorted(curves: pd.DataFrame) -> pd.DataFrame:
-    return curves.sort_values(CURVE_ORDER, kind="stable", ignore_index=True)
 
 
 def _name(specs: Iterable[RunSpec]) -> str:

@@ -6,16 +6,15 @@ the columns `step, name, layer, reference, value`.
 
 import json
 import math
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from pgf.errors import UserError
 from pgf.experiments import RunSpec
+from pgf.records.checksums import checksum_of, file_checksum
+from pgf.records.files import set_aside, write_atomically
 
-SCHEMA = 1
+SCHEMA = 2
 RECORD = "record.json"
 CURVES = "curves.parquet"
 CURVE_COLUMNS = ("step", "name", "layer", "reference", "value")
@@ -40,36 +39,29 @@ REQUIRED = (
     "best_step",
 )
 """Keys without which a record cannot enter a table; a diverged run has null metrics."""
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a path beside `path` to write to; renamed over it when all went well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a whole file or none."""
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+KINDS: dict[str, tuple[str, tuple[type, ...]]] = {
+    **dict.fromkeys(REQUIRED, ("a text", (str,))),
+    **dict.fromkeys(("schema", "seed"), ("a whole number", (int,))),
+    **dict.fromkeys(("final", "best"), ("a number or null", (int, float, type(None)))),
+    "best_step": ("a whole number or null", (int, type(None))),
+    "higher_is_better": ("true or false", (bool,)),
+}
+"""Key -> what its value must be."""
+CHECKSUM, CURVES_CHECKSUM = "checksum", "curves_checksum"
+"""Keys of the checksums: of the record without this key, and of the curves beside it."""
 
 
 def write_record(directory: Path, record: dict[str, Any]) -> None:
-    """Write a run's record; NaN is written as null."""
+    """Write a run's record, with checksums of itself and of its curves; NaN is written as null."""
     missing = [key for key in REQUIRED if key not in record]
     if missing:
         raise ValueError(f"record without {missing}")
     plain = {key: _null_if_not_finite(value) for key, value in record.items()}
-    text = json.dumps(plain, indent=1, allow_nan=False, sort_keys=True)
-    write_atomically(directory / RECORD, text + "\n")
+    plain = json.loads(json.dumps(plain, allow_nan=False))
+    if (directory / CURVES).exists():
+        plain[CURVES_CHECKSUM] = file_checksum(directory / CURVES)
+    plain[CHECKSUM] = checksum_of(plain)
+    write_atomically(directory / RECORD, json.dumps(plain, indent=1, sort_keys=True) + "\n")
 
 
 def _null_if_not_finite(value: Any) -> Any:
@@ -80,46 +72,62 @@ def read_record(path: Path) -> dict[str, Any]:
     """Read and check a record.
 
     Raises:
-        UserError: it is cut short, no JSON, of another schema, or lacks a key.
+        UserError: it is cut short, no JSON, of another schema, lacks a key, holds what it cannot,
+            or was changed after it was written.
     """
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no text, no JSON, a number of 5,000 digits
         raise UserError(f"{path} is not a complete record ({error})") from error
     if not isinstance(record, dict) or record.get("schema") != SCHEMA:
         found = record.get("schema") if isinstance(record, dict) else type(record).__name__
-        raise UserError(f"{path} has schema {found}, but this version reads schema {SCHEMA}")
-    missing = [key for key in REQUIRED if key not in record]
+        raise UserError(f"{path} has schema {found!s:.20}, but this version reads schema {SCHEMA}")
+    missing = [key for key in (*REQUIRED, CHECKSUM) if key not in record]
     if missing:
         raise UserError(f"{path} lacks {', '.join(missing)}")
+    for key, (words, kinds) in KINDS.items():
+        value = record[key]
+        is_flag = isinstance(value, bool) and bool not in kinds
+        if is_flag or not isinstance(value, kinds) or _null_if_not_finite(value) is not value:
+            raise UserError(f"{path}: {key} must be {words}")
+    try:
+        written = checksum_of({key: value for key, value in record.items() if key != CHECKSUM})
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is not a complete record ({error})") from error
+    if record.pop(CHECKSUM) != written:
+        raise UserError(f"{path} was changed after it was written: its checksum is another")
+    return record
+
+
+def read_run(directory: Path) -> dict[str, Any]:
+    """Read a run's record and check that the curves beside it are its own.
+
+    Raises:
+        UserError: as `read_record`, or the curves are missing or not what the run wrote.
+    """
+    record, curves = read_record(directory / RECORD), directory / CURVES
+    try:
+        found = file_checksum(curves)
+    except FileNotFoundError as error:
+        raise UserError(f"{curves} is missing beside its record") from error
+    except OSError as error:
+        raise UserError(f"{curves} cannot be read ({error})") from error
+    if record.get(CURVES_CHECKSUM) != found:
+        raise UserError(f"{curves} is not what the run wrote: its checksum is another")
     return record
 
 
 def why_incomplete(spec: RunSpec, results: Path) -> str | None:
     """Return why a run is not complete, or None when its record is there and up to date."""
-    directory = spec.directory(results)
-    path = directory / RECORD
+    path = spec.directory(results) / RECORD
     if not path.exists():
         return "not trained yet"
     try:
-        record = read_record(path)
+        record = read_run(path.parent)
     except UserError as error:
         return str(error)
     if record["fingerprint"] != spec.fingerprint():
         return f"{path} was made with other settings or other code"
-    return _problem_with_curves(directory / CURVES)
-
-
-def _problem_with_curves(path: Path) -> str | None:
-    import pyarrow as pa  # only where there are records to check
-    import pyarrow.parquet as pq
-
-    try:
-        pq.read_metadata(path)
-    except FileNotFoundError:
-        return f"{path} is missing beside its record"
-    except (pa.ArrowException, OSError) as error:
-        return f"{path} is not a complete file ({error})"
     return None
 
 
@@ -127,11 +135,3 @@ def set_run_aside(directory: Path) -> str:
     """Rename a run's record and curves so that it is trained again; return their new names."""
     found = [directory / name for name in (RECORD, CURVES) if (directory / name).exists()]
     return " and ".join(set_aside(path).name for path in found)
-
-
-def set_aside(path: Path) -> Path:
-    """Rename a file that cannot be used, keeping it; return its new name."""
-    number = 1
-    while (aside := path.with_name(f"{path.name}.bad{number}")).exists():
-        number += 1
-    return path.rename(aside)

@@ -26,9 +26,11 @@ import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
@@ -39,6 +41,9 @@ from pgf.tasks import Task
 
 BATCHED = (torch.ops.aten.bmm, torch.ops.aten.baddbmm)
 """Products of two activations; a layer's product with its weight is another operator."""
+
+SCHEDULES = 32
+"""Schedules whose sums are kept: a long one takes three megabytes."""
 
 Layers = Sequence[tuple[PrunableWeight, NMPattern]]
 """The layers that a target prunes, as `select_layers` returns them."""
@@ -113,27 +118,28 @@ def _watch_inputs(model: nn.Module) -> set[str]:
     return found
 
 
-def forward_share(phase: Phase | None) -> float:
-    """Return the share of a sparse layer's weights that take part in a phase's forward pass."""
-    if phase is None or phase.pattern is None or phase.mask_decay > 0:
-        return 1.0
-    return phase.density
+def product_shares(phase: Phase | None) -> tuple[float, float, float]:
+    """Return what a sparse layer's products cost in a phase, as multiples of F; None is dense.
 
-
-def products(
-    phase: Phase | None, *, input_gradient: bool = True, sparse_input_gradient: bool = False
-) -> float:
-    """Return what a sparse layer's products cost in a phase, as a multiple of F; None is dense.
-
-    Args:
-        phase: what holds; its forward pass and the gradient of its weight always count.
-        input_gradient: whether the layer's input needs a gradient at all.
-        sparse_input_gradient: let that one cost N/M whatever the mask; see the module.
+    Forward pass, gradient of the input, gradient of the weight.
     """
-    density = forward_share(phase)
-    gains = sparse_input_gradient or (phase is not None and phase.transposable)
-    restricted = phase is not None and phase.gradient_rule is GradientRule.CHAIN_RULE
-    return density + input_gradient * (density if gains else 1.0) + (density if restricted else 1.0)
+    if phase is None or phase.pattern is None or phase.mask_decay > 0:
+        return 1.0, 1.0, 1.0
+    density = phase.density
+    restricted = phase.gradient_rule is GradientRule.CHAIN_RULE
+    return density, density if phase.transposable else 1.0, density if restricted else 1.0
+
+
+@lru_cache(SCHEDULES)
+def _shares_so_far(
+    recipe: Recipe, total_steps: int, pattern: NMPattern, width: int
+) -> NDArray[np.float64]:
+    """Return the sums of `product_shares` over the first 0, 1, 2, ... steps, (3, steps + 1)."""
+    phases = (
+        recipe.phase(i, total_steps, pattern=pattern, width=width) for i in range(total_steps)
+    )
+    shares = np.array([(0.0, 0.0, 0.0), *map(product_shares, phases)])
+    return np.cumsum(shares, axis=0).T
 
 
 def inference_flops(flops: ModelFlops, layers: Layers, recipe: Recipe | None = None) -> float:
@@ -162,38 +168,15 @@ def training_flops(
     for block, pattern in layers:
         group = pattern, block.width, block.module_name not in flops.first
         groups[group] = groups.get(group, 0.0) + flops.of(block)
-    dense = math.fsum(own * products(None, input_gradient=n) for (_, _, n), own in groups.items())
-    total, done, totals = 0.0, 0, []
-    for end in after:
-        sparse = math.fsum(
-            own * _products(recipe, total_steps, *group, done, end, sparse_input_gradient)
-            for group, own in groups.items()
-        )
-        total += batch_size * ((end - done) * (flops.training - dense) + sparse)
-        done = end
-        totals.append(total)
-    return totals
-
-
-@cache
-def _products(
-    recipe: Recipe,
-    total_steps: int,
-    pattern: NMPattern,
-    width: int,
-    input_gradient: bool,
-    start: int,
-    end: int,
-    sparse_input_gradient: bool,
-) -> float:
-    """Return the sum of `products` over the steps from `start` to before `end`."""
-    phases = (
-        recipe.phase(step, total_steps, pattern=pattern, width=width) for step in range(start, end)
-    )
-    return math.fsum(
-        products(phase, input_gradient=input_gradient, sparse_input_gradient=sparse_input_gradient)
-        for phase in phases
-    )
+    steps = np.array(after)
+    total = steps * float(flops.training)
+    for (pattern, width, needs_input_gradient), own in groups.items():
+        forward, of_input, of_weight = _shares_so_far(recipe, total_steps, pattern, width)[:, steps]
+        if sparse_input_gradient:
+            of_input = forward
+        sparse = forward + of_weight + needs_input_gradient * of_input
+        total += own * (sparse - (2 + needs_input_gradient) * steps)
+    return [float(value) for value in batch_size * total]
 
 
 def average_density(layers: Layers, recipe: Recipe, *, total_steps: int) -> float:
@@ -202,21 +185,12 @@ def average_density(layers: Layers, recipe: Recipe, *, total_steps: int) -> floa
     1 for a dense run, and while D > 0: Jin et al. ("The Journey Matters", ICLR 2025) found the
     average number of parameters over training to decide the loss of a pruned model.
     """
-    sizes: dict[tuple[NMPattern, int], int] = {}
+    weighed, entries = 0.0, 0
     for block, pattern in layers:
-        weight = block.view(block.module.get_parameter("weight").detach())
-        sizes[pattern, block.width] = sizes.get((pattern, block.width), 0) + weight.numel()
-    if not sizes:
-        return 1.0
-    shares = {
-        (pattern, width): math.fsum(
-            forward_share(recipe.phase(step, total_steps, pattern=pattern, width=width))
-            for step in range(total_steps)
-        )
-        for pattern, width in sizes
-    }
-    total = math.fsum(count * shares[key] for key, count in sizes.items())
-    return total / sum(sizes.values()) / total_steps
+        count = block.view(block.module.get_parameter("weight").detach()).numel()
+        forward = _shares_so_far(recipe, total_steps, pattern, block.width)[0, -1]
+        weighed, entries = weighed + count * float(forward), entries + count
+    return weighed / entries / total_steps if entries else 1.0
 
 
 def parameter_counts(

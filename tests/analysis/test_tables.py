@@ -54,7 +54,8 @@ def test_every_row_is_as_wide_as_its_header(whole, name):
 @every_table
 def test_every_task_has_a_section_in_every_table(name):
     both = context(pd.concat([grid(task="toy"), grid(task="other")]))
-    assert [s.heading for s in TABLES[name](both).sections] == ["toy", "other"]
+    headings = ", ".join(section.heading for section in TABLES[name](both).sections)
+    assert headings == "toy, other"
 
 
 @every_table
@@ -119,7 +120,7 @@ def test_a_table_of_dense_runs_alone_renders(name, tmp_path):
     dense = context(runs_frame({("dense", "dense"): SIX}), baselines=())
     paths = write_tables(dense, tmp_path, names=[name])
     rows = pd.read_csv(paths[0])
-    said = rows.get("verdict", rows["target"])
+    said = rows.get("verdict", rows.get("target", []))
     assert rows.empty or set(said) <= {"not testable here", "dense"}
 
 

@@ -219,3 +219,11 @@ def test_tasks_of_the_registry_are_known() -> None:
     assert {run.task.kind for path in CONFIGS for run in load_experiment(str(path)).runs()} <= set(
         TASKS
     )
+
+
+def test_a_recipe_may_have_settings_of_training_of_its_own(tmp_path: Path) -> None:
+    made = load(changed("recipes", "sr_ste", to={"training": {"steps": 31}}), tmp_path)
+    steps = {(run.recipe.name, run.training.steps) for run in made.runs()}
+    assert steps == {("dense", 20), ("sr_ste", 31), ("linear", 20)}
+    with pytest.raises(UserError, match="training of sr_ste on digits: steps"):
+        load(changed("recipes", "sr_ste", to={"training": {"steps": 0}}), tmp_path)

@@ -163,3 +163,12 @@ def test_a_run_that_fails_leaves_its_last_words(
         work([spec], tmp_path)
     said = failure_summary([spec], tmp_path)
     assert words in said and "never started" not in said
+
+
+def test_what_a_killed_trainer_was_writing_is_removed(tmp_path: Path) -> None:
+    spec = tiny_spec("ste", steps=2, evaluations=1)
+    folder = spec.directory(tmp_path)
+    folder.mkdir(parents=True)
+    (folder / f".{CHECKPOINT}.4711.tmp").write_bytes(b"half of it")
+    work([spec], tmp_path)
+    assert not list(folder.glob(".*.tmp"))

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 from support.helpers import digits, tiny_spec
+from support.jobs import VALUES
 
 from pgf.experiments.run_spec import RunSpec
 from pgf.jobs.forecast import REPORT_SECONDS, duration, process_seconds
 from pgf.jobs.progress import SIDE_BY_SIDE, ProgressReporter, Spent, look, seconds_left
-from pgf.records.record import RECORD, REQUIRED, SCHEMA, write_record
+from pgf.records.record import RECORD, write_record
 from pgf.training.loop import train
 from pgf.training.run_state import Run
 
@@ -24,7 +25,7 @@ def runs(task: str, count: int) -> list[RunSpec]:
 def record(spec: RunSpec, results: Path, seconds: float) -> None:
     folder = spec.directory(results)
     folder.mkdir(parents=True)
-    write_record(folder, {**dict.fromkeys(REQUIRED), "schema": SCHEMA, "train_seconds": seconds})
+    write_record(folder, {**VALUES, "train_seconds": seconds})
 
 
 def left(specs: list[RunSpec], results: Path) -> tuple[float, dict[str, int]]:

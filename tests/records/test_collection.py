@@ -6,7 +6,8 @@ from support.records import spec, write_run
 
 import pgf.experiments.run_spec
 from pgf.errors import UserError
-from pgf.records.collection import ALIKE, collect_runs, read_collected, write_collected
+from pgf.records.collected import read_collected, write_collected
+from pgf.records.collection import ALIKE, collect_runs
 from pgf.records.record import CURVES, RECORD
 
 
@@ -163,7 +164,7 @@ def test_the_same_runs_give_the_same_bytes(results, specs, tmp_path):
         write_collected(collect_runs(specs, results), folder)
         files.append([path.read_bytes() for path in sorted(folder.iterdir())])
     assert files[0] == files[1]
-    assert len(files[0]) == 2
+    assert len(files[0]) == 3, "runs, curves and their checksums"
 
 
 def test_the_order_of_runs_does_not_change_the_curves(results, specs):

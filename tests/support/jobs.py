@@ -13,17 +13,23 @@ from pgf.records.record import (
     CURVES,
     RECORD,
     REQUIRED,
+    SCHEMA,
     read_record,
     write_record,
 )
 
-VALUES = {**dict.fromkeys(REQUIRED, "x"), "schema": 1, "seed": 3, "final": 71.25}
+VALUES = {
+    **dict.fromkeys(REQUIRED, "x"),
+    **{"schema": SCHEMA, "seed": 3, "final": 71.25, "best": 72.0, "best_step": 9},
+    "higher_is_better": True,
+}
 
 
 def write_complete(spec: RunSpec, results: Path) -> Path:
     directory = spec.directory(results)
-    write_record(directory, {**VALUES, "fingerprint": spec.fingerprint()})
+    directory.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.table({"step": [0]}), directory / CURVES)
+    write_record(directory, {**VALUES, "fingerprint": spec.fingerprint()})
     return directory
 
 

@@ -39,7 +39,8 @@ def write_run(spec: RunSpec, results: Path, **changes: Any) -> None:
     row |= {f"training.{key}": value for key, value in settings.items()}
     row |= {"fingerprint": spec.fingerprint(), "sparsity": 0.9375, "sparsity.fc1": 0.9375}
     directory = spec.directory(results)
-    write_record(directory, row | changes)
+    directory.mkdir(parents=True, exist_ok=True)
     overall = curve_rows(row, "loss", [2.0, 1.0])
     curves = pd.concat([overall, overall.assign(layer="fc1")])
     curves[["step", "name", "layer", "reference", "value"]].to_parquet(directory / CURVES)
+    write_record(directory, row | changes)

@@ -20,7 +20,7 @@ from pgf.training.flops import (
     count_flops,
     inference_flops,
     parameter_counts,
-    products,
+    product_shares,
     training_flops,
 )
 from pgf.training.outcome import costs, flop_rows
@@ -121,14 +121,23 @@ def test_products_of_a_layer_by_hand() -> None:
         return Phase(name="sparse", pattern=pattern, mask_decay=decay, gradient_rule=rule)
 
     through, chain = GradientRule.STRAIGHT_THROUGH, GradientRule.CHAIN_RULE
-    assert products(Phase(name="dense", pattern=None)) == 3
-    assert products(phase(0.01, through)) == products(phase(0.01, chain)) == 3
+    # Forward pass, gradient of the input, gradient of the weight.
+    assert product_shares(Phase(name="dense", pattern=None)) == (1, 1, 1)
+    assert product_shares(phase(0.01, through)) == product_shares(phase(0.01, chain)) == (1, 1, 1)
     # The transposed product gains nothing from groups along the input axis.
-    assert products(phase(0.0, through)) == 1 / 8 + 1 + 1
-    assert products(phase(0.0, chain)) == 1 / 8 + 1 + 1 / 8
-    assert products(phase(0.0, chain), input_gradient=False) == 2 / 8
-    assert products(phase(0.0, chain), sparse_input_gradient=True) == 3 / 8
-    assert products(replace(phase(0.0, through), transposable=True)) == 1 / 8 + 1 / 8 + 1
+    assert product_shares(phase(0.0, through)) == (1 / 8, 1, 1)
+    assert product_shares(phase(0.0, chain)) == (1 / 8, 1, 1 / 8)
+    assert product_shares(replace(phase(0.0, through), transposable=True)) == (1 / 8, 1 / 8, 1)
+
+
+def test_the_other_count_has_a_sparse_input_gradient() -> None:
+    model, own = TwoLayers(), RECIPES["ste"]()
+    layers = select_layers(model, Target.parse("1:4(FF)"))
+    flops = count_flops(TwoLayerTask(), model)
+    (total,) = training_flops(
+        *(flops, layers, own), total_steps=20, batch_size=1, after=[20], sparse_input_gradient=True
+    )
+    assert total == pytest.approx(20 * (FIRST * 1.25 + SECOND * 1.5), rel=1e-12)
 
 
 def test_average_density_by_hand() -> None:

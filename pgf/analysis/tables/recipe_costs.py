@@ -1,42 +1,45 @@
-"""Costs of each recipe at each target, and its metric at equal epochs and equal FLOPs."""
+"""Costs of each recipe at each target, and which columns spend the same training FLOPs."""
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from pgf.analysis.statistics import Interval, mean_interval
 from pgf.analysis.tables.context import DENSE, Context
-from pgf.analysis.tables.curves import with_curves
-from pgf.analysis.tables.flops_budget import Within, smallest_total, within
 from pgf.analysis.tables.recorded import (
-    AT_TARGET,
-    CUMULATIVE,
+    DENSITY,
     INFERENCE,
     INFERENCE_DENSE,
     TRAINING,
     TRAINING_DENSE,
+    TRAINING_OTHER,
     of_target,
     of_task,
     recorded,
 )
 from pgf.analysis.tables.scores import Scores, scores_of
 
+SAME_FLOPS = 0.02
+"""Share by which the training FLOPs of two columns may differ and still count as equal."""
+
 
 @dataclass(frozen=True)
 class RecipeCost:
-    """One recipe at one target: its training FLOPs, and the metric at an equal cost."""
+    """One recipe at one target."""
 
     task: str
     target: str
     recipe: str
     training: float
-    """Training FLOPs of a run."""
+    """Training FLOPs of a run, the input gradient dense."""
+    training_other: float
+    """The same with a sparse input gradient."""
     training_dense: float
+    density: float
+    """Share of the target's weights in forward passes, averaged over training."""
+    steps: float
     epochs: Interval
     """Metric after the last step."""
-    budget: float
-    """Training FLOPs that the equal-FLOPs column allows."""
-    equal: Interval
-    """Metric at the last evaluation within the budget."""
-    within: Within
     diverged: int
 
     @property
@@ -44,13 +47,17 @@ class RecipeCost:
         """Training FLOPs relative to a dense run of the same length."""
         return self.training / self.training_dense
 
+    @property
+    def other_share(self) -> float:
+        """The same with a sparse input gradient."""
+        return self.training_other / self.training_dense
+
 
 def recipe_costs(context: Context, task: str) -> list[RecipeCost]:
     """Return the costs of every recipe of a task at every target that it has runs for."""
-    small = with_curves(context, (CUMULATIVE, AT_TARGET, context.metric(task)[0]))
     scores = scores_of(context, task)
     return [
-        _recipe_cost(small, scores, task, target, recipe)
+        _recipe_cost(context, scores, task, target, recipe)
         for target in context.targets_of(task)
         for recipe in context.columns_of(task)
         if scores.key(recipe, target) in scores.values
@@ -61,30 +68,44 @@ def _recipe_cost(
     context: Context, scores: Scores, task: str, target: str, recipe: str
 ) -> RecipeCost:
     _, own = scores.key(recipe, target)
-    budget = smallest_total(context, task, target)
-    reached = within(context, task, recipe, own, budget)
     confidence = context.analysis.confidence
+    training, other, dense, density, steps = (
+        recorded(context, task, recipe, own, column)
+        for column in (TRAINING, TRAINING_OTHER, TRAINING_DENSE, DENSITY, "n_steps")
+    )
     return RecipeCost(
         task=task,
         target=target,
         recipe=recipe,
-        training=recorded(context, task, recipe, own, TRAINING),
-        training_dense=recorded(context, task, recipe, own, TRAINING_DENSE),
+        training=training,
+        training_other=other,
+        training_dense=dense,
+        density=density,
+        steps=steps,
         epochs=mean_interval(scores.of(recipe, target).to_numpy(), confidence=confidence),
-        budget=budget,
-        equal=mean_interval(reached.values.to_numpy(), confidence=confidence),
-        within=reached,
         diverged=scores.diverged_in(recipe, target),
     )
+
+
+def equal_in_flops(costs: list[RecipeCost]) -> list[tuple[RecipeCost, RecipeCost]]:
+    """Return (recipe, control) that spend the same training FLOPs in different numbers of steps."""
+    return [
+        (own, control)
+        for own in costs
+        for control in costs
+        if own.target == control.target
+        and own.steps > control.steps
+        and np.isfinite(own.training / control.training)
+        and abs(own.training / control.training - 1) <= SAME_FLOPS
+    ]
 
 
 LONG = (
     *("task", "target", "recipe", "inference_flops", "inference_flops_dense"),
     *("parameters", "parameters_kept", "bytes", "bytes_dense"),
-    *("training_flops", "training_flops_dense", "diverged"),
+    *("training_flops", "training_flops_sparse_input_gradient", "training_flops_dense"),
+    *("average_density", "steps", "diverged"),
     *("equal_epochs", "equal_epochs_low", "equal_epochs_high", "equal_epochs_n"),
-    *("flops_budget", "flops_used", "evaluations_within", "evaluations", "at_target"),
-    *("equal_flops", "equal_flops_low", "equal_flops_high", "equal_flops_n"),
 )
 
 
@@ -93,11 +114,9 @@ def long_row(context: Context, cost: RecipeCost) -> tuple[object, ...]:
     own = DENSE if cost.recipe in context.dense_recipes(cost.task) else cost.target
     kept = [of_target(context, cost.task, own, c) for c in (INFERENCE, "parameters_kept", "bytes")]
     dense = [of_task(context, cost.task, c) for c in (INFERENCE_DENSE, "parameters", "bytes_dense")]
-    reached = cost.within
     return (
         *(cost.task, cost.target, cost.recipe, kept[0], dense[0]),
-        *(dense[1], kept[1], kept[2], dense[2], cost.training, cost.training_dense, cost.diverged),
-        *(cost.epochs.estimate, cost.epochs.low, cost.epochs.high, cost.epochs.n),
-        *(cost.budget, reached.flops, reached.evaluations, reached.of, reached.at_target),
-        *(cost.equal.estimate, cost.equal.low, cost.equal.high, cost.equal.n),
+        *(dense[1], kept[1], kept[2], dense[2]),
+        *(cost.training, cost.training_other, cost.training_dense, cost.density, cost.steps),
+        *(cost.diverged, cost.epochs.estimate, cost.epochs.low, cost.epochs.high, cost.epochs.n),
     )

@@ -6,6 +6,8 @@ from pgf.analysis.tables.context import COMPLETE, Context
 
 INFERENCE, INFERENCE_DENSE = "flops.forward", "flops.forward_dense"
 TRAINING, TRAINING_DENSE = "flops.training", "flops.training_dense"
+TRAINING_OTHER = "flops.training_sparse_input_gradient"
+DENSITY = "average_density"
 CUMULATIVE = "training_flops"
 """Curve of the training FLOPs so far, at the evaluations."""
 AT_TARGET = "at_target"

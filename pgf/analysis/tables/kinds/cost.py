@@ -1,34 +1,48 @@
-"""The table of costs, and of the metric at equal epochs and at equal training FLOPs."""
+"""The table of costs, of the metric at equal epochs, and of gains at equal training FLOPs."""
 
 from collections.abc import Callable
+from functools import partial
+from operator import attrgetter
 
 import numpy as np
 import pandas as pd
 
-from pgf.analysis.statistics import Interval
 from pgf.analysis.tables import TABLES
+from pgf.analysis.tables.admission import grade_of, margin_of
 from pgf.analysis.tables.context import Context, target_label
+from pgf.analysis.tables.judgement import judge
+from pgf.analysis.tables.losses import losses_of, measure_of
 from pgf.analysis.tables.measurements import metric_name
 from pgf.analysis.tables.model import NO_RUN, Block, Cell, Row, Section, Table, recipe_panels, row
-from pgf.analysis.tables.recipe_costs import LONG, RecipeCost, long_row, recipe_costs
+from pgf.analysis.tables.recipe_costs import (
+    LONG,
+    SAME_FLOPS,
+    RecipeCost,
+    equal_in_flops,
+    long_row,
+    recipe_costs,
+)
 from pgf.analysis.tables.recorded import (
-    CUMULATIVE,
+    DENSITY,
     INFERENCE,
     INFERENCE_DENSE,
     TRAINING,
     of_target,
     of_task,
 )
+from pgf.analysis.tables.verdicts import NOT_TESTABLE
 from pgf.analysis.tables.wording import (
     better,
     capitalized,
     common_notes,
     decimals_for,
+    gain_decimals,
     percent,
     scale_text,
     score_text,
     seeds_text,
     usual_count,
+    with_limits,
 )
 
 PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
@@ -50,25 +64,27 @@ def cost(context: Context) -> Table:
 def _section(context: Context, task: str, costs: list[RecipeCost]) -> Section:
     counts = [cost.epochs.n for cost in costs]
     caption = (
-        "FLOPs are 2 per multiply-accumulate. Training: forward pass and gradient of the input at "
-        "N/M while D = 0, as dense while D > 0; gradient of the weight as dense, but at N/M under "
-        "the chain rule at D = 0 and under fixed masks; statistics, evaluation and the search for "
-        "masks are not counted. It is what hardware with full use of N:M could save; the paper "
-        "defines none. Storage: 16-bit values and the N:M indices of kept weights. "
+        "FLOPs are 2 per multiply-accumulate. Training: forward pass at N/M while D = 0, as dense "
+        "while D > 0; gradient of the input as dense, since groups lie along the input axis; "
+        "gradient of the weight as dense, but at N/M under the chain rule at D = 0 and under fixed "
+        "masks; statistics, evaluation and the search for masks are not counted. It is what "
+        "hardware with full use of N:M could save; the paper defines none. Average density: share "
+        "of the target's weights in forward passes, over training. Storage: 16-bit values and the "
+        "N:M indices of kept weights. "
         f"{capitalized(metric_name(context, task))}, "
         f"{better(context, task)} is better: mean ± half-width of the "
         f"{percent(context.analysis)} t interval, {seeds_text(counts, 'a cell says otherwise')}. "
-        "At equal epochs: after the last step. At equal training FLOPs: at a run's last "
-        "evaluation whose cumulative training FLOPs do not exceed the smallest total of the sparse "
-        "recipes at that target, random masks and one-shot pruning not counted among them."
+        "At equal epochs: after the last step. At equal training FLOPs: runs of their own, whose "
+        f"length spends what the control spends, to within {100 * SAME_FLOPS:g}%."
         f"{scale_text(context, task)}"
     )
     blocks = [
         *_inference(context, task),
         *_training(context, task, costs),
-        *_metric_blocks(context, task, costs),
+        *_at_equal_epochs(context, task, costs),
+        *_at_equal_flops(context, task, costs),
     ]
-    notes = (*_missing(context, task), *_reading(costs), *common_notes(context, task))
+    notes = (*_missing(context, task), *common_notes(context, task))
     return Section(task, tuple(blocks), caption, notes)
 
 
@@ -79,10 +95,9 @@ def _missing(context: Context, task: str) -> tuple[str, ...]:
         "training FLOPs": TRAINING,
         "parameters kept": "parameters_kept",
         "stored bytes": "bytes",
+        "average density": DENSITY,
     }
     absent = [name for name, column in wanted.items() if not _has(context, task, column)]
-    names = context.curves.loc[context.curves["task"] == task, "name"]
-    absent += [] if CUMULATIVE in set(names) else ["cumulative training FLOPs"]
     if not absent:
         return ()
     return (f"Left out, because the runs do not record it: {', '.join(absent)}.",)
@@ -90,22 +105,6 @@ def _missing(context: Context, task: str) -> tuple[str, ...]:
 
 def _has(context: Context, task: str, column: str) -> bool:
     return bool(np.isfinite(of_task(context, task, column)))
-
-
-def _reading(costs: list[RecipeCost]) -> tuple[str, ...]:
-    if not any(cost.equal.n for cost in costs):
-        return ()
-    return (
-        "Evaluations within: evaluations whose cumulative training FLOPs stay within the smallest "
-        "total, of those of a whole run. The one that is shown may use less, by up to what a run "
-        "spends between two evaluations, and its learning rate has not come down to the end of "
-        "the schedule.",
-        *(
-            ["*: training was not at the strict target at that evaluation; the metric is."]
-            if any(cost.equal.n and not cost.within.at_target for cost in costs)
-            else []
-        ),
-    )
 
 
 def _inference(context: Context, task: str) -> list[Block]:
@@ -148,40 +147,66 @@ Text = Callable[[RecipeCost], str]
 
 
 def _training(context: Context, task: str, costs: list[RecipeCost]) -> list[Block]:
-    if not any(np.isfinite(cost.share) for cost in costs):
-        return []
-    title = "Training FLOPs, relative to a dense run of the same length"
-    return _by_recipe(context, task, costs, title, {"": lambda cost: _percent(cost.share)})
-
-
-def _metric_blocks(context: Context, task: str, costs: list[RecipeCost]) -> list[Block]:
-    intervals = [i for cost in costs for i in (cost.epochs, cost.equal)]
-    decimals = decimals_for(intervals)
-    usual = usual_count([i.n for i in intervals if i.n])
-
-    def text(interval: Interval, diverged: int) -> str:
-        return score_text(interval, decimals, usual, diverged=diverged, nothing=NO_RUN.text)
-
-    epochs: dict[str, Text] = {"": lambda cost: text(cost.epochs, cost.diverged)}
-    title = f"{capitalized(metric_name(context, task))} at equal"
-    blocks = _by_recipe(context, task, costs, f"{title} epochs", epochs)
-    if any(np.isfinite(cost.budget) and cost.within.of for cost in costs):
-        flops: dict[str, Text] = {
-            "": lambda cost: text(cost.equal, cost.diverged) + _star(cost),
-            "evaluations within": lambda cost: f"{cost.within.evaluations} of {cost.within.of}",
-        }
-        blocks += _by_recipe(context, task, costs, f"{title} training FLOPs", flops)
+    kinds = {
+        "Training FLOPs, relative to a dense run of the same length": attrgetter("share"),
+        "The same, counted with a sparse gradient of the input": attrgetter("other_share"),
+        "Average density over training": attrgetter("density"),
+    }
+    blocks = []
+    for title, value in kinds.items():
+        if any(np.isfinite(value(cost)) for cost in costs):
+            text = partial(_share_text, value)
+            blocks += _by_recipe(context, task, costs, title, text)
     return blocks
 
 
-def _star(cost: RecipeCost) -> str:
-    return "*" if cost.equal.n and not cost.within.at_target else ""
+def _share_text(value: Callable[[RecipeCost], float], cost: RecipeCost) -> str:
+    return _percent(value(cost))
+
+
+def _at_equal_epochs(context: Context, task: str, costs: list[RecipeCost]) -> list[Block]:
+    decimals = decimals_for([cost.epochs for cost in costs])
+    usual = usual_count([cost.epochs.n for cost in costs if cost.epochs.n])
+
+    def text(cost: RecipeCost) -> str:
+        return score_text(cost.epochs, decimals, usual, diverged=cost.diverged, nothing=NO_RUN.text)
+
+    title = f"{capitalized(metric_name(context, task))} at equal epochs"
+    return _by_recipe(context, task, costs, title, text)
+
+
+def _at_equal_flops(context: Context, task: str, costs: list[RecipeCost]) -> list[Block]:
+    losses = losses_of(context, task)
+    rows = []
+    for own, control in equal_in_flops(costs):
+        made = judge(
+            own.target,
+            losses.gains(own.recipe, control.recipe, own.target),
+            analysis=context.analysis,
+            margin=margin_of(context, task, own.target),
+        )
+        grades = grade_of(context, task, own.target).grades
+        rows.append(
+            row(
+                target_label(own.target),
+                context.label(own.recipe),
+                context.label(control.recipe),
+                f"{own.steps / control.steps:.2f}",
+                with_limits(made.interval, gain_decimals([made.interval])),
+                made.verdict if grades else NOT_TESTABLE,
+            )
+        )
+    if not rows:
+        return []
+    header = ("target", "recipe", "control", "steps, of its", "gain", "verdict")
+    title = f"Gain in {measure_of(context, task).name} at equal training FLOPs"
+    return [Block(header, tuple(rows), title=title, text_columns=(0, 1, 2, 5))]
 
 
 def _by_recipe(
-    context: Context, task: str, costs: list[RecipeCost], title: str, kinds: dict[str, Text]
+    context: Context, task: str, costs: list[RecipeCost], title: str, text: Text
 ) -> list[Block]:
-    """Return blocks with recipes across and, for each target, a row for every kind of text."""
+    """Return blocks with recipes across and targets down."""
     by_key = {(cost.target, cost.recipe): cost for cost in costs}
     dense = context.dense_recipes(task)
     sparse = [name for name in context.columns_of(task) if name not in dense]
@@ -190,9 +215,8 @@ def _by_recipe(
         rows: list[Row] = []
         for target in context.targets_of(task):
             found = [by_key.get((target, recipe)) for recipe in recipes]
-            for head, text in kinds.items():
-                cells = [Cell(text(cost)) if cost else NO_RUN for cost in found]
-                rows.append((Cell(head or target_label(target)), *cells))
+            cells = [Cell(text(cost)) if cost else NO_RUN for cost in found]
+            rows.append((Cell(target_label(target)), *cells))
         header = ("target", *(context.label(recipe) for recipe in recipes))
         blocks.append(Block(header, tuple(rows), title=title + more))
     return blocks

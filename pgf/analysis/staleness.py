@@ -1,0 +1,76 @@
+"""Whether collected runs are those that their config asks for now."""
+
+import json
+import math
+from collections import Counter
+from typing import Any
+
+import pandas as pd
+
+from pgf.errors import UserError
+from pgf.experiments import Experiment, RunSpec
+
+UNNUMBERED = {"checkpoint_every", "checkpoint_minutes"}
+"""Settings of training that change no number."""
+UNASKED = "runs that the config does not ask for"
+NAMED = 3
+"""Differences that an error names."""
+
+
+def check_settings(experiment: Experiment, runs: pd.DataFrame, *, where: str) -> None:
+    """Check that runs have the settings that the config has now; their code may be older.
+
+    Args:
+        experiment: the config.
+        runs: one row a run, as collected.
+        where: the file that the rows come from, for the error.
+
+    Raises:
+        UserError: settings differ, or a run is none that the config asks for.
+    """
+    wanted = {_key(spec): spec for spec in experiment.runs()}
+    keys = list(zip(runs["task"], runs["recipe"], runs["target"], runs["seed"], strict=True))
+    odd = Counter[str]()
+    for key, record in zip(keys, runs.to_dict("records"), strict=True):
+        spec = wanted.get(key)
+        odd.update([UNASKED] if spec is None else _differences(spec, record))
+    if odd:
+        said = [f"{text} ({count} runs)" for text, count in odd.most_common(NAMED)]
+        raise UserError(
+            f"{where} is not of the config as it is now: {'; '.join(said)}: train what has "
+            f"changed (pgf reproduce {experiment.name}), or take the change back"
+        )
+
+
+def _key(spec: RunSpec) -> tuple[str, str, str, int]:
+    return spec.task.name, spec.recipe.name, spec.target, spec.seed
+
+
+def _differences(spec: RunSpec, record: dict[Any, Any]) -> list[str]:
+    settings = spec.settings()
+    parts = {
+        "task": settings["task"]["options"],
+        "recipe": settings["recipe"]["options"],
+        "training": {k: v for k, v in settings["training"].items() if k not in UNNUMBERED},
+        "statistics": settings["statistics"],
+    }
+    found = []
+    for part, values in parts.items():
+        for name, value in values.items():
+            column = f"{part}.{name}"
+            if column in record and not _same(record[column], value):
+                found.append(f"{column} {record[column]}, now {json.dumps(value, default=str)}")
+    return found
+
+
+def _same(cell: Any, value: Any) -> bool:
+    """Return whether a cell of the file is a setting's value as the file writes it."""
+    if value is None or cell is None:
+        return value is None and (cell is None or (isinstance(cell, float) and math.isnan(cell)))
+    if isinstance(value, list | tuple | dict):
+        return str(cell) == json.dumps(value, sort_keys=True, default=str)
+    if isinstance(value, bool) or isinstance(cell, bool):
+        return str(cell) == str(value)
+    if isinstance(value, int | float) and not isinstance(cell, str):
+        return float(cell) == float(value)
+    return str(cell) == str(value)

@@ -1,0 +1,205 @@
+"""The leaderboard: one row a recipe, over all tasks and targets that grade."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pgf.analysis.statistics import Interval
+from pgf.analysis.tables import TABLES
+from pgf.analysis.tables.admission import (
+    DENSE_ROLE,
+    RANDOM,
+    REMOVED,
+    draws,
+    grade_of,
+    margin_of,
+    seeds_table,
+    share_of_means,
+)
+from pgf.analysis.tables.context import Context
+from pgf.analysis.tables.judgement import BETTER, judge
+from pgf.analysis.tables.losses import losses_of
+from pgf.analysis.tables.model import Block, Section, Table, row
+from pgf.analysis.tables.recorded import DENSITY, TRAINING, TRAINING_DENSE, recorded
+from pgf.analysis.tables.wording import SMALL_SCALE, common_notes, percent, with_limits
+
+BASELINE = "sr_ste"
+"""Role that the share of cells is counted against."""
+ANCHORS = (REMOVED, RANDOM, DENSE_ROLE)
+"""Roles that the recovered share is measured by: no rows of their own."""
+
+Cell = tuple[str, str]
+"""Task and target."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A recipe over the cells that grade and that it has runs of."""
+
+    recipe: str
+    share: Interval
+    """Recovered share in percent, mean over cells; `n` counts cells."""
+    better: int
+    """Cells in which it is better than SR-STE."""
+    compared: int
+    flops: float
+    """Training FLOPs relative to dense, mean over cells."""
+    density: float
+    group: int
+    """Rows of one group cannot be told apart from the first of it."""
+
+
+LONG = (
+    *("recipe", "recovered", "low", "high", "cells", "better_than_sr_ste", "compared"),
+    *("training_flops", "average_density", "group"),
+)
+
+
+@TABLES.register("leaderboard")
+def leaderboard(context: Context) -> Table:
+    """Return the table, one section over all tasks."""
+    places = places_of(context)
+    return Table(
+        name="leaderboard",
+        title="Leaderboard",
+        data=pd.DataFrame([_long(place) for place in places], columns=list(LONG)),
+        sections=(_section(context, places),),
+    )
+
+
+def graded_cells(context: Context) -> list[Cell]:
+    """Return every task and target that grades."""
+    return [
+        (task, target)
+        for task in context.tasks
+        for target in context.targets_of(task)
+        if grade_of(context, task, target).grades
+    ]
+
+
+def places_of(context: Context) -> list[Place]:
+    """Return the recipes by recovered share, the best first, grouped where not told apart."""
+    cells = graded_cells(context)
+    samples = {name: _samples(context, name, cells) for name, _ in context.recipes}
+    found = {name: one for name, one in samples.items() if one is not None}
+    order = sorted(found, key=lambda name: -found[name][0])
+    places: list[Place] = []
+    head: str | None = None
+    for name in order:
+        if head is None or _apart(found[head][1] - found[name][1], context):
+            head, group = name, len({place.group for place in places}) + 1
+        places.append(_place(context, name, cells, found[name], group))
+    return places
+
+
+def _samples(
+    context: Context, recipe: str, cells: Sequence[Cell]
+) -> tuple[float, np.ndarray] | None:
+    """Return the mean share over cells and its bootstrap draws: seeds are drawn cell by cell."""
+    wholes, samples = [], []
+    for task, target in cells:
+        if recipe in {context.column_of(task, role) for role in ANCHORS}:
+            continue
+        table = seeds_table(context, task, target, recipe)
+        if table is not None:
+            n = len(table[0])
+            wholes.append(float(share_of_means(table, np.arange(n)[None, :])[0]))
+            samples.append(share_of_means(table, draws(n, context, (task, target))))
+    if not samples:
+        return None
+    return float(np.mean(wholes)), np.mean(samples, axis=0)
+
+
+def _apart(differences: np.ndarray, context: Context) -> bool:
+    """Return whether a bootstrap interval of a difference leaves zero out."""
+    low, _ = _limits(differences, context)
+    return low > 0
+
+
+def _limits(samples: np.ndarray, context: Context) -> tuple[float, float]:
+    tail = 50 * (1 - context.analysis.confidence)
+    low, high = np.nanpercentile(samples, [tail, 100 - tail])
+    return float(low), float(high)
+
+
+def _place(
+    context: Context,
+    recipe: str,
+    cells: Sequence[Cell],
+    sample: tuple[float, np.ndarray],
+    group: int,
+) -> Place:
+    own = [cell for cell in cells if not losses_of(context, cell[0]).of(recipe, cell[1]).empty]
+    verdicts = [v for cell in own if (v := _against_baseline(context, recipe, cell)) is not None]
+    numbers = {
+        column: [recorded(context, task, recipe, target, column) for task, target in own]
+        for column in (TRAINING, TRAINING_DENSE, DENSITY)
+    }
+    flops = np.array(numbers[TRAINING]) / np.array(numbers[TRAINING_DENSE])
+    return Place(
+        recipe=recipe,
+        share=Interval(sample[0], *_limits(sample[1], context), n=len(own)),
+        better=verdicts.count(BETTER),
+        compared=len(verdicts),
+        flops=float(flops.mean()),
+        density=float(np.mean(numbers[DENSITY])),
+        group=group,
+    )
+
+
+def _against_baseline(context: Context, recipe: str, cell: Cell) -> str | None:
+    task, target = cell
+    baseline = context.column_of(task, BASELINE)
+    if baseline is None or baseline == recipe:
+        return None
+    gains = losses_of(context, task).gains(recipe, baseline, target)
+    margin = margin_of(context, task, target)
+    return judge(target, gains, analysis=context.analysis, margin=margin).verdict
+
+
+def _long(place: Place) -> tuple[object, ...]:
+    share = place.share
+    return (
+        *(place.recipe, share.estimate, share.low, share.high, share.n, place.better),
+        *(place.compared, place.flops, place.density, place.group),
+    )
+
+
+def _section(context: Context, places: list[Place]) -> Section:
+    caption = (
+        "Recovered share: (random mask - recipe) / (random mask - dense) in percent, mean over "
+        f"the tasks and targets that grade, with its {percent(context.analysis)} bootstrap "
+        "interval over seeds, drawn cell by cell. Group: recipes whose difference to the first of "
+        "the group has zero in its interval. Better: cells in which the paired t-test finds the "
+        "recipe better than SR-STE, beyond the margin. Costs: means over cells."
+        f"{'' if all(map(context.has_same_setup, context.tasks)) else f' Tasks: {SMALL_SCALE}.'}"
+    )
+    rows = []
+    for place in places:
+        share = place.share
+        rows.append(
+            row(
+                str(place.group),
+                context.label(place.recipe),
+                with_limits(share, 0),
+                str(share.n),
+                f"{place.better} of {place.compared}" if place.compared else "-",
+                _percent(place.flops),
+                _percent(place.density),
+            )
+        )
+    header = (
+        *("group", "recipe", "recovered share", "cells", "better than SR-STE"),
+        *("training FLOPs", "average density"),
+    )
+    notes = [] if places else ["No task grades recipes at any target: see the table `grading`."]
+    seen = dict.fromkeys(n for task in context.tasks for n in common_notes(context, task))
+    block = Block(header, tuple(rows), text_columns=(0, 1))
+    return Section(", ".join(context.tasks), (block,), caption, (*notes, *seen))
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f}%" if math.isfinite(share) else "-"

@@ -1,0 +1,81 @@
+"""The two files that tables and figures are made of, with their checksums."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pgf.errors import UserError
+from pgf.records.checksums import check_files, write_checksums
+from pgf.records.files import replacing, write_atomically
+
+RUNS_FILE = "runs.csv"
+CURVES_FILE = "curves.parquet"
+IDENTITY = ["task", "recipe", "target", "seed"]
+CURVE_ORDER = [*IDENTITY, "name", "layer", "reference", "step"]
+COLUMNS = [*IDENTITY, "step", "name", "layer", "reference", "value"]
+
+TEXT_COLUMNS = (
+    *("fingerprint", "code", "commit", "experiment", "task", "recipe", "recipe_label", "target"),
+    *("status", "metric", "device", "torch", "timm", "python", "numpy", "notes"),
+    *("transformers", "machine", "data", "node", "slurm_job", "gpu", "gpu_driver", "cuda"),
+    "curves_checksum",
+)
+"""Columns that are no numbers: a hash may look like one, a version does."""
+
+
+@dataclass(frozen=True)
+class Collected:
+    """All runs of an experiment: one row each, and their curves over all sparse layers."""
+
+    runs: pd.DataFrame
+    curves: pd.DataFrame
+
+
+def write_collected(collected: Collected, folder: Path) -> None:
+    """Write `runs.csv` (raw floats), `curves.parquet` and the checksums of both.
+
+    The same data gives the same bytes.
+    """
+    write_atomically(folder / RUNS_FILE, collected.runs.to_csv(index=False, lineterminator="\n"))
+    with replacing(folder / CURVES_FILE) as temporary:
+        sorted_curves(collected.curves).to_parquet(temporary, index=False, compression="zstd")
+    write_checksums(folder, (RUNS_FILE, CURVES_FILE))
+
+
+def read_collected(folder: Path) -> Collected:
+    """Return what `write_collected` wrote.
+
+    Raises:
+        UserError: one of the two files is not there, cannot be read, or was changed since.
+    """
+    for name in (RUNS_FILE, CURVES_FILE):
+        if not (folder / name).exists():
+            raise UserError(
+                f"{folder / name} is missing: collect the runs first (python -m pgf collect)"
+            )
+    check_files(folder, (RUNS_FILE, CURVES_FILE), mend="restore it, or collect the runs again")
+    runs = _read(folder / RUNS_FILE, pd.read_csv, dtype=dict.fromkeys(TEXT_COLUMNS, "str"))
+    curves = _read(folder / CURVES_FILE, pd.read_parquet)
+    for path, frame, wanted in (
+        (folder / RUNS_FILE, runs, (*IDENTITY, "status", "metric", "final", "notes")),
+        (folder / CURVES_FILE, curves, COLUMNS),
+    ):
+        if absent := [name for name in wanted if name not in frame]:
+            raise UserError(f"{path} lacks the columns {', '.join(absent)}: collect the runs again")
+    runs["notes"] = runs["notes"].fillna("")
+    return Collected(runs, curves)
+
+
+def _read(path: Path, reader: Callable[..., pd.DataFrame], **options: Any) -> pd.DataFrame:
+    try:
+        return reader(path, **options)
+    except (ValueError, OSError) as error:  # pandas' and Arrow's own errors are among these
+        said = " ".join(str(error).split())[:200]
+        raise UserError(f"{path} cannot be read ({said}): collect the runs again") from error
+
+
+def sorted_curves(curves: pd.DataFrame) -> pd.DataFrame:
+    return curves.sort_values(CURVE_ORDER, kind="stable", ignore_index=True)

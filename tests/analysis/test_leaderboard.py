@@ -1,0 +1,72 @@
+"""The leaderboard: a row recomputed from the runs alone, groups, and what stays out."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from support.graded import CONTROLS, graded
+from support.synthetic import SIX, context, runs_frame
+
+from pgf.analysis.tables import TABLES
+from pgf.analysis.tables.kinds.leaderboard import places_of
+
+TARGETS = ("1:4(FF)", "1:16(FF)")
+SHIFTS = {"sr_ste": -30.0, "mdgf_linear": 5.0, "sdgf_stepwise": 5.2}
+
+
+def task(name, *, grades=True):
+    """Return the runs of a task: SR-STE, and two recipes above it that hardly differ."""
+    rng = np.random.default_rng(len(name))
+    finals = {("dense", "dense"): [CONTROLS["dense"]] * 6}
+    for target in TARGETS:
+        for control in ("random_mask", "removed")[: 2 if grades else 1]:
+            finals[control, target] = [CONTROLS[control]] * 6
+        for recipe, shift in SHIFTS.items():
+            finals[recipe, target] = list(shift + rng.normal(0, 2.0, 6))
+    runs = runs_frame(finals, task=name)
+    return runs.assign(average_density=0.5)
+
+
+@pytest.fixture(scope="module")
+def two_tasks():
+    return context(pd.concat([task("toy"), task("other")], ignore_index=True), published={})
+
+
+def test_a_row_recomputed_from_the_runs_alone(two_tasks):
+    line = TABLES["leaderboard"](two_tasks).data.set_index("recipe").loc["mdgf_linear"]
+    means = two_tasks.runs.groupby(["task", "target", "recipe"])["final"].mean()
+    shares = []
+    for name in ("toy", "other"):
+        dense = means[name, "dense", "dense"]
+        for target in TARGETS:
+            random, own = means[name, target, "random_mask"], means[name, target, "mdgf_linear"]
+            shares.append(100 * (own - random) / (dense - random))
+    assert line["recovered"] == pytest.approx(np.mean(shares))
+    assert line["low"] < line["recovered"] < line["high"] and line["cells"] == 4
+    assert (line["better_than_sr_ste"], line["compared"]) == (4, 4)
+    costs = two_tasks.runs[two_tasks.runs["recipe"] == "mdgf_linear"]
+    flops = (costs["flops.training"] / costs["flops.training_dense"]).mean()
+    assert line["training_flops"] == pytest.approx(flops)
+    assert line["average_density"] == pytest.approx(0.5)
+
+
+def test_recipes_are_sorted_and_those_that_are_not_told_apart_are_one_group(two_tasks):
+    places = places_of(two_tasks)
+    assert {place.recipe for place in places[:2]} == {"mdgf_linear", "sdgf_stepwise"}
+    assert [place.group for place in places] == [1, 1, 2]
+    assert places[2].recipe == "sr_ste" and places[2].compared == 0
+    assert [place.share.estimate for place in places] == sorted(
+        (place.share.estimate for place in places), reverse=True
+    )
+
+
+def test_what_does_not_grade_stays_out():
+    runs = pd.concat([task("toy"), task("other", grades=False)], ignore_index=True)
+    assert {place.share.n for place in places_of(context(runs, published={}))} == {2}
+    table = TABLES["leaderboard"](context(task("toy", grades=False), published={}))
+    assert table.data.empty
+    assert "No task grades recipes" in table.sections[0].notes[0]
+
+
+def test_anchors_have_no_rows_of_their_own():
+    places = places_of(graded({"sr_ste": SIX, "mdgf_linear": SIX}))
+    assert {place.recipe for place in places} == {"sr_ste", "mdgf_linear"}
