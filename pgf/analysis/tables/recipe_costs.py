@@ -73,6 +73,8 @@ def _recipe_cost(
         recorded(context, task, recipe, own, column)
         for column in (TRAINING, TRAINING_OTHER, TRAINING_DENSE, DENSITY, "n_steps")
     )
+    if np.isnan(other):  # a record from before there were two counts: its one had it sparse
+        training, other = other, training
     return RecipeCost(
         task=task,
         target=target,

@@ -149,7 +149,7 @@ Text = Callable[[RecipeCost], str]
 def _training(context: Context, task: str, costs: list[RecipeCost]) -> list[Block]:
     kinds = {
         "Training FLOPs, relative to a dense run of the same length": attrgetter("share"),
-        "The same, counted with a sparse gradient of the input": attrgetter("other_share"),
+        "Training FLOPs, counted with a sparse gradient of the input": attrgetter("other_share"),
         "Average density over training": attrgetter("density"),
     }
     blocks = []
