@@ -60,7 +60,7 @@ class RecipeEntry(Strict):
     label: str | None = None
     role: str | None = None
     """Name by which claims speak of it; the entry's own name by default."""
-    preset: Literal["published", "advised"] | None = None
+    preset: Literal["published", "advised", "25-75"] | None = None
     options: dict[str, Any] = {}
     """Settings of the recipe, over the preset's."""
     training: dict[str, Any] = {}

@@ -119,6 +119,9 @@ class Recipe(ABC):
     """Settings of the authors' files and curves: no dense and no fine-tune phase."""
     advised: ClassVar[dict[str, float]] = {"dense": 0.1, "fine_tune": 0.3}
     """Settings of the paper's text: a dense start, sparsified at 70% of training, fine-tuned."""
+    middle: ClassVar[dict[str, float]] = {"dense": 0.25, "fine_tune": 0.25}
+    """Sparsified between a quarter and three quarters of training, near the best of 80 schedules of
+    magnitude pruning (Jin et al., "The Journey Matters", ICLR 2025)."""
 
     exclusive: ClassVar[tuple[tuple[str, ...], ...]] = ()
     """Groups of settings of which one alone may be given."""
@@ -142,9 +145,9 @@ class Recipe(ABC):
 
     @classmethod
     def preset(cls, name: str, pattern: NMPattern | None) -> dict[str, float]:
-        """Return the settings of the preset `published` or `advised` for a target pattern."""
+        """Return the settings of the preset `published`, `advised` or `25-75` for a pattern."""
         del pattern
-        return {"published": cls.published, "advised": cls.advised}[name]
+        return {"published": cls.published, "advised": cls.advised, "25-75": cls.middle}[name]
 
     @classmethod
     def with_preset(

@@ -107,6 +107,7 @@ class Snip(FixedMask):
     label: ClassVar[str] = "SNIP"
     mask_source: ClassVar[MaskSource] = MaskSource.SALIENCY
     advised: ClassVar[dict[str, float]] = {**Recipe.advised, "dense": 0.0}
+    middle: ClassVar[dict[str, float]] = {**Recipe.middle, "dense": 0.0}
 
 
 @register("one_shot")
@@ -122,5 +123,6 @@ class OneShot(FixedMask):
     mask_source: ClassVar[MaskSource] = MaskSource.FROZEN
     published: ClassVar[dict[str, float]] = {"dense": 0.5, "fine_tune": 0.5}
     advised: ClassVar[dict[str, float]] = {"dense": 0.5, "fine_tune": 0.5}
+    middle: ClassVar[dict[str, float]] = {"dense": 0.5, "fine_tune": 0.5}
 
     dense: float = 0.5

@@ -19,6 +19,8 @@ class Removed(FixedMask):
 
     label: ClassVar[str] = "Removed"
     mask_source: ClassVar[MaskSource] = MaskSource.NOTHING
+    advised: ClassVar[dict[str, float]] = {"dense": 0.0, "fine_tune": 0.0}
+    middle: ClassVar[dict[str, float]] = {"dense": 0.0, "fine_tune": 0.0}
 
 
 @register("small_dense")

@@ -87,7 +87,7 @@ def test_a_further_seed_adds_to_the_last_job_of_a_task_and_changes_no_other(
 
 
 @pytest.mark.parametrize("recipe", sorted(RECIPES))
-@pytest.mark.parametrize("preset", ["published", "advised"])
+@pytest.mark.parametrize("preset", ["published", "advised", "25-75"])
 def test_every_recipe_can_be_planned_from_either_preset(
     recipe: str, preset: str, tmp_path: Path
 ) -> None:

@@ -23,7 +23,7 @@ sparse_recipe = pytest.mark.parametrize("name", SPARSE)
 def recipes(draw: st.DrawFn, names: list[str] = EVERY) -> Recipe:
     """A recipe with phases of any length, or of a preset."""
     recipe_class = RECIPES[draw(st.sampled_from(names))]
-    preset = draw(st.sampled_from(["published", "advised", None]))
+    preset = draw(st.sampled_from(["published", "advised", "25-75", None]))
     if preset:
         return recipe_class(**recipe_class.preset(preset, draw(st.sampled_from(PATTERNS))))
     dense = draw(st.floats(0, 1))

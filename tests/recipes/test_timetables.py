@@ -161,7 +161,7 @@ def test_idp_reaches_every_target(text: str, expected: list[str]) -> None:
 
 
 def test_snip_prunes_at_the_first_step_in_either_preset() -> None:
-    for preset in ("published", "advised"):
+    for preset in ("published", "advised", "25-75"):
         found = phases(Snip(**Snip.preset(preset, None)), "1:8")
         assert {(p.pattern, p.mask_source) for p in found} == {
             (NMPattern(1, 8), MaskSource.SALIENCY)
@@ -240,3 +240,9 @@ def test_impossible_settings_are_refused(
 ) -> None:
     with pytest.raises(UserError, match=words):
         recipe(**settings)
+
+
+@pytest.mark.parametrize("name", ["sr_ste", "mdgf_linear", "sdgf_stepwise"])
+def test_25_75_sparsifies_between_a_quarter_and_three_quarters(name: str) -> None:
+    found = phases(RECIPES[name](**RECIPES[name].preset("25-75", None)), "1:8", total=40)
+    assert [phase.name for phase in found] == ["dense"] * 10 + ["sparse"] * 20 + ["fine_tune"] * 10

@@ -118,8 +118,7 @@ def costs(recipe: str, target: str) -> dict[str, Any]:
         "flops.training_dense": dense_run,
         "flops.training": dense_run - cheap * saved,
         "flops.training_sparse_input_gradient": dense_run - 1.5 * cheap * saved,
-        "parameters": PARAMETERS,
-        "parameters_kept": int(kept),
+        **{"parameters": PARAMETERS, "parameters_kept": int(kept)},
         "bytes_dense": 2 * PARAMETERS,
         "bytes": int(2.5 * kept) if density < 1 else 2 * PARAMETERS,
     }
