@@ -27,3 +27,6 @@ from .tables.render import to_latex as to_latex
 from .tables.render import to_markdown as to_markdown
 from .tables.terminal import terminal_view as terminal_view
 from .tables.write import write_tables as write_tables
+from .trials import choices_of as choices_of
+from .trials import trial_losses as trial_losses
+from .trials import winners as winners

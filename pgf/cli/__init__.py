@@ -1,6 +1,17 @@
 """The commands. Each imports what it needs when it is called: tables need no torch."""
 
-from pgf.cli import bench, cluster, compute, listing, models, plan, reproduce, results, training
+from pgf.cli import (
+    bench,
+    cluster,
+    compute,
+    listing,
+    models,
+    plan,
+    reproduce,
+    results,
+    training,
+    tune,
+)
 from pgf.cli.registry import COMMANDS, Command, overview
 
 __all__ = [
@@ -16,4 +27,5 @@ __all__ = [
     "reproduce",
     "results",
     "training",
+    "tune",
 ]

@@ -1,44 +1,28 @@
 """The command `reproduce`: the whole of an experiment, by Snakemake, and the checks before it."""
 
-import argparse
 import sys
-from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pgf.cli.registry import RESULTS, Group, Options, add_jobs, command
-from pgf.errors import UserError, nearest
+from pgf.cli.registry import RESULTS, Group, Options, command
+from pgf.cli.workflow import add_reproduce, check_options, train_missing
 
 if TYPE_CHECKING:
     from pgf.experiments import Experiment
-    from pgf.jobs import Machines
 
 
-def _add_reproduce(parser: argparse.ArgumentParser) -> None:
-    add_jobs(parser)
-    parser.add_argument(
-        "--profile",
-        default="default",
-        metavar="NAME",
-        help="a folder in workflow/profiles (%(default)s)",
-    )
-    parser.add_argument("--gpus", type=int, metavar="N", help="GPUs of this machine to use (all)")
-    parser.add_argument(
-        "--partial", action="store_true", help="write the tables even where runs have failed"
-    )
-
-
-@command(group=Group.RUN, arguments=_add_reproduce)
+@command(group=Group.RUN, arguments=add_reproduce)
 def reproduce(options: Options) -> int:
     """Train what is missing, then write and print tables, figures and the report."""
     from pgf.experiments import experiment_path, load_experiment
     from pgf.jobs import finish, only_one
     from pgf.records import failure_summary
 
-    _check_options(options)
+    check_options(options)
+    if (code := _tune_first(options)) != 0:
+        return code
     config, experiment = experiment_path(options.experiment), load_experiment(options.experiment)
     with only_one(experiment, RESULTS):
-        code = _train_missing(experiment, config, options)
+        code = train_missing(experiment, config, options)
         if code:
             print(failure_summary(experiment.runs(), RESULTS), file=sys.stderr)
         if code and options.partial:
@@ -48,54 +32,15 @@ def reproduce(options: Options) -> int:
     return code
 
 
-def _check_options(options: Options) -> None:
-    from pgf.jobs import PROFILES, load_site, site_path
+def _tune_first(options: Options) -> int:
+    """Tune an experiment that asks for it and has no selection yet; return the exit code."""
+    from pgf.cli.tune import tune
+    from pgf.experiments import load_experiment, selection_path
 
-    if options.jobs < 1:
-        raise UserError(f"--jobs must be at least 1: {options.jobs}")
-    if not (PROFILES / options.profile).is_dir():
-        known = [p.name for p in PROFILES.iterdir()]
-        raise UserError(f"no profile '{options.profile}': {nearest(options.profile, known)}")
-    site = site_path(options.profile)
-    if site:
-        load_site(site)
-        if options.gpus is not None:
-            raise UserError("--gpus counts GPUs of this machine; for SLURM set gpus in site.yaml")
-
-
-def _train_missing(experiment: "Experiment", config: Path, options: Options) -> int:
-    from pgf.jobs import Machines, left_over_jobs, run_snakemake, set_broken_aside, wait_for_jobs
-
-    machines = Machines(jobs=options.jobs, profile=options.profile)
-    left = left_over_jobs(experiment.name) if machines.site else []
-    adopted = [job.name for job in left]
-    pending = set_broken_aside(experiment, RESULTS, spare=adopted)
-    if pending:
-        total = len(experiment.runs())
-        print(f"{experiment.name}: {len(pending)} of {total} runs to train", file=sys.stderr)
-        _check(experiment, train_here=machines.site is None)
-        machines = _with_gpus(machines, options.gpus)
-        if machines.site:
-            from pgf.jobs import write_estimate
-
-            write_estimate(experiment.runs(), RESULTS / experiment.name)
-    if left:
-        run_snakemake(experiment, config, RESULTS, machines, adopted=adopted)
-        wait_for_jobs(experiment.name, left)
-        set_broken_aside(experiment, RESULTS)  # they may have been of other settings
-    return run_snakemake(experiment, config, RESULTS, machines)
-
-
-def _with_gpus(machines: "Machines", count: int | None) -> "Machines":
-    """Return the machines with the GPUs here, all of them unless a number is given."""
-    import torch
-
-    from pgf.jobs import choose_gpus
-
-    if machines.site:
-        return machines
-    there = torch.cuda.device_count()
-    return replace(machines, gpus=choose_gpus(there if count is None else count, there=there))
+    experiment = load_experiment(options.experiment, tuned=False)
+    if experiment.tuning is None or selection_path(experiment.name).exists():
+        return 0
+    return tune(options) or 0
 
 
 def _write_partial(experiment: "Experiment") -> None:
@@ -107,11 +52,3 @@ def _write_partial(experiment: "Experiment") -> None:
     context = context_of(experiment, RESULTS)
     write_tables(context, folder / "tables")
     write_figures(context, folder / "figures")
-
-
-def _check(experiment: "Experiment", *, train_here: bool) -> None:
-    from pgf.cli.evidence import examine
-    from pgf.training import check_runs
-
-    examine(experiment)
-    check_runs(experiment.runs(), train_here=train_here)

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pgf.errors import UserError, nearest
-from pgf.experiments.experiment import Experiment, RecipeEntry, TaskEntry
+from pgf.experiments.entries import RecipeEntry, TaskEntry
+from pgf.experiments.experiment import Experiment
 from pgf.experiments.settings import (
     MAX_EXACT,
     AnalysisSettings,
@@ -12,6 +13,7 @@ from pgf.experiments.settings import (
     StatisticsSettings,
     TrainingSettings,
 )
+from pgf.experiments.tuning_settings import TuningSettings
 from pgf.experiments.validation import read_yaml, refuse_repeats, validated
 from pgf.recipes import Target
 
@@ -23,6 +25,7 @@ PARTS: dict[str, type] = {
     "tasks": TaskEntry,
     "recipes": RecipeEntry,
     "published": PublishedSettings,
+    "tuning": TuningSettings,
 }
 """Key of a config -> what stands below it."""
 
@@ -45,8 +48,12 @@ def experiment_path(name: str) -> Path:
     return candidate
 
 
-def load_experiment(name: str) -> Experiment:
+def load_experiment(name: str, *, tuned: bool = True) -> Experiment:
     """Read and check an experiment, given by name or by path.
+
+    Args:
+        name: its name or the path of its config.
+        tuned: False to leave out its runs, which do not exist before tuning.
 
     Raises:
         UserError: what is wrong, in which file, at which key.
@@ -60,13 +67,13 @@ def load_experiment(name: str) -> Experiment:
                 f"name: '{experiment.name}' must be the file's own, '{path.stem}': "
                 f"the results folder goes by it"
             )
-        check_experiment(experiment)
+        check_experiment(experiment, with_runs=tuned)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     return experiment
 
 
-def check_experiment(experiment: Experiment) -> None:
+def check_experiment(experiment: Experiment, *, with_runs: bool = True) -> None:
     """Check what the types do not: that all runs can be made and none is there twice.
 
     Raises:
@@ -96,7 +103,22 @@ def check_experiment(experiment: Experiment) -> None:
             raise UserError(
                 f"recipes: {other} and {name} are both labeled '{label}'; give one another label"
             )
-    experiment.runs()
+    _check_tuning(experiment)
+    if with_runs:
+        experiment.runs()
+
+
+def _check_tuning(experiment: Experiment) -> None:
+    if experiment.tuning is None:
+        return
+    for task, entry in experiment.tasks.items():
+        if not entry.validation:
+            raise UserError(
+                f"tasks.{task}.validation is missing: the options by which the task is evaluated "
+                "on a validation split, such as {evaluate_on: validation}"
+            )
+        if both := set(experiment.grid(task).seeds) & set(experiment.tuning.seeds):
+            raise UserError(f"tuning.seeds: {min(both)} is a seed of {task} as well; take others")
 
 
 def _check_use(experiment: Experiment) -> None:

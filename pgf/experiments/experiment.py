@@ -3,14 +3,16 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
+from pgf.experiments.entries import Name, RecipeEntry, RunsPerJob, Seeds, Strict, Targets, TaskEntry
 from pgf.experiments.packing import packed_runs
-from pgf.experiments.run_spec import NAME, RunSpec, files_hash
+from pgf.experiments.run_spec import RunSpec, files_hash
+from pgf.experiments.selection import Selection
 from pgf.experiments.settings import (
     AnalysisSettings,
     RecipeSettings,
@@ -18,53 +20,12 @@ from pgf.experiments.settings import (
     TaskSettings,
     TrainingSettings,
 )
+from pgf.experiments.tuning_settings import TuningSettings
 from pgf.experiments.validation import validated
 from pgf.recipes import NMPattern, Recipe, Target, find_recipe
 
 ANALYSIS = ("records", "analysis")
 COMPUTE = ("costs/compute", "analysis/tables/model.py", "analysis/tables/render.py")
-
-Name = Annotated[str, Field(pattern=f"^{NAME}$")]
-Targets = Annotated[list[str], Field(min_length=1)]
-Seeds = Annotated[list[Annotated[int, Field(ge=0, strict=True)]], Field(min_length=1)]
-RunsPerJob = Annotated[int, Field(ge=1, strict=True)] | Literal["auto"]
-
-
-class Strict(BaseModel):
-    """A part of a config; keys it does not know are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class TaskEntry(Strict):
-    """A task of an experiment, under the name that its paths and tables carry."""
-
-    task: str | None = None
-    """Name in the task registry; the entry's own name by default."""
-    options: dict[str, Any] = {}
-    training: dict[str, Any] = {}
-    """Settings that differ from the experiment's."""
-    targets: Targets | None = None
-    """As `seeds` and `runs_per_job`: the experiment's by default."""
-    recipes: Annotated[list[str], Field(min_length=1)] | None = None
-    """Names among the experiment's recipes; all of them by default."""
-    seeds: Seeds | None = None
-    runs_per_job: RunsPerJob | None = None
-
-
-class RecipeEntry(Strict):
-    """A column of the tables, under the name that its paths carry."""
-
-    recipe: str | None = None
-    """A recipe's name, `module:Class` or `file.py:Class`; the entry's own name by default."""
-    label: str | None = None
-    role: str | None = None
-    """Name by which claims speak of it; the entry's own name by default."""
-    preset: Literal["published", "advised", "25-75"] | None = None
-    options: dict[str, Any] = {}
-    """Settings of the recipe, over the preset's."""
-    training: dict[str, Any] = {}
-    """Settings of training that differ from the task's, such as the steps that spend its FLOPs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +50,8 @@ class Experiment(Strict):
     seeds: Seeds
     statistics: StatisticsSettings = StatisticsSettings()
     analysis: AnalysisSettings = AnalysisSettings()
+    tuning: TuningSettings | None = None
+    """How each column's learning rate is found; None to take `training`'s."""
     evidence: Annotated[bool, Field(strict=True)] = False
     """True to refuse the experiment where it can settle none of the paper's claims."""
     runs_per_job: RunsPerJob = "auto"
@@ -134,7 +97,7 @@ class Experiment(Strict):
         grid, entry, training = self.grid(task), self.tasks[task], self._trainings[task]
         settings = TaskSettings(name=task, kind=entry.task or task, options=entry.options)
         cells = [
-            (self._recipe_settings(recipe, parsed), parsed)
+            (self._recipe_settings(task, recipe, parsed), parsed)
             for recipe, target in self._cells(grid)
             for parsed in [Target.parse(target)]
         ]
@@ -142,6 +105,10 @@ class Experiment(Strict):
         every = tuple(str(Target.parse(target)) for target in grid.targets)
         for seed in grid.seeds:
             for recipe, target in cells:
+                settled = trainings.get(recipe.name, training)
+                if self._selection:
+                    rate = self._selection.of(task, recipe.name, str(target)).learning_rate
+                    settled = replace(settled, learning_rate=rate)
                 yield RunSpec(
                     experiment=self.name,
                     task=settings,
@@ -149,9 +116,13 @@ class Experiment(Strict):
                     target=str(target),
                     references=every if target.is_dense else (str(target),),
                     seed=seed,
-                    training=trainings.get(recipe.name, training),
+                    training=settled,
                     statistics=self.statistics,
                 )
+
+    def cells_of(self, task: str) -> list[tuple[str, str]]:
+        """Return (column, target in text form) of everything that a task is run with."""
+        return [(name, str(Target.parse(t))) for name, t in self._cells(self.grid(task))]
 
     def _cells(self, grid: Grid) -> Iterator[tuple[str, str]]:
         dense = [name for name in grid.recipes if self._recipe_class(name).is_dense]
@@ -204,10 +175,17 @@ class Experiment(Strict):
     def _recipe_class(self, name: str) -> type[Recipe]:
         return find_recipe(self.recipes[name].recipe or name)
 
-    def _recipe_settings(self, name: str, target: Target) -> RecipeSettings:
+    @cached_property
+    def _selection(self) -> Selection | None:
+        return Selection.read(self.name) if self.tuning else None
+
+    def _recipe_settings(self, task: str, name: str, target: Target) -> RecipeSettings:
         entry, recipe_class = self.recipes[name], self._recipe_class(name)
         pattern: NMPattern | None = target.parts[0][1] if target.parts else None
-        options = recipe_class.with_preset(entry.preset, pattern, entry.options)
+        own = dict(entry.options)
+        if self._selection:
+            own |= self._selection.of(task, name, str(target)).options
+        options = recipe_class.with_preset(entry.preset, pattern, own)
         checked = validated(recipe_class, options, f"options of recipe {name}")
         return RecipeSettings(
             name=name,

@@ -19,6 +19,7 @@ from .record import OVERALL as OVERALL
 from .record import RECORD as RECORD
 from .record import SCHEMA as SCHEMA
 from .record import read_record as read_record
+from .record import read_run as read_run
 from .record import set_run_aside as set_run_aside
 from .record import why_incomplete as why_incomplete
 from .record import write_record as write_record

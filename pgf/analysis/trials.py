@@ -1,0 +1,68 @@
+"""What tuning found: the validation loss of every trial, and the best of each cell."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from pgf.experiments import Cell, Experiment, RunSpec, Trial
+from pgf.records import read_run
+
+
+def trial_losses(stage: Experiment, trials: Sequence[Trial], results: Path) -> dict[Trial, float]:
+    """Return the mean validation loss over seeds of every trial of a finished stage.
+
+    Infinite where a run diverged. A task without a loss counts by its metric, turned.
+
+    Raises:
+        UserError: a run is not there, or is not what was written.
+    """
+    runs: dict[tuple[str, str, str], list[RunSpec]] = {}
+    for spec in stage.runs():
+        runs.setdefault((spec.task.name, spec.target, spec.recipe.name), []).append(spec)
+    found = {}
+    for trial in trials:
+        specs = runs[trial.cell.stage_task, trial.cell.target, trial.name]
+        found[trial] = fmean(_loss(read_run(spec.directory(results))) for spec in specs)
+    return found
+
+
+def _loss(record: Mapping[str, Any]) -> float:
+    if record["status"] != "complete" or record["final"] is None:
+        return math.inf
+    if record.get("final_loss") is not None:
+        return float(record["final_loss"])
+    return float(record["final"]) * (-1.0 if record["higher_is_better"] else 1.0)
+
+
+def winners(losses: Mapping[Trial, float]) -> dict[Cell, Trial]:
+    """Return the trial of least loss of every cell; of equal ones the first."""
+    best: dict[Cell, Trial] = {}
+    for trial, loss in losses.items():
+        if trial.cell not in best or loss < losses[best[trial.cell]]:
+            best[trial.cell] = trial
+    return best
+
+
+def choices_of(losses: Mapping[Trial, float]) -> dict[str, Any]:
+    """Return the content of a selection file: task, target, column -> choice and its trials."""
+    chosen: dict[str, Any] = {}
+    for cell, best in winners(losses).items():
+        own = {trial: loss for trial, loss in losses.items() if trial.cell == cell}
+        entry = {
+            "learning_rate": best.learning_rate,
+            "options": dict(best.options),
+            "loss": _written(losses[best]),
+            "trials": {_key(trial): _written(loss) for trial, loss in own.items()},
+        }
+        chosen.setdefault(cell.task, {}).setdefault(cell.target, {})[cell.column] = entry
+    return chosen
+
+
+def _key(trial: Trial) -> str:
+    return ", ".join([f"{trial.learning_rate:g}", *(f"{k} {v:g}" for k, v in trial.options)])
+
+
+def _written(loss: float) -> float | str:
+    return float(f"{loss:.6g}") if math.isfinite(loss) else "diverged"

@@ -1,0 +1,94 @@
+"""The command `tune`: each column's learning rate, found on validation data."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pgf.cli.registry import RESULTS, Group, Options, command
+from pgf.cli.workflow import add_reproduce, check_options, train_missing
+from pgf.errors import UserError
+
+if TYPE_CHECKING:
+    from pgf.experiments import Experiment, Trial
+
+
+class StageFailedError(Exception):
+    """Runs of a stage are missing; the exit code of the workflow."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@command(group=Group.RUN, arguments=add_reproduce)
+def tune(options: Options) -> int:
+    """Find each column's learning rate on validation data, and write the selection file."""
+    from pgf.analysis import choices_of, trial_losses, winners
+    from pgf.experiments import (
+        FIRST,
+        SECOND,
+        experiment_path,
+        grid_trials,
+        load_experiment,
+        longer_grid,
+        read_yaml,
+        refining_trials,
+        selection_path,
+        selection_text,
+    )
+    from pgf.records import write_atomically
+
+    check_options(options)
+    experiment = load_experiment(options.experiment, tuned=False)
+    if experiment.tuning is None:
+        raise UserError(f"{options.experiment} has no key `tuning`: there is nothing to tune")
+    values = read_yaml(experiment_path(options.experiment))
+    rates = list(experiment.tuning.learning_rates)
+    try:
+        while True:
+            trials = grid_trials(experiment, rates)
+            stage = _train_stage(experiment, values, FIRST, trials, options)
+            losses = trial_losses(stage, trials, RESULTS)
+            best = {cell: trial.learning_rate for cell, trial in winners(losses).items()}
+            longer = longer_grid(rates, best.values())
+            if longer == rates:
+                break
+            print(f"{experiment.name}: a winner on the edge; rates {longer}", file=sys.stderr)
+            rates = longer
+        trials = refining_trials(experiment, best)
+        stage = _train_stage(experiment, values, SECOND, trials, options)
+    except StageFailedError as error:
+        return error.code
+    losses |= trial_losses(stage, trials, RESULTS)
+    path = selection_path(experiment.name)
+    seeds = len(experiment.tuning.seeds)
+    write_atomically(path, selection_text(experiment.name, seeds, choices_of(losses)))
+    print(f"{path}: {len(losses) // len(best)} trials a column")
+    return 0
+
+
+def _train_stage(
+    experiment: "Experiment",
+    values: dict[str, Any],
+    name: str,
+    trials: "list[Trial]",
+    options: Options,
+) -> "Experiment":
+    """Train what is missing of a stage, whose config is written beside its results."""
+    import yaml
+
+    from pgf.experiments import load_experiment, stage_values
+    from pgf.jobs import only_one
+    from pgf.records import failure_summary, write_atomically
+
+    content = stage_values(values, experiment, name, trials)
+    folder: Path = RESULTS / content["name"]
+    path = folder / f"{content['name']}.yaml"
+    write_atomically(path, yaml.safe_dump(content, sort_keys=False, width=100))
+    stage = load_experiment(str(path))
+    with only_one(stage, RESULTS):
+        code = train_missing(stage, path, options)
+    if code:
+        print(failure_summary(stage.runs(), RESULTS), file=sys.stderr)
+        raise StageFailedError(code)
+    return stage

@@ -1,0 +1,51 @@
+"""The parts of an experiment's YAML file: a task and a recipe."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from pgf.experiments.run_spec import NAME
+
+Name = Annotated[str, Field(pattern=f"^{NAME}$")]
+Targets = Annotated[list[str], Field(min_length=1)]
+Seeds = Annotated[list[Annotated[int, Field(ge=0, strict=True)]], Field(min_length=1)]
+RunsPerJob = Annotated[int, Field(ge=1, strict=True)] | Literal["auto"]
+
+
+class Strict(BaseModel):
+    """A part of a config; keys it does not know are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TaskEntry(Strict):
+    """A task of an experiment, under the name that its paths and tables carry."""
+
+    task: str | None = None
+    """Name in the task registry; the entry's own name by default."""
+    options: dict[str, Any] = {}
+    training: dict[str, Any] = {}
+    """Settings that differ from the experiment's."""
+    targets: Targets | None = None
+    """As `seeds` and `runs_per_job`: the experiment's by default."""
+    recipes: Annotated[list[str], Field(min_length=1)] | None = None
+    """Names among the experiment's recipes; all of them by default."""
+    seeds: Seeds | None = None
+    runs_per_job: RunsPerJob | None = None
+    validation: dict[str, Any] = {}
+    """Options that evaluate on a validation split, over `options`: for tuning."""
+
+
+class RecipeEntry(Strict):
+    """A column of the tables, under the name that its paths carry."""
+
+    recipe: str | None = None
+    """A recipe's name, `module:Class` or `file.py:Class`; the entry's own name by default."""
+    label: str | None = None
+    role: str | None = None
+    """Name by which claims speak of it; the entry's own name by default."""
+    preset: Literal["published", "advised", "25-75"] | None = None
+    options: dict[str, Any] = {}
+    """Settings of the recipe, over the preset's."""
+    training: dict[str, Any] = {}
+    """Settings of training that differ from the task's, such as the steps that spend its FLOPs."""
