@@ -74,7 +74,7 @@ def evidence_text(experiment: Experiment, metrics: Mapping[str, str]) -> str:
         reasons = dict.fromkeys(one.obstacle for one in found)
         raise UserError(
             f"{experiment.name}: evidence: true, but it can settle none of the paper's claims: "
-            f"{'; '.join(list(reasons)[:3])}"
+            f"{'; '.join(list(reasons)[:3]) or f'{CLAIMS} is not there'}"
         )
     return "\n".join(lines)
 
@@ -86,10 +86,10 @@ def _task_lines(experiment: Experiment, task: str, found: Sequence[Prospect]) ->
     yield f"claims that {task} can settle, if it grades: {len(can)} of {len(own)}"
     if can:
         effect = smallest_effect(seeds, 1.0, alpha=experiment.analysis.alpha)
-        yield f"  with {seeds} seeds: differences from {effect:.1f} s on, in 4 of 5 experiments"
+        yield f"  {seeds} seeds find a difference of {effect:.1f} sd over seeds with a power of 80%"
     for claim in dict.fromkeys(one.claim.id for one in can):
         pairs = [f"{o.recipe} / {o.control or 'alone'}" for o in can if o.claim.id == claim]
         yield f"  {claim}: {', '.join(pairs)}"
     reasons = [one.obstacle for one in own if one.obstacle]
     for reason in dict.fromkeys(reasons):
-        yield f"  not {reasons.count(reason)}: {reason}"
+        yield f"  cannot settle {reasons.count(reason)}: {reason}"

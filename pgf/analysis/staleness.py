@@ -3,6 +3,7 @@
 import json
 import math
 from collections import Counter
+from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
@@ -49,8 +50,8 @@ def _key(spec: RunSpec) -> tuple[str, str, str, int]:
 def _differences(spec: RunSpec, record: dict[Any, Any]) -> list[str]:
     settings = spec.settings()
     parts = {
-        "task": settings["task"]["options"],
-        "recipe": settings["recipe"]["options"],
+        "task": {"kind": settings["task"]["kind"], **settings["task"]["options"]},
+        "recipe": {"kind": settings["recipe"]["kind"], **asdict(spec.make_recipe())},
         "training": {k: v for k, v in settings["training"].items() if k not in UNNUMBERED},
         "statistics": settings["statistics"],
     }
@@ -58,8 +59,10 @@ def _differences(spec: RunSpec, record: dict[Any, Any]) -> list[str]:
     for part, values in parts.items():
         for name, value in values.items():
             column = f"{part}.{name}"
-            if column in record and not _same(record[column], value):
-                found.append(f"{column} {record[column]}, now {json.dumps(value, default=str)}")
+            # Older files lack settings that came later; of a task they have what it was given.
+            is_known = column in record or part == "task"
+            if is_known and not _same(record.get(column), value):
+                found.append(f"{column} {record.get(column)}, now {json.dumps(value, default=str)}")
     return found
 
 

@@ -1,8 +1,8 @@
 """Means, intervals and exact tests over seeds: pure functions on arrays.
 
-Standard deviations have ddof 1 throughout. Comparisons are paired by seed; their p values come
-from the exact sign-flip test, which assumes only that a difference is symmetric around zero when
-the two recipes do not differ.
+Standard deviations have ddof 1 throughout. Comparisons are paired by seed. The exact sign-flip
+test, which stands beside the t-test of `power.py`, assumes only that a difference is symmetric
+around zero when the two recipes do not differ.
 """
 
 from dataclasses import dataclass

@@ -7,10 +7,11 @@ if TYPE_CHECKING:
 
 
 def examine(experiment: "Experiment") -> str:
-    """Check that the paper's numbers are there and that evidence can be evidence; say of what.
+    """Check what an experiment promises before it is trained; return which claims it can settle.
 
     Raises:
-        UserError: one of the two is not so.
+        UserError: the paper has no such numbers as the config names, or the experiment calls itself
+            evidence and can settle no claim.
     """
     from pgf.analysis import check_published, evidence_text
     from pgf.tasks import find_task

@@ -4,12 +4,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pgf.cli.evidence import examine
 from pgf.cli.registry import RESULTS, Group, Options, command
 from pgf.cli.workflow import add_reproduce, check_options, train_missing
 from pgf.errors import UserError
 
 if TYPE_CHECKING:
-    from pgf.experiments import Experiment, Trial
+    from pgf.experiments import Cell, Experiment, Trial
 
 
 class StageFailedError(Exception):
@@ -42,6 +43,7 @@ def tune(options: Options) -> int:
     experiment = load_experiment(options.experiment, tuned=False)
     if experiment.tuning is None:
         raise UserError(f"{options.experiment} has no key `tuning`: there is nothing to tune")
+    examine(experiment)
     values = read_yaml(experiment_path(options.experiment))
     rates = list(experiment.tuning.learning_rates)
     try:
@@ -52,6 +54,7 @@ def tune(options: Options) -> int:
             best = {cell: trial.learning_rate for cell, trial in winners(losses).items()}
             longer = longer_grid(rates, best.values())
             if longer == rates:
+                _name_edges(best, rates)
                 break
             print(f"{experiment.name}: a winner on the edge; rates {longer}", file=sys.stderr)
             rates = longer
@@ -62,9 +65,19 @@ def tune(options: Options) -> int:
     losses |= trial_losses(stage, trials, RESULTS)
     path = selection_path(experiment.name)
     seeds = len(experiment.tuning.seeds)
-    write_atomically(path, selection_text(experiment.name, seeds, choices_of(losses)))
+    settings = experiment.tuning_fingerprint()
+    write_atomically(path, selection_text(experiment.name, settings, seeds, choices_of(losses)))
     print(f"{path}: {len(losses) // len(best)} trials a column")
     return 0
+
+
+def _name_edges(best: "dict[Cell, float]", rates: list[float]) -> None:
+    from pgf.experiments import is_on_edge
+
+    for cell, rate in best.items():
+        if is_on_edge(rate, rates):
+            where = f"{cell.column} at {cell.target} of {cell.task}"
+            print(f"{where}: the best rate, {rate:g}, lies on the edge still", file=sys.stderr)
 
 
 def _train_stage(

@@ -23,6 +23,7 @@ from .tuning import SECOND as SECOND
 from .tuning import Cell as Cell
 from .tuning import Trial as Trial
 from .tuning import grid_trials as grid_trials
+from .tuning import is_on_edge as is_on_edge
 from .tuning import longer_grid as longer_grid
 from .tuning import refining_trials as refining_trials
 from .tuning import stage_values as stage_values

@@ -177,7 +177,7 @@ class Experiment(Strict):
 
     @cached_property
     def _selection(self) -> Selection | None:
-        return Selection.read(self.name) if self.tuning else None
+        return Selection.read(self.name, self.tuning_fingerprint()) if self.tuning else None
 
     def _recipe_settings(self, task: str, name: str, target: Target) -> RecipeSettings:
         entry, recipe_class = self.recipes[name], self._recipe_class(name)
@@ -210,7 +210,17 @@ class Experiment(Strict):
 
     def analysis_fingerprint(self) -> str:
         """Return a hash of what turns records into tables: rule, columns, rows and code."""
-        return _hash([asdict(self.analysis), self.columns(), self.rows(), files_hash(ANALYSIS)])
+        shown = [self.columns(), self.rows(), self.roles()]
+        return _hash([asdict(self.analysis), *shown, files_hash(ANALYSIS)])
+
+    def tuning_fingerprint(self) -> str:
+        """Return a hash of what tuned settings depend on: tasks, recipes, training, the grid."""
+        parts = self.model_dump(mode="json", include={"tasks", "recipes", "training", "tuning"})
+        for recipe in parts["recipes"].values():
+            del recipe["label"], recipe["role"]
+        for task in parts["tasks"].values():
+            del task["seeds"], task["runs_per_job"]
+        return _hash([parts, self.targets])
 
     def plan_fingerprint(self) -> str:
         """Return a hash of what the costs of models and recipes depend on: no seed, no result."""

@@ -35,13 +35,18 @@ class Selection:
     """(task, target, column) -> its choice."""
 
     @classmethod
-    def read(cls, name: str) -> "Selection":
+    def read(cls, name: str, settings: str) -> "Selection":
         """Read the selection of an experiment.
 
+        Args:
+            name: the experiment's.
+            settings: its `tuning_fingerprint`.
+
         Raises:
-            UserError: there is none, it is of another form, or its columns had unequal budgets.
+            UserError: there is none, it is of other settings or of another form, or its columns had
+                unequal budgets.
         """
-        return cls(name, _read(name))
+        return cls(name, _read(name, settings))
 
     def of(self, task: str, column: str, target: str) -> Choice:
         """Return the choice for a column at a target.
@@ -57,21 +62,21 @@ class Selection:
         return self.choices[task, target, column]
 
 
-def _read(name: str) -> dict[tuple[str, str, str], Choice]:
+def _read(name: str, settings: str) -> dict[tuple[str, str, str], Choice]:
     path = selection_path(name)
     if not path.exists():
         raise UserError(f"{path} with the tuned learning rates is not there yet: pgf tune {name}")
     values = read_yaml(path)
+    if values.get("experiment") != name:
+        raise UserError(f"{path} is of the experiment {values.get('experiment')}: pgf tune {name}")
+    if values.get("settings") != settings:
+        raise UserError(
+            f"{path} was tuned with other tasks, recipes, training or rates than {name} has now: "
+            f"pgf tune {name}"
+        )
     found: dict[tuple[str, str, str], Choice] = {}
     for task, target, column, entry in _entries(values.get("choices"), path):
-        if not isinstance(entry, dict) or set(entry) != KEYS or not entry["learning_rate"]:
-            raise UserError(
-                f"{path}: {task}, {target}, {column} must have {', '.join(sorted(KEYS))}: "
-                f"delete the file, and pgf tune {name}"
-            )
-        found[task, target, column] = Choice(
-            float(entry["learning_rate"]), dict(entry["options"] or {}), len(entry["trials"])
-        )
+        found[task, target, column] = _choice(entry, f"{path}: {task}, {target}, {column}", name)
     budgets = {choice.trials for choice in found.values()}
     if len(budgets) > 1:
         raise UserError(
@@ -79,6 +84,19 @@ def _read(name: str) -> dict[tuple[str, str, str], Choice]:
             f"must have the same number: pgf tune {name}"
         )
     return found
+
+
+def _choice(entry: Any, where: str, name: str) -> Choice:
+    """Return an entry of the file as a choice: the trial of least loss."""
+    try:
+        rate, options = float(entry["learning_rate"]), dict(entry["options"])
+        losses = [loss for loss in entry["trials"].values() if loss != "diverged"]
+        chosen = entry["loss"] == min(losses, default="diverged")
+        if set(entry) == KEYS and rate > 0 and chosen:
+            return Choice(rate, {key: float(v) for key, v in options.items()}, len(entry["trials"]))
+    except (TypeError, ValueError, KeyError, AttributeError):
+        pass
+    raise UserError(f"{where} is not what tuning writes: delete the file, and pgf tune {name}")
 
 
 def _entries(values: Any, path: Path) -> list[tuple[str, str, str, Any]]:
@@ -93,9 +111,8 @@ def _entries(values: Any, path: Path) -> list[tuple[str, str, str, Any]]:
         raise UserError(f"{path} must have choices: task, target and column below it") from error
 
 
-def selection_text(name: str, seeds: int, choices: Mapping[str, Any]) -> str:
-    """Return the file of a selection."""
-    body = yaml.safe_dump(
-        {"experiment": name, "choices": dict(choices)}, sort_keys=False, width=100
-    )
+def selection_text(name: str, settings: str, seeds: int, choices: Mapping[str, Any]) -> str:
+    """Return the file of a selection; `settings` is the experiment's `tuning_fingerprint`."""
+    values = {"experiment": name, "settings": settings, "choices": dict(choices)}
+    body = yaml.safe_dump(values, sort_keys=False, width=100)
     return HEAD.format(name=name, seeds=seeds) + body

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pgf.errors import UserError
 from pgf.experiments.experiment import Experiment
 from pgf.recipes import Target, find_recipe
 
@@ -19,7 +20,7 @@ LAMBDA = "lambda_w"
 LAMBDA_FACTORS = (0.1, 10.0)
 RATE_FACTORS = (2**-0.5, 2**0.5)
 MOST_RATES = 12
-"""Rates of a grid at most: a winner that still lies on its edge is taken as it is, and said so."""
+"""Rates of a grid at most: the command names winners that then still lie on the edge."""
 FIRST, SECOND = "tuning", "refinement"
 """Names of the two stages, behind the experiment's own."""
 
@@ -78,6 +79,10 @@ def _around(experiment: Experiment, cell: Cell, rate: float) -> Iterator[Trial]:
     recipe = find_recipe(entry.recipe or cell.column)
     if LAMBDA in recipe.__dataclass_fields__:
         own = float(entry.options.get(LAMBDA, recipe.__dataclass_fields__[LAMBDA].default))
+        if own == 0:
+            raise UserError(
+                f"recipes.{cell.column}: {LAMBDA} 0 cannot be tuned: give the recipe ste"
+            )
         for factor in LAMBDA_FACTORS:
             yield Trial(cell, rate, ((LAMBDA, own * factor),))
     else:

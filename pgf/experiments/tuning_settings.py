@@ -1,6 +1,7 @@
 """Settings of tuning in a config."""
 
 from dataclasses import field
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,8 @@ from pgf.experiments.settings import KNOWN_KEYS, Positive
 
 SELECTIONS = Path("configs/selections")
 LEAST_RATES = 4
+LEAST_RATIO = 1.9
+"""Of two neighbouring rates: refinement tries the root of 2 between them."""
 LEAST_SEEDS = 2
 Seed = Annotated[int, Field(ge=0, strict=True)]
 
@@ -31,6 +34,8 @@ class TuningSettings:
             raise ValueError(
                 f"learning_rates {rates}: at least {LEAST_RATES}, each above the one before"
             )
+        if any(above / below < LEAST_RATIO for below, above in pairwise(rates)):
+            raise ValueError(f"learning_rates {rates}: in steps of 2 at least")
         if len(set(self.seeds)) != len(self.seeds) or len(self.seeds) < LEAST_SEEDS:
             raise ValueError(f"seeds {self.seeds}: at least {LEAST_SEEDS}, all different")
         return self

@@ -77,6 +77,10 @@ def read_record(path: Path) -> dict[str, Any]:
     """
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is not there: train the run") from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error})") from error
     except (ValueError, RecursionError) as error:  # no text, no JSON, a number of 5,000 digits
         raise UserError(f"{path} is not a complete record ({error})") from error
     if not isinstance(record, dict) or record.get("schema") != SCHEMA:

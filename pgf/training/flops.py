@@ -168,7 +168,7 @@ def training_flops(
     for block, pattern in layers:
         group = pattern, block.width, block.module_name not in flops.first
         groups[group] = groups.get(group, 0.0) + flops.of(block)
-    steps = np.array(after)
+    steps = np.array(after, dtype=np.int64)
     total = steps * float(flops.training)
     for (pattern, width, needs_input_gradient), own in groups.items():
         forward, of_input, of_weight = _shares_so_far(recipe, total_steps, pattern, width)[:, steps]

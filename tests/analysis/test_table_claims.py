@@ -115,7 +115,7 @@ def test_a_claim_finds_columns_by_their_roles():
         (
             {"kind": "lower_statistic", "statistic": "unheard_of"},
             "sr_ste",
-            "no pairs of seeds at 1:16",
+            "no pairs of seeds to compare at 1:16",
         ),
     ],
 )

@@ -130,6 +130,7 @@ def test_a_small_sweep_leaves_the_records_of_runs_alone(monkeypatch: pytest.Monk
     monkeypatch.setattr(sweep_part, "RECIPES", ("sr_ste", "mdgf_linear"))
     monkeypatch.setattr(sweep_part, "SEEDS", 1)
     monkeypatch.setattr(sweep_part, "STEPS", 5)
+    monkeypatch.setattr(sweep_part, "ALONE", 1)
     line, same = sweep_part.measure_sweep(quiet, device="cpu", processes=2, target=1.0)
     assert same and line.ratio is not None and line.ratio > 0
     line, _ = sweep_part.measure_sweep(quiet, device="cpu", processes=1, target=1.0, stack=2)

@@ -38,6 +38,16 @@ VALUES: dict[str, Any] = {
 }
 
 
+NONSENSE = (
+    ("fast", "{}", "{a: 1.0}"),
+    ("0.1", "[1]", "{a: 1.0}"),
+    ("0.1", "{}", "6"),
+    ("-1", "{}", "{a: 1.0}"),
+    ("0.1", "{}", "{a: 0.5, b: 1.0}"),  # not the trial of least loss
+)
+"""Entries of a selection that tuning does not write."""
+
+
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
@@ -59,7 +69,8 @@ def stage_of(experiment: Experiment, stage: str, trials: list[Trial]) -> Experim
 def selected(experiment: Experiment, losses: dict[Trial, float]) -> None:
     path = selection_path(experiment.name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(selection_text(experiment.name, 2, choices_of(losses)))
+    settings = experiment.tuning_fingerprint()
+    path.write_text(selection_text(experiment.name, settings, 2, choices_of(losses)))
 
 
 def made_up(trials: list[Trial]) -> dict[Trial, float]:
@@ -153,6 +164,7 @@ def test_of_trials_that_all_diverged_the_first_is_taken_and_said_so() -> None:
     [
         ({"learning_rates": [0.001]}, "at least 4, each above the one before"),
         ({"learning_rates": [0.004, 0.001, 0.002, 0.008]}, "each above the one before"),
+        ({"learning_rates": [0.001, 0.0014, 0.002, 0.004]}, "in steps of 2 at least"),
         ({"learning_rates": RATES, "seeds": [100]}, "at least 2, all different"),
         ({"learning_rates": RATES, "seeds": [1, 100]}, "1 is a seed of digits as well"),
         ({"learning_rate": RATES}, "did you mean 'learning_rates'"),
@@ -180,7 +192,33 @@ def test_a_selection_that_does_not_match_is_refused() -> None:
     selected(experiment, unequal)
     with pytest.raises(UserError, match="3 to 4 trials, where all must have the same number"):
         load_experiment("file.yaml")
-    for text in ("choices: 3", "choices: {a: {b: {c: 1}}}", "choices: [1]", "{}"):
-        selection_path("file").write_text(text)
+    head = f"experiment: file\nsettings: {experiment.tuning_fingerprint()}\n"
+    entry = "{learning_rate: %s, options: %s, loss: 1.0, trials: %s}"
+    for text in (
+        *("choices: 3", "choices: {a: {b: {c: 1}}}", "choices: [1]", "{}"),
+        *(f"choices: {{a: {{b: {{c: {entry % more}}}}}}}" for more in NONSENSE),
+    ):
+        selection_path("file").write_text(head + text)
         with pytest.raises(UserError, match=r"selections/file\.yaml"):
             load_experiment("file.yaml")
+
+
+def test_a_selection_of_another_length_or_experiment_is_refused() -> None:
+    experiment = made()
+    selected(experiment, made_up(grid_trials(experiment, RATES)))
+    assert load_experiment("file.yaml").runs()
+    made(training={**VALUES["training"], "steps": 40})
+    with pytest.raises(UserError, match="was tuned with other tasks, recipes, training or rates"):
+        load_experiment("file.yaml")
+    made(seeds=[7, 8, 9])  # of the tables alone
+    assert load_experiment("file.yaml").runs()
+    path = selection_path("file")
+    path.write_text(path.read_text().replace("experiment: file", "experiment: other"))
+    with pytest.raises(UserError, match="is of the experiment other"):
+        load_experiment("file.yaml")
+
+
+def test_a_lambda_of_zero_cannot_be_tuned() -> None:
+    experiment = made(recipes={"dense": {}, "sr_ste": {"options": {"lambda_w": 0.0}}})
+    with pytest.raises(UserError, match="lambda_w 0 cannot be tuned"):
+        refining_trials(experiment, {cell: 0.1 for cell in cells_of(experiment)})

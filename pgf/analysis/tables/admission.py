@@ -57,7 +57,12 @@ def _grade(context: Context, task: str, target: str) -> Grade:
     analysis, losses = context.analysis, losses_of(context, task)
     columns = {role: context.column_of(task, role) for role in (REMOVED, RANDOM, DENSE_ROLE)}
     removed, random, dense = columns.values()
-    others = [name for name in context.sparse_recipes(task) if name != removed]
+    # A diverged run's loss is made up: it says nothing of the spread.
+    others = [
+        name
+        for name in context.sparse_recipes(task)
+        if name != removed and not losses.diverged_in(name, target)
+    ]
     pairs = [losses.gains(name, dense, target) for name in others] if dense else []
     spread = pooled_spread([pair for pair in pairs if pair.size])
     n = max((pair.size for pair in pairs), default=0)
@@ -84,7 +89,7 @@ def _grade(context: Context, task: str, target: str) -> Grade:
 def _in_spreads(gap: Interval, spread: float) -> float:
     """Return a gap in s; infinite where seeds do not differ at all."""
     if spread == 0:
-        return math.copysign(math.inf, gap.estimate)
+        return math.inf if gap.estimate > 0 else -math.inf if gap.n else math.nan
     return gap.estimate / spread
 
 

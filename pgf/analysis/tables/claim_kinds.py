@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from pgf.analysis.tables.context import Context
 from pgf.analysis.tables.judgement import Comparison, judge
 from pgf.analysis.tables.losses import losses_of
 from pgf.analysis.tables.paper_claims import Claim
-from pgf.analysis.tables.papers_effects import papers_gain
+from pgf.analysis.tables.papers_effects import margin_for
 from pgf.analysis.tables.phases import THIRDS, values_by_seed
 from pgf.recipes import Registry
 
@@ -41,31 +41,36 @@ CLAIM_KINDS: Registry[Kind] = Registry("kind of claim")
 def better(context: Context, means: pd.DataFrame, question: Question, target: str) -> Comparison:
     """The recipe's held-out loss after the last step is below the control's."""
     del means
-    task = question.task
-    papers = abs(papers_gain(context, task, question, target))
+    margin, first = margin_for(context, question.task, *_columns(context, question), target)
     return judge(
         target,
         _gains(context, question, target),
         analysis=context.analysis,
-        margin=margin_of(context, task, target) if math.isnan(papers) else papers,
-        margin_first=math.isnan(papers),
+        margin=margin,
+        margin_first=first,
         diverged=_diverged(context, question, target),
     )
 
 
 @CLAIM_KINDS.register("as_good")
 def as_good(context: Context, means: pd.DataFrame, question: Question, target: str) -> Comparison:
-    """The recipe is behind the control by less than the margin."""
+    """The recipe is behind the control by less than the margin: its gain plus that is positive."""
     del means
-    papers = question.claim.within if context.has_same_setup(question.task) else None
-    margin = margin_of(context, question.task, target) if papers is None else papers
-    gains = _gains(context, question, target)
-    return judge(
+    margin, gains = margin_of(context, question.task, target), _gains(context, question, target)
+    made = judge(
         target,
         gains + margin if math.isfinite(margin) else gains[:0],
         analysis=context.analysis,
         diverged=_diverged(context, question, target),
     )
+    # What is shown is the gain itself; the test and its verdict are of the gain plus the margin.
+    shift = replace(
+        made.interval,
+        estimate=made.interval.estimate - margin,
+        low=made.interval.low - margin,
+        high=made.interval.high - margin,
+    )
+    return replace(made, interval=shift, margin=margin)
 
 
 @CLAIM_KINDS.register("lower_statistic")
@@ -78,7 +83,7 @@ def lower_statistic(
         _parts(context, means, question, role, target, phase)
         for role in (question.recipe, question.control)
     )
-    return _ratio(context, target, control, recipe)
+    return _ratio(context, question, target, control, recipe)
 
 
 @CLAIM_KINDS.register("falling_statistic")
@@ -90,13 +95,15 @@ def falling_statistic(
         _parts(context, means, question, question.recipe, target, phase)
         for phase in (THIRDS[0], THIRDS[-1])
     )
-    return _ratio(context, target, early, late)
+    return _ratio(context, question, target, early, late)
 
 
 def _columns(context: Context, question: Question) -> tuple[str, str]:
-    names = [context.column_of(question.task, r) for r in (question.recipe, question.control)]
-    assert names[0] is not None and names[1] is not None
-    return names[0], names[1]
+    """Return the columns of recipe and control; the recipe's twice for a claim about it alone."""
+    recipe = context.column_of(question.task, question.recipe)
+    control = context.column_of(question.task, question.control or question.recipe)
+    assert recipe is not None and control is not None
+    return recipe, control
 
 
 def _gains(context: Context, question: Question, target: str) -> np.ndarray:
@@ -128,10 +135,16 @@ def _parts(
 
 
 def _ratio(
-    context: Context, target: str, above: list[pd.Series], below: list[pd.Series]
+    context: Context,
+    question: Question,
+    target: str,
+    above: list[pd.Series],
+    below: list[pd.Series],
 ) -> Comparison:
-    values = log_ratio_by_seed(above, below)
-    return judge(target, values, analysis=context.analysis, margin=RATIO_MARGIN)
+    # Curves of runs that diverged end early: without them the calm ones alone would be compared.
+    diverged = _diverged(context, question, target)
+    values = np.empty(0) if diverged else log_ratio_by_seed(above, below)
+    return judge(target, values, analysis=context.analysis, margin=RATIO_MARGIN, diverged=diverged)
 
 
 def log_ratio_by_seed(above: list[pd.Series], below: list[pd.Series]) -> np.ndarray:

@@ -32,6 +32,11 @@ class Comparison:
     diverged: int = 0
     """Runs among the pairs that diverged."""
 
+    def is_better(self, analysis: AnalysisSettings) -> bool:
+        """Return whether the test finds a gain, be it within the margin or not."""
+        negligible = self.verdict == NO_EFFECT and self.interval.estimate > 0
+        return self.verdict == BETTER or (negligible and self.p <= analysis.alpha)
+
 
 def judge(
     target: str,

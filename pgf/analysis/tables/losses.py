@@ -24,23 +24,25 @@ class Measure:
 class Losses:
     """A measure turned so that less is better; every run that was trained has a value.
 
-    A run that diverged has the worst value that any run of its target has: it is never better than
+    A run that diverged has the worst value that any run of the target has: it is never better than
     its pair, and never left out.
     """
 
     measure: Measure
     values: dict[tuple[str, str], pd.Series]
-    """(recipe, target) -> value by seed."""
-    diverged: dict[tuple[str, str], tuple[int, ...]]
-    """(recipe, target) -> seeds of the runs that diverged."""
+    """(recipe, target) -> value by seed; NaN where a run diverged."""
+    worst: dict[str, float]
+    """Target -> the worst value there, dense runs included."""
 
     def of(self, recipe: str, target: str) -> pd.Series:
         """Return the values by seed; a dense run stands at every target. Empty without runs."""
-        return self.values.get(self._key(recipe, target), pd.Series(dtype="float64"))
+        known = self.values.get(self._key(recipe, target), pd.Series(dtype="float64"))
+        return known.fillna(self.worst.get(target, np.nan)).dropna()
 
     def diverged_in(self, recipe: str, target: str) -> int:
         """Return how many runs of a recipe at a target diverged."""
-        return len(self.diverged.get(self._key(recipe, target), ()))
+        known = self.values.get(self._key(recipe, target), pd.Series(dtype="float64"))
+        return int(known.isna().sum())
 
     def gains(self, recipe: str, control: str, target: str, control_target: str = "") -> np.ndarray:
         """Return control - recipe (n,) over the seeds that both have, in order: more is better.
@@ -85,18 +87,13 @@ def _losses(context: Context, task: str) -> Losses:
     sign = -1.0 if measure.higher_is_better else 1.0
     values = sign * runs[measure.column].astype("float64")
     ended = (runs["status"] == COMPLETE) & np.isfinite(values)
+    known = values.where(ended)
     worst = {
-        target: float(values[ended & runs["target"].isin([target, DENSE])].max())
+        target: float(known[runs["target"].isin([target, DENSE])].max())
         for target in runs["target"].unique()
     }
-    filled = values.where(ended, runs["target"].map(worst))
-    known = np.isfinite(filled)
-    found: dict[tuple[str, str], pd.Series] = {}
-    diverged: dict[tuple[str, str], tuple[int, ...]] = {}
-    for keys, rows in runs.groupby(["recipe", "target"], sort=False):
-        key = (str(keys[0]), str(keys[1]))
-        there = rows.index[known[rows.index]]
-        found[key] = pd.Series(filled[there].to_numpy(), index=runs.loc[there, "seed"])
-        if seeds := tuple(int(s) for s in rows.loc[~ended[rows.index], "seed"]):
-            diverged[key] = seeds
-    return Losses(measure, found, diverged)
+    found = {
+        (str(recipe), str(target)): pd.Series(known[rows.index].to_numpy(), index=rows["seed"])
+        for (recipe, target), rows in runs.groupby(["recipe", "target"], sort=False)
+    }
+    return Losses(measure, found, worst)

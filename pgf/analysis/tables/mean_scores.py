@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 from pgf.analysis.statistics import Interval, mean_interval
-from pgf.analysis.tables.admission import grade_of, margin_of
+from pgf.analysis.tables.admission import grade_of
 from pgf.analysis.tables.context import DENSE, Context
 from pgf.analysis.tables.judgement import BETTER, judge
 from pgf.analysis.tables.losses import losses_of
 from pgf.analysis.tables.model import NO_RUN
+from pgf.analysis.tables.papers_effects import margin_for
 from pgf.analysis.tables.published import PublishedNumber, published_numbers
 from pgf.analysis.tables.scores import LAST, scores_of
 from pgf.analysis.tables.wording import score_text
@@ -63,15 +64,15 @@ def _supported_best(context: Context, task: str, target: str) -> str | None:
     if len(means) < 2 or not grade_of(context, task, target).grades:
         return None
     best = min(means, key=lambda recipe: means[recipe])
-    margin = margin_of(context, task, target)
-    found = (
-        judge(
-            target, losses.gains(best, other, target), analysis=context.analysis, margin=margin
-        ).verdict
-        for other in means
-        if other != best
-    )
+    found = (_verdict(context, task, best, other, target) for other in means if other != best)
     return best if all(verdict == BETTER for verdict in found) else None
+
+
+def _verdict(context: Context, task: str, recipe: str, control: str, target: str) -> str:
+    gains = losses_of(context, task).gains(recipe, control, target)
+    margin, first = margin_for(context, task, recipe, control, target)
+    made = judge(target, gains, analysis=context.analysis, margin=margin, margin_first=first)
+    return made.verdict
 
 
 def mean_score_text(score: MeanScore | None, decimals: int, usual: int) -> str:

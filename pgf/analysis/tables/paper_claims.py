@@ -12,8 +12,8 @@ from pgf.errors import UserError, nearest
 REQUIRED = ("id", "text", "source", "kind", "recipes")
 ALWAYS_OPTIONAL = ("metrics",)
 OPTIONAL: dict[str, tuple[str, ...]] = {
-    "better": ("controls", "min_sparsity", "max_sparsity", "control_target"),
-    "as_good": ("controls", "min_sparsity", "max_sparsity", "control_target", "within"),
+    "better": ("controls", "min_sparsity", "max_sparsity", "control_target", "equal_flops"),
+    "as_good": ("controls", "min_sparsity", "max_sparsity", "control_target"),
     "lower_statistic": ("controls", "min_sparsity", "max_sparsity", "statistic", "phase"),
     "falling_statistic": ("min_sparsity", "max_sparsity", "statistic"),
 }
@@ -43,8 +43,8 @@ class Claim:
     max_sparsity: float = 1.0
     control_target: str = ""
     """Target of the control, where it is another one."""
-    within: float | None = None
-    """Points of the paper's metric by which the recipe may be behind, in the paper's set-up."""
+    equal_flops: bool = False
+    """True if recipe and control must have spent the same training FLOPs."""
 
 
 def load_claims(path: Path) -> tuple[Claim, ...]:

@@ -1,34 +1,40 @@
-"""The paper's own effect, where model, data and metric are the paper's."""
+"""The smallest difference that matters, which the paper sets where the set-up is the paper's."""
 
 import math
-from typing import Protocol
 
+from pgf.analysis.tables.admission import margin_of
 from pgf.analysis.tables.context import Context
-from pgf.analysis.tables.paper_claims import Claim
-from pgf.analysis.tables.published import BASELINE_OF_PAPER, base_label, published_differences
+from pgf.analysis.tables.published import (
+    BASELINE_OF_PAPER,
+    labels_of,
+    match_recipes,
+    published_differences,
+)
 
 
-class Asked(Protocol):
-    """The part of a question that says which columns it is about."""
+def papers_gain(
+    context: Context, task: str, recipe: str | None, control: str | None, target: str
+) -> float:
+    """Return by how much the paper has a column above SR-STE, in points of its metric.
 
-    @property
-    def claim(self) -> Claim: ...
-    @property
-    def recipe(self) -> str: ...
-    @property
-    def control(self) -> str: ...
-
-
-def papers_gain(context: Context, task: str, asked: Asked, target: str) -> float:
-    """Return by how much the paper has a recipe above its control, in points of its metric.
-
-    NaN where the set-up is not the paper's, the control is not SR-STE, or it prints no number.
+    NaN where the set-up is not the paper's, the control is not its SR-STE, or it prints no number.
     """
-    recipe, control = (context.column_of(task, r) for r in (asked.recipe, asked.control))
-    if asked.claim.kind != "better" or not context.has_same_setup(task):
+    if recipe is None or control is None or not context.has_same_setup(task):
         return math.nan
-    if recipe is None or control is None:
-        return math.nan
-    if base_label(context.label(control)) != BASELINE_OF_PAPER:
+    if control not in match_recipes(labels_of(context, task), [BASELINE_OF_PAPER]):
         return math.nan
     return published_differences(context, task).get((target, recipe), math.nan)
+
+
+def margin_for(
+    context: Context, task: str, recipe: str, control: str, target: str
+) -> tuple[float, bool]:
+    """Return the margin of a comparison, and whether it goes before what the test finds.
+
+    The paper's own effect where the set-up is the paper's: a difference that is found then counts
+    even if it is smaller. Elsewhere `margin_of`, which goes first.
+    """
+    papers = abs(papers_gain(context, task, recipe, control, target))
+    if math.isnan(papers):
+        return margin_of(context, task, target), True
+    return papers, False

@@ -10,10 +10,11 @@ from pgf.analysis.tables.recorded import (
     DENSITY,
     INFERENCE,
     INFERENCE_DENSE,
+    STEPS,
     TRAINING,
     TRAINING_DENSE,
     TRAINING_OTHER,
-    of_target,
+    narrows,
     of_task,
     recorded,
 )
@@ -71,9 +72,11 @@ def _recipe_cost(
     confidence = context.analysis.confidence
     training, other, dense, density, steps = (
         recorded(context, task, recipe, own, column)
-        for column in (TRAINING, TRAINING_OTHER, TRAINING_DENSE, DENSITY, "n_steps")
+        for column in (TRAINING, TRAINING_OTHER, TRAINING_DENSE, DENSITY, STEPS)
     )
-    if np.isnan(other):  # a record from before there were two counts: its one had it sparse
+    if narrows(context, task, recipe):  # its own dense training is of a smaller model
+        dense = _dense_per_step(context, task) * steps
+    if np.isnan(other):  # a record from before there were two counts
         training, other = other, training
     return RecipeCost(
         task=task,
@@ -87,6 +90,15 @@ def _recipe_cost(
         epochs=mean_interval(scores.of(recipe, target).to_numpy(), confidence=confidence),
         diverged=scores.diverged_in(recipe, target),
     )
+
+
+def _dense_per_step(context: Context, task: str) -> float:
+    """Return the training FLOPs of one step of the task's own model, dense; NaN if unknown."""
+    found = [
+        recorded(context, task, name, DENSE, TRAINING) / recorded(context, task, name, DENSE, STEPS)
+        for name in context.dense_recipes(task)
+    ]
+    return found[0] if found else float("nan")
 
 
 def equal_in_flops(costs: list[RecipeCost]) -> list[tuple[RecipeCost, RecipeCost]]:
@@ -114,7 +126,8 @@ LONG = (
 def long_row(context: Context, cost: RecipeCost) -> tuple[object, ...]:
     """Return a row of the CSV file, in the order of `LONG`."""
     own = DENSE if cost.recipe in context.dense_recipes(cost.task) else cost.target
-    kept = [of_target(context, cost.task, own, c) for c in (INFERENCE, "parameters_kept", "bytes")]
+    columns = (INFERENCE, "parameters_kept", "bytes")
+    kept = [recorded(context, cost.task, cost.recipe, own, column) for column in columns]
     dense = [of_task(context, cost.task, c) for c in (INFERENCE_DENSE, "parameters", "bytes_dense")]
     return (
         *(cost.task, cost.target, cost.recipe, kept[0], dense[0]),

@@ -8,6 +8,7 @@ INFERENCE, INFERENCE_DENSE = "flops.forward", "flops.forward_dense"
 TRAINING, TRAINING_DENSE = "flops.training", "flops.training_dense"
 TRAINING_OTHER = "flops.training_sparse_input_gradient"
 DENSITY = "average_density"
+STEPS = "n_steps"
 CUMULATIVE = "training_flops"
 """Curve of the training FLOPs so far, at the evaluations."""
 AT_TARGET = "at_target"
@@ -19,10 +20,25 @@ def recorded(context: Context, task: str, recipe: str, target: str, column: str)
     return _largest(_complete(context, task, recipe, target), column)
 
 
+NOT_AT_TARGET = ("removed", "small_dense")
+"""Kinds of recipes that keep another model than N:M of the task's own."""
+
+
 def of_target(context: Context, task: str, target: str, column: str) -> float:
-    """Return a number that depends on the target alone, whatever the recipe; NaN without one."""
+    """Return a number that the target decides for every recipe that is at it; NaN without one."""
     runs = context.task_runs(task)
-    return _largest(runs[(runs["target"] == target) & (runs["status"] == COMPLETE)], column)
+    there = (runs["target"] == target) & (runs["status"] == COMPLETE)
+    return _largest(runs[there & ~_kinds(runs).isin(NOT_AT_TARGET)], column)
+
+
+def narrows(context: Context, task: str, recipe: str) -> bool:
+    """Return whether a column trains a narrower model than the task's own."""
+    runs = context.task_runs(task)
+    return bool((_kinds(runs[runs["recipe"] == recipe]) == "small_dense").any())
+
+
+def _kinds(runs: pd.DataFrame) -> pd.Series:
+    return runs["recipe.kind"] if "recipe.kind" in runs else runs["recipe"]
 
 
 def of_task(context: Context, task: str, column: str) -> float:

@@ -1,14 +1,15 @@
 """Verdicts on a claim, six of them, from paired comparisons at every target in its scope.
 
-reproduced: better at every target, each at alpha; one target that is not better is enough to
-prevent it, so nothing has to be corrected. opposite: worse at one target or more, at alpha
-corrected by Holm over the targets. no effect: at every target the interval lies within the margin.
-excluded: the set-up is the paper's, and at a target the interval lies below the paper's number. not
-testable here: no runs of a role, no target in scope, or a task that does not grade. not settled:
-the rest.
+A claim is reproduced when the recipe is better at every target, each at alpha, and not within the
+margin at all of them; one target that is not better prevents it, so nothing has to be corrected.
+It is opposite when the recipe is worse, beyond the margin, at one target or more, at alpha
+corrected by Holm over the targets. There is no effect when the interval lies within the margin at
+every target. A claim is excluded when the set-up is the paper's and an interval lies below the
+paper's number. It is not testable here without runs of a role, without a target in scope, or where
+a target does not grade. Otherwise it is not settled.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -17,9 +18,10 @@ from pgf.analysis.statistics import holm
 from pgf.analysis.tables.admission import grade_of
 from pgf.analysis.tables.claim_kinds import CLAIM_KINDS, Question
 from pgf.analysis.tables.context import Context
-from pgf.analysis.tables.judgement import BETTER, NO_EFFECT, WORSE, Comparison
+from pgf.analysis.tables.judgement import NO_EFFECT, WORSE, Comparison
 from pgf.analysis.tables.paper_claims import Claim
 from pgf.analysis.tables.papers_effects import papers_gain
+from pgf.analysis.tables.recipe_costs import equal_in_flops, recipe_costs
 from pgf.experiments import AnalysisSettings
 from pgf.recipes import Target
 
@@ -47,21 +49,46 @@ def verdict_on(context: Context, means: pd.DataFrame, question: Question) -> Fin
     """Return the verdict on one question; `means` comes from `phase_means`."""
     task, claim = question.task, question.claim
     roles = [role for role in (question.recipe, question.control) if role]
+    recipe, control = (context.column_of(task, r) for r in (question.recipe, question.control))
     if absent := [role for role in roles if context.column_of(task, role) is None]:
         return Finding(question, NOT_TESTABLE, reason=f"no runs of {' and '.join(absent)}")
     targets = [t for t in context.targets_of(task) if in_scope(claim, t)]
     if not targets:
         return Finding(question, NOT_TESTABLE, reason="no target in the claim's scope")
-    for target in targets:
-        if not (grade := grade_of(context, task, target)).grades:
-            reason = f"the task does not grade at {target}: {grade.reason}"
-            return Finding(question, NOT_TESTABLE, reason=reason)
-    made = [CLAIM_KINDS[claim.kind](context, means, question, target) for target in targets]
+    reasons = {t: reason for t in targets if (reason := grade_of(context, task, t).reason)}
+    graded = [target for target in targets if target not in reasons]
+    made = [CLAIM_KINDS[claim.kind](context, means, question, target) for target in graded]
+    obstacle = _obstacle(context, question, reasons, made)
+    made = [comparison for comparison in made if comparison.interval.n]
+    if not made:
+        return Finding(question, NOT_TESTABLE, reason=obstacle)
+    papers = {c.target: papers_gain(context, task, recipe, control, c.target) for c in made}
+    excluded = claim.kind == "better" and any(c.interval.high < papers[c.target] for c in made)
+    verdict = overall(made, context.analysis, excluded=excluded)
+    # One target is enough for the opposite; all others need every target.
+    if obstacle and verdict != OPPOSITE:
+        return Finding(question, NOT_TESTABLE, tuple(made), obstacle)
+    return Finding(question, verdict, tuple(made))
+
+
+def _obstacle(
+    context: Context, question: Question, reasons: Mapping[str, str], made: Sequence[Comparison]
+) -> str:
+    """Return why a claim cannot be judged at every target; empty where it can."""
+    if reasons:
+        target, reason = next(iter(reasons.items()))
+        return f"the task does not grade at {target}: {reason}"
     if empty := [c.target for c in made if c.interval.n == 0]:
-        return Finding(question, NOT_TESTABLE, reason=f"no pairs of seeds at {', '.join(empty)}")
-    papers = {c.target: papers_gain(context, task, question, c.target) for c in made}
-    excluded = any(c.interval.high < papers[c.target] for c in made)
-    return Finding(question, overall(made, context.analysis, excluded=excluded), tuple(made))
+        return f"no pairs of seeds to compare at {', '.join(empty)}"
+    if question.claim.equal_flops:
+        equal = {
+            (own.target, own.recipe, control.recipe)
+            for own, control in equal_in_flops(recipe_costs(context, question.task))
+        }
+        names = [context.column_of(question.task, r) for r in (question.recipe, question.control)]
+        if unequal := [c.target for c in made if (c.target, *names) not in equal]:
+            return f"training FLOPs differ at {', '.join(unequal)}"
+    return ""
 
 
 def overall(
@@ -75,7 +102,9 @@ def overall(
         excluded: whether an interval lies below the paper's own number.
     """
     found = {comparison.verdict for comparison in comparisons}
-    if found == {BETTER}:
+    if found == {NO_EFFECT}:
+        return NO_EFFECT_AT_ALL
+    if all(c.is_better(analysis) for c in comparisons):
         return REPRODUCED
     corrected = holm([comparison.p for comparison in comparisons])
     worse = (
@@ -84,8 +113,6 @@ def overall(
     )
     if any(worse):
         return OPPOSITE
-    if found == {NO_EFFECT}:
-        return NO_EFFECT_AT_ALL
     return EXCLUDED if excluded else NOT_SETTLED
 
 

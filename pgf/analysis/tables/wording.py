@@ -108,8 +108,14 @@ def _names(context: Context, cells: Sequence[tuple[str, str, int]]) -> str:
     return ", ".join(named) + (f" and {more} more" if more > 0 else "")
 
 
-def common_notes(context: Context, task: str) -> tuple[str, ...]:
-    """Return what a reader must know of a task's runs: missing and diverged ones, mixtures."""
+def common_notes(context: Context, task: str, *, judged: bool = False) -> tuple[str, ...]:
+    """Return what a reader must know of a task's runs: missing and diverged ones, mixtures.
+
+    Args:
+        context: the runs.
+        task: the task.
+        judged: whether diverged runs count, as the worst of their target.
+    """
     runs = context.task_runs(task)
     notes = []
     if missing := context.missing(task):
@@ -122,7 +128,8 @@ def common_notes(context: Context, task: str) -> tuple[str, ...]:
     failed = (runs["status"] != COMPLETE) | runs["final"].isna()
     if diverged := int(failed.sum()):
         notes.append(
-            f"†k: k runs of the cell diverged ({diverged} in all) and are not in the numbers."
+            f"†k: k runs of the cell diverged ({diverged} in all) and "
+            f"{'count as the worst of their target' if judged else 'are not in the numbers'}."
         )
     if "mixed" in runs and (mixed := int(runs["mixed"].astype(bool).sum())):
         notes.append(

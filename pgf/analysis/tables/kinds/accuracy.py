@@ -127,8 +127,8 @@ def _notes(context: Context, task: str, views: dict[str, MeanScores]) -> tuple[s
     analysis = context.analysis
     notes = [
         "Bold: the paired t-test finds the recipe better than every other sparse one of its row, "
-        f"on the {measure_of(context, task).name}, each at a p of at most {analysis.alpha:g}; only "
-        "where the task grades.",
+        f"on the {measure_of(context, task).name}, each at a p of at most {analysis.alpha:g} and "
+        "not within the margin; only where the task grades.",
         "The best evaluation is chosen on the data that it reports, among more evaluations for "
         "recipes that are at their target longer: an optimistic number, shown for the paper's "
         "sake and not tested.",

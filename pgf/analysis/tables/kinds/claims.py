@@ -94,7 +94,7 @@ def _section(context: Context, task: str, findings: list[Finding]) -> Section:
         for claim in asked
     )
     notes = ["Nothing is corrected across claims."] if asked else ["No claims were given."]
-    return Section(task, blocks, caption, (*notes, *common_notes(context, task)))
+    return Section(task, blocks, caption, (*notes, *common_notes(context, task, judged=True)))
 
 
 def _block(context: Context, claim: Claim, findings: list[Finding]) -> Block:

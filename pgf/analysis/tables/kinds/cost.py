@@ -198,7 +198,7 @@ def _at_equal_flops(context: Context, task: str, costs: list[RecipeCost]) -> lis
         )
     if not rows:
         return []
-    header = ("target", "recipe", "control", "steps, of its", "gain", "verdict")
+    header = ("target", "recipe", "control", "steps / control's", "gain", "verdict")
     title = f"Gain in {measure_of(context, task).name} at equal training FLOPs"
     return [Block(header, tuple(rows), title=title, text_columns=(0, 1, 2, 5))]
 

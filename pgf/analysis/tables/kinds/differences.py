@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 
 from pgf.analysis.tables import TABLES
-from pgf.analysis.tables.admission import grade_of, margin_of
+from pgf.analysis.tables.admission import grade_of
 from pgf.analysis.tables.context import Context, target_label
 from pgf.analysis.tables.judgement import Comparison, expected_by_chance, judge
 from pgf.analysis.tables.losses import losses_of, measure_of
 from pgf.analysis.tables.model import Block, Cell, Row, Section, Table
+from pgf.analysis.tables.papers_effects import margin_for
 from pgf.analysis.tables.published import BASELINE_OF_PAPER, base_label, published_differences
 from pgf.analysis.tables.verdicts import NOT_TESTABLE
 from pgf.analysis.tables.wording import (
@@ -67,11 +68,13 @@ def _differences(context: Context, task: str, baseline: str) -> list[Difference]
         for recipe in context.sparse_recipes(task):
             if recipe == baseline or losses.of(recipe, target).empty:
                 continue
+            margin, first = margin_for(context, task, recipe, baseline, target)
             comparison = judge(
                 target,
                 losses.gains(recipe, baseline, target),
                 analysis=context.analysis,
-                margin=margin_of(context, task, target),
+                margin=margin,
+                margin_first=first,
                 diverged=losses.diverged_in(recipe, target) + losses.diverged_in(baseline, target),
             )
             verdict = comparison.verdict if grades else NOT_TESTABLE
@@ -120,7 +123,7 @@ def _section(context: Context, task: str, families: dict[str, list[Difference]])
     if not families:
         notes.append("No baseline of the analysis has runs of this task.")
     blocks = tuple(_block(context, baseline, family) for baseline, family in families.items())
-    return Section(task, blocks, caption, (*notes, *common_notes(context, task)))
+    return Section(task, blocks, caption, (*notes, *common_notes(context, task, judged=True)))
 
 
 def _block(context: Context, baseline: str, family: list[Difference]) -> Block:

@@ -69,7 +69,7 @@ def _section(context: Context, task: str) -> Section:
     blocks = [_admission(grades)]
     for more, shown in recipe_panels((), sparse):
         blocks.append(_shares(context, task, shown, f"Recovered share in percent{more}"))
-    return Section(task, tuple(blocks), caption, common_notes(context, task))
+    return Section(task, tuple(blocks), caption, common_notes(context, task, judged=True))
 
 
 def _admission(grades: list[Grade]) -> Block:

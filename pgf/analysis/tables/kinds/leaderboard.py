@@ -15,15 +15,16 @@ from pgf.analysis.tables.admission import (
     REMOVED,
     draws,
     grade_of,
-    margin_of,
     seeds_table,
     share_of_means,
 )
-from pgf.analysis.tables.context import Context
+from pgf.analysis.tables.context import DENSE, Context
 from pgf.analysis.tables.judgement import BETTER, judge
 from pgf.analysis.tables.losses import losses_of
 from pgf.analysis.tables.model import Block, Section, Table, row
-from pgf.analysis.tables.recorded import DENSITY, TRAINING, TRAINING_DENSE, recorded
+from pgf.analysis.tables.papers_effects import margin_for
+from pgf.analysis.tables.recipe_costs import recipe_costs
+from pgf.analysis.tables.recorded import recorded
 from pgf.analysis.tables.wording import SMALL_SCALE, common_notes, percent, with_limits
 
 BASELINE = "sr_ste"
@@ -49,7 +50,7 @@ class Place:
     """Training FLOPs relative to dense, mean over cells."""
     density: float
     group: int
-    """Rows of one group cannot be told apart from the first of it."""
+    """Number of the group: its rows do not differ from its first row."""
 
 
 LONG = (
@@ -83,7 +84,8 @@ def graded_cells(context: Context) -> list[Cell]:
 def places_of(context: Context) -> list[Place]:
     """Return the recipes by recovered share, the best first, grouped where not told apart."""
     cells = graded_cells(context)
-    samples = {name: _samples(context, name, cells) for name, _ in context.recipes}
+    ranked = [name for name, _ in context.recipes if _is_ranked(context, name, cells)]
+    samples = {name: _samples(context, name, cells) for name in ranked}
     found = {name: one for name, one in samples.items() if one is not None}
     order = sorted(found, key=lambda name: -found[name][0])
     places: list[Place] = []
@@ -93,6 +95,20 @@ def places_of(context: Context) -> list[Place]:
             head, group = name, len({place.group for place in places}) + 1
         places.append(_place(context, name, cells, found[name], group))
     return places
+
+
+def _is_ranked(context: Context, recipe: str, cells: Sequence[Cell]) -> bool:
+    """Return whether a recipe has runs in every cell, as long as the dense ones."""
+    for task, target in cells:
+        dense = context.column_of(task, DENSE_ROLE)
+        assert dense is not None
+        lengths = [
+            recorded(context, task, name, own, "n_steps")
+            for name, own in ((recipe, target), (dense, DENSE))
+        ]
+        if seeds_table(context, task, target, recipe) is None or lengths[0] != lengths[1]:
+            return False
+    return bool(cells)
 
 
 def _samples(
@@ -132,20 +148,20 @@ def _place(
     sample: tuple[float, np.ndarray],
     group: int,
 ) -> Place:
-    own = [cell for cell in cells if not losses_of(context, cell[0]).of(recipe, cell[1]).empty]
-    verdicts = [v for cell in own if (v := _against_baseline(context, recipe, cell)) is not None]
-    numbers = {
-        column: [recorded(context, task, recipe, target, column) for task, target in own]
-        for column in (TRAINING, TRAINING_DENSE, DENSITY)
-    }
-    flops = np.array(numbers[TRAINING]) / np.array(numbers[TRAINING_DENSE])
+    verdicts = [v for c in cells if (v := _against_baseline(context, recipe, c)) is not None]
+    costs = [
+        cost
+        for task, target in cells
+        for cost in recipe_costs(context, task)
+        if (cost.recipe, cost.target) == (recipe, target)
+    ]
     return Place(
         recipe=recipe,
-        share=Interval(sample[0], *_limits(sample[1], context), n=len(own)),
+        share=Interval(sample[0], *_limits(sample[1], context), n=len(cells)),
         better=verdicts.count(BETTER),
         compared=len(verdicts),
-        flops=float(flops.mean()),
-        density=float(np.mean(numbers[DENSITY])),
+        flops=float(np.mean([cost.share for cost in costs])),
+        density=float(np.mean([cost.density for cost in costs])),
         group=group,
     )
 
@@ -156,8 +172,9 @@ def _against_baseline(context: Context, recipe: str, cell: Cell) -> str | None:
     if baseline is None or baseline == recipe:
         return None
     gains = losses_of(context, task).gains(recipe, baseline, target)
-    margin = margin_of(context, task, target)
-    return judge(target, gains, analysis=context.analysis, margin=margin).verdict
+    margin, first = margin_for(context, task, recipe, baseline, target)
+    made = judge(target, gains, analysis=context.analysis, margin=margin, margin_first=first)
+    return made.verdict
 
 
 def _long(place: Place) -> tuple[object, ...]:
@@ -174,7 +191,8 @@ def _section(context: Context, places: list[Place]) -> Section:
         f"the tasks and targets that grade, with its {percent(context.analysis)} bootstrap "
         "interval over seeds, drawn cell by cell. Group: recipes whose difference to the first of "
         "the group has zero in its interval. Better: cells in which the paired t-test finds the "
-        "recipe better than SR-STE, beyond the margin. Costs: means over cells."
+        "recipe better than SR-STE, and not within the margin. Costs: means over cells. Recipes "
+        "without runs in every cell, or of another length than dense, are not ranked."
         f"{'' if all(map(context.has_same_setup, context.tasks)) else f' Tasks: {SMALL_SCALE}.'}"
     )
     rows = []
@@ -196,7 +214,9 @@ def _section(context: Context, places: list[Place]) -> Section:
         *("training FLOPs", "average density"),
     )
     notes = [] if places else ["No task grades recipes at any target: see the table `grading`."]
-    seen = dict.fromkeys(n for task in context.tasks for n in common_notes(context, task))
+    seen = dict.fromkeys(
+        n for task in context.tasks for n in common_notes(context, task, judged=True)
+    )
     block = Block(header, tuple(rows), text_columns=(0, 1))
     return Section(", ".join(context.tasks), (block,), caption, (*notes, *seen))
 

@@ -25,7 +25,7 @@ ALONE = 4
 TARGET = 4.0
 CONFIG = Path("sweep.yaml")
 TRAIN = [PYTHON, "-m", "pgf", "train", str(CONFIG)]
-OF_THE_MACHINE = {"train_seconds"}
+OF_THE_MACHINE = {"train_seconds", "checksum"}
 
 
 @PARTS.register("sweep")
