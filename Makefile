@@ -38,7 +38,7 @@ test: $(INSTALLED) ## the whole test suite, but for what needs a SLURM of its ow
 	@$(RUN) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test-slurm: $(INSTALLED) ## the SLURM profile on a real SLURM: root, and Debian's slurm-wlm and munge
-	@$(RUN) -m pytest tests/slurm $(if $(ONLY),-k "$(ONLY)")
+	@$(RUN) -m pytest tests/jobs/slurm $(if $(ONLY),-k "$(ONLY)")
 
 golden: $(INSTALLED) ## write the golden curves in tests/golden anew, after a change that is meant to move numbers
 	@PYTHONPATH=.:tests $(RUN) -m golden.curves

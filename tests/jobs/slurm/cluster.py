@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
+ROOT = HERE.parents[2]
 PACKAGES = ("sbatch", "slurmctld", "slurmd", "munged")
 ACCOUNTING = ("slurmdbd", "mariadbd")
 LONGEST_SECONDS = 900.0
