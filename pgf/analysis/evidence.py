@@ -1,4 +1,4 @@
-"""Which of the paper's claims an experiment can settle, by its config alone, before any run."""
+"""The claims of the paper that an experiment can settle, by its config alone, before any run."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

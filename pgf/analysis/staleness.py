@@ -1,4 +1,4 @@
-"""Whether collected runs are those that their config asks for now."""
+"""Comparison of collected runs with the settings that their config has now."""
 
 import json
 import math

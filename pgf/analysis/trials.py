@@ -1,4 +1,4 @@
-"""What tuning found: the validation loss of every trial, and the best of each cell."""
+"""The validation loss of every trial of a tuning, and the best trial of each cell."""
 
 import math
 from collections.abc import Mapping, Sequence

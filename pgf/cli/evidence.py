@@ -1,4 +1,4 @@
-"""What the commands say of evidence, before an experiment is trained."""
+"""The check of an experiment's promises, which several commands make before training."""
 
 from typing import TYPE_CHECKING
 

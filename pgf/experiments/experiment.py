@@ -51,7 +51,7 @@ class Experiment(Strict):
     statistics: StatisticsSettings = StatisticsSettings()
     analysis: AnalysisSettings = AnalysisSettings()
     tuning: TuningSettings | None = None
-    """How each column's learning rate is found; None to take `training`'s."""
+    """Grid and seeds of the tuning; None to train every column at the rate of `training`."""
     evidence: Annotated[bool, Field(strict=True)] = False
     """True to refuse the experiment where it can settle none of the paper's claims."""
     runs_per_job: RunsPerJob = "auto"

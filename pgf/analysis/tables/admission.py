@@ -44,7 +44,7 @@ class Grade:
 
     @property
     def grades(self) -> bool:
-        """Whether verdicts can be given at all."""
+        """True if verdicts are given at this target."""
         return not self.reason
 
 
