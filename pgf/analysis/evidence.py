@@ -26,7 +26,7 @@ class Prospect:
     recipe: str
     control: str
     obstacle: str
-    """Why it cannot be settled; empty where it can."""
+    """Reason why the claim cannot be settled; empty where it can."""
 
 
 def prospects(

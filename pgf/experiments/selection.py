@@ -1,4 +1,4 @@
-"""What tuning has chosen: a file that is committed, and that a config's runs take."""
+"""The selection file: tuned settings, committed, from which the runs of a config take theirs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Selection:
-    """What was chosen for an experiment."""
+    """The tuned settings of an experiment, for every task, target and column."""
 
     name: str
     choices: dict[tuple[str, str, str], Choice]

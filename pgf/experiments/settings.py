@@ -161,7 +161,7 @@ class AnalysisSettings:
     alpha: Between = 0.05
     """A difference counts as found when the p of the paired t-test is at most this."""
     measure: Literal["loss", "metric"] = "loss"
-    """What runs are compared on: the held-out loss, or the task's metric."""
+    """Measure by which runs are compared: the held-out loss, or the task's metric."""
     margin: Positive = 5.0
     """Smallest difference that matters, in points of recovered share."""
     published: dict[str, tuple[PublishedSettings, ...]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Which claims an experiment can settle, by its config alone."""
+"""The claims that an experiment can settle, by its config alone."""
 
 from pathlib import Path
 from typing import Any

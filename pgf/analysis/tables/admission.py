@@ -40,7 +40,7 @@ class Grade:
     smallest: float
     """Smallest true difference that the t-test finds with a power of 80%."""
     reason: str
-    """Why the target grades nothing; empty where it grades."""
+    """Reason why the target does not grade; empty where it does."""
 
     @property
     def grades(self) -> bool:

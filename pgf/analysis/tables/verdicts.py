@@ -42,7 +42,7 @@ class Finding:
     verdict: str
     comparisons: tuple[Comparison, ...] = ()
     reason: str = ""
-    """Why the claim is not testable here."""
+    """Reason why the claim is not testable here."""
 
 
 def verdict_on(context: Context, means: pd.DataFrame, question: Question) -> Finding:
