@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from pgf.analysis.power import smallest_effect
+from pgf.analysis.results import PAPER
 from pgf.analysis.tables.admission import DENSE_ROLE, RANDOM, REMOVED
 from pgf.analysis.tables.paper_claims import Claim, load_claims
 from pgf.analysis.tables.verdicts import in_scope
@@ -14,7 +14,7 @@ from pgf.recipes import Target
 
 LEAST_SEEDS = 6
 """Fewest pairs that count as evidence: the exact test beside the t-test reaches 0.05 with them."""
-CLAIMS = Path("configs/paper/claims.yaml")
+CLAIMS = PAPER / "claims.yaml"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from pgf.experiments import Cell, Experiment, RunSpec, Trial
+from pgf.experiments import Cell, Experiment, RunSpec, Trial, trial_key
 from pgf.records import read_run
 
 
@@ -54,14 +54,13 @@ def choices_of(losses: Mapping[Trial, float]) -> dict[str, Any]:
             "learning_rate": best.learning_rate,
             "options": dict(best.options),
             "loss": _written(losses[best]),
-            "trials": {_key(trial): _written(loss) for trial, loss in own.items()},
+            "trials": {
+                trial_key(trial.learning_rate, dict(trial.options)): _written(loss)
+                for trial, loss in own.items()
+            },
         }
         chosen.setdefault(cell.task, {}).setdefault(cell.target, {})[cell.column] = entry
     return chosen
-
-
-def _key(trial: Trial) -> str:
-    return ", ".join([f"{trial.learning_rate:g}", *(f"{k} {v:g}" for k, v in trial.options)])
 
 
 def _written(loss: float) -> float | str:

@@ -29,5 +29,6 @@ from .tuning import refining_trials as refining_trials
 from .tuning import stage_values as stage_values
 from .tuning_settings import TuningSettings as TuningSettings
 from .tuning_settings import selection_path as selection_path
+from .tuning_settings import trial_key as trial_key
 from .validation import read_yaml as read_yaml
 from .validation import validated as validated

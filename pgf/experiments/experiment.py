@@ -101,11 +101,10 @@ class Experiment(Strict):
             for recipe, target in self._cells(grid)
             for parsed in [Target.parse(target)]
         ]
-        trainings = {name: t for (own, name), t in self._own_trainings.items() if own == task}
         every = tuple(str(Target.parse(target)) for target in grid.targets)
         for seed in grid.seeds:
             for recipe, target in cells:
-                settled = trainings.get(recipe.name, training)
+                settled = self._own_trainings.get((task, recipe.name), training)
                 if self._selection:
                     rate = self._selection.of(task, recipe.name, str(target)).learning_rate
                     settled = replace(settled, learning_rate=rate)

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from pgf.errors import UserError
-from pgf.experiments.tuning_settings import selection_path
+from pgf.experiments.tuning_settings import selection_path, trial_key
 from pgf.experiments.validation import read_yaml
 
 HEAD = """# Made by `pgf tune {name}`, from validation losses alone; not to be edited.
@@ -90,10 +90,11 @@ def _choice(entry: Any, where: str, name: str) -> Choice:
     """Return an entry of the file as a choice: the trial of least loss."""
     try:
         rate, options = float(entry["learning_rate"]), dict(entry["options"])
-        losses = [loss for loss in entry["trials"].values() if loss != "diverged"]
-        chosen = entry["loss"] == min(losses, default="diverged")
-        if set(entry) == KEYS and rate > 0 and chosen:
-            return Choice(rate, {key: float(v) for key, v in options.items()}, len(entry["trials"]))
+        trials, options = entry["trials"], {key: float(v) for key, v in options.items()}
+        least = min((x for x in trials.values() if x != "diverged"), default="diverged")
+        is_best = entry["loss"] == trials[trial_key(rate, options)] == least
+        if set(entry) == KEYS and rate > 0 and is_best:
+            return Choice(rate, options, len(trials))
     except (TypeError, ValueError, KeyError, AttributeError):
         pass
     raise UserError(f"{where} is not what tuning writes: delete the file, and pgf tune {name}")

@@ -1,5 +1,6 @@
 """Settings of tuning in a config."""
 
+from collections.abc import Mapping
 from dataclasses import field
 from itertools import pairwise
 from pathlib import Path
@@ -39,6 +40,11 @@ class TuningSettings:
         if len(set(self.seeds)) != len(self.seeds) or len(self.seeds) < LEAST_SEEDS:
             raise ValueError(f"seeds {self.seeds}: at least {LEAST_SEEDS}, all different")
         return self
+
+
+def trial_key(learning_rate: float, options: Mapping[str, float]) -> str:
+    """Return the name of a trial in a selection file: its rate, and options that differ."""
+    return ", ".join([f"{learning_rate:g}", *(f"{key} {v:g}" for key, v in options.items())])
 
 
 def selection_path(name: str) -> Path:

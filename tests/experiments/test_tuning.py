@@ -43,7 +43,8 @@ NONSENSE = (
     ("0.1", "[1]", "{a: 1.0}"),
     ("0.1", "{}", "6"),
     ("-1", "{}", "{a: 1.0}"),
-    ("0.1", "{}", "{a: 0.5, b: 1.0}"),  # not the trial of least loss
+    ("0.1", "{}", "{'0.1': 1.0, '0.2': 0.5}"),  # not the trial of least loss
+    ("0.3", "{}", "{'0.1': 1.0, '0.2': 2.0}"),  # a rate that was never tried
 )
 """Entries of a selection that tuning does not write."""
 

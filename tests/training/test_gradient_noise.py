@@ -6,43 +6,27 @@ import numpy as np
 import pytest
 import torch
 from support.helpers import digits, tiny_spec
+from support.states import dense_sparsifier, step_state
 from torch import Tensor, nn
 
 from pgf.experiments.settings import StatisticsSettings
-from pgf.recipes import RECIPES
-from pgf.recipes.patterns import Target
 from pgf.records.record import OVERALL
-from pgf.sparsity.sparsifier import Sparsifier
 from pgf.training.gradients import GradientStatistics
-from pgf.training.observers import StepState
 from pgf.training.run_state import Run
 from pgf.training.step import _half_losses
 
 
 def noise_of(samples: Tensor, observer: GradientStatistics, model: nn.Module) -> dict[str, float]:
     """Return the noise statistics of a model whose gradient is the mean of its inputs."""
-    sparsifier = observer_sparsifier(model)
+    sparsifier = dense_sparsifier(model)
     optimizer = torch.optim.AdamW(model.parameters())
     model.get_parameter("fc1.weight").grad = samples.mean(dim=0, keepdim=True)
     half = len(samples) // 2
     means = model(samples[:half]).mean(), model(samples[half:]).mean()
-    state = StepState(
-        step=0,
-        loss=0.0,
-        learning_rate=0.1,
-        clip_coefficient=1.0,
-        model=model,
-        sparsifier=sparsifier,
-        optimizer=optimizer,
-        half_losses=lambda: (*means, half / len(samples)),
-    )
+    state = step_state(sparsifier, optimizer, half_losses=lambda: (*means, half / len(samples)))
     observer.rows.clear()
     observer.before_update(state)
     return {row.name: row.value for row in observer.rows if row.layer == OVERALL}
-
-
-def observer_sparsifier(model: nn.Module) -> Sparsifier:
-    return Sparsifier(model, target=Target(), recipe=RECIPES["dense"](), total_steps=9, mask_seed=1)
 
 
 def test_the_noise_is_estimated_without_bias() -> None:
@@ -51,7 +35,7 @@ def test_the_noise_is_estimated_without_bias() -> None:
     model.forward = model["fc1"].forward  # type: ignore[method-assign]
     observer = GradientStatistics.make(
         StatisticsSettings(every=1, noise_every=1),
-        sparsifier=observer_sparsifier(model),
+        sparsifier=dense_sparsifier(model),
         references=("2:4(FF)",),
     )
     generator, trials, size = torch.Generator().manual_seed(6), 800, 6

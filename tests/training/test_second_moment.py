@@ -2,41 +2,25 @@
 
 import pytest
 import torch
+from support.states import dense_sparsifier, step_state
 from torch import nn
 
 from pgf.experiments.settings import StatisticsSettings
-from pgf.recipes import RECIPES
-from pgf.recipes.patterns import Target
 from pgf.records.record import OVERALL
-from pgf.sparsity.sparsifier import Sparsifier
 from pgf.training.gradients import GradientStatistics
-from pgf.training.observers import StepState
 
 
 def norms(optimizer: type[torch.optim.Optimizer], **options: object) -> list[float]:
     """Return ||v|| before each of 40 updates by the same gradient, where there is a v."""
     model = nn.ModuleDict({"fc1": nn.Linear(4, 1, bias=False).double()})
-    sparsifier = Sparsifier(
-        model, target=Target(), recipe=RECIPES["dense"](), total_steps=40, mask_seed=1
-    )
+    sparsifier = dense_sparsifier(model)
     observer = GradientStatistics.make(
         StatisticsSettings(every=1, noise_every=100), sparsifier=sparsifier, references=("2:4(FF)",)
     )
     made = optimizer(model.parameters(), **options)
     for step in range(40):
         model.get_parameter("fc1.weight").grad = torch.tensor([[1.0, -2.0, 0.5, 3.0]]).double()
-        observer.before_update(
-            StepState(
-                step=step,
-                loss=0.0,
-                learning_rate=0.1,
-                clip_coefficient=1.0,
-                model=model,
-                sparsifier=sparsifier,
-                optimizer=made,
-                half_losses=lambda: None,
-            )
-        )
+        observer.before_update(step_state(sparsifier, made, step=step))
         made.step()
     rows = [row for row in observer.rows if row.layer == OVERALL]
     return [row.value for row in rows if row.name == "second_moment_norm"]

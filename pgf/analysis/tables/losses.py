@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 
 from pgf.analysis.tables.context import COMPLETE, DENSE, Context
+from pgf.analysis.tables.scores import LAST
 
-LAST, LAST_LOSS = "final", "final_loss"
+LAST_LOSS = "final_loss"
+"""Column of the held-out loss after the last step."""
 
 
 @dataclass(frozen=True)

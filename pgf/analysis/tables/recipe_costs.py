@@ -56,6 +56,10 @@ class RecipeCost:
 
 def recipe_costs(context: Context, task: str) -> list[RecipeCost]:
     """Return the costs of every recipe of a task at every target that it has runs for."""
+    return context.remembered(("recipe costs", task), lambda: _recipe_costs(context, task))
+
+
+def _recipe_costs(context: Context, task: str) -> list[RecipeCost]:
     scores = scores_of(context, task)
     return [
         _recipe_cost(context, scores, task, target, recipe)

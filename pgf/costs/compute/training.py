@@ -27,7 +27,11 @@ CAPTION = (
 
 
 def training(name: str, task: Task, specs: Sequence[RunSpec]) -> tuple[Section, pd.DataFrame]:
-    """Return a task's section and its numbers in long form; one run of a cell stands for it."""
+    """Return a task's section and its numbers in long form; one run of a cell stands for it.
+
+    Recipes that narrow the model are left out: these are counts of the task's own.
+    """
+    specs = [spec for spec in specs if not spec.make_recipe().narrows]
     anatomy = Anatomy.of(task)
     one_each = {(spec.recipe.name, spec.target): spec for spec in specs}
     frame = pd.DataFrame(

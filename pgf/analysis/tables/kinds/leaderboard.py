@@ -85,8 +85,7 @@ def places_of(context: Context) -> list[Place]:
     """Return the recipes by recovered share, the best first, grouped where not told apart."""
     cells = graded_cells(context)
     ranked = [name for name, _ in context.recipes if _is_ranked(context, name, cells)]
-    samples = {name: _samples(context, name, cells) for name in ranked}
-    found = {name: one for name, one in samples.items() if one is not None}
+    found = {name: _samples(context, name, cells) for name in ranked}
     order = sorted(found, key=lambda name: -found[name][0])
     places: list[Place] = []
     head: str | None = None
@@ -98,8 +97,10 @@ def places_of(context: Context) -> list[Place]:
 
 
 def _is_ranked(context: Context, recipe: str, cells: Sequence[Cell]) -> bool:
-    """Return whether a recipe has runs in every cell, as long as the dense ones."""
+    """Return whether a recipe, no anchor, has runs in every cell, as long as the dense ones."""
     for task, target in cells:
+        if recipe in {context.column_of(task, role) for role in ANCHORS}:
+            return False
         dense = context.column_of(task, DENSE_ROLE)
         assert dense is not None
         lengths = [
@@ -111,21 +112,15 @@ def _is_ranked(context: Context, recipe: str, cells: Sequence[Cell]) -> bool:
     return bool(cells)
 
 
-def _samples(
-    context: Context, recipe: str, cells: Sequence[Cell]
-) -> tuple[float, np.ndarray] | None:
+def _samples(context: Context, recipe: str, cells: Sequence[Cell]) -> tuple[float, np.ndarray]:
     """Return the mean share over cells and its bootstrap draws: seeds are drawn cell by cell."""
     wholes, samples = [], []
     for task, target in cells:
-        if recipe in {context.column_of(task, role) for role in ANCHORS}:
-            continue
         table = seeds_table(context, task, target, recipe)
-        if table is not None:
-            n = len(table[0])
-            wholes.append(float(share_of_means(table, np.arange(n)[None, :])[0]))
-            samples.append(share_of_means(table, draws(n, context, (task, target))))
-    if not samples:
-        return None
+        assert table is not None
+        n = len(table[0])
+        wholes.append(float(share_of_means(table, np.arange(n)[None, :])[0]))
+        samples.append(share_of_means(table, draws(n, context, (task, target))))
     return float(np.mean(wholes)), np.mean(samples, axis=0)
 
 

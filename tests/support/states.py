@@ -1,0 +1,37 @@
+"""The state of a step, as observers get it, without a training around it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from pgf.recipes import RECIPES
+from pgf.recipes.patterns import Target
+from pgf.sparsity.sparsifier import Sparsifier
+from pgf.training.observers import StepState
+
+
+def dense_sparsifier(model: nn.Module) -> Sparsifier:
+    """Return a sparsifier that prunes nothing."""
+    return Sparsifier(model, target=Target(), recipe=RECIPES["dense"](), total_steps=9, mask_seed=1)
+
+
+def step_state(
+    sparsifier: Sparsifier,
+    optimizer: torch.optim.Optimizer,
+    *,
+    step: int = 0,
+    half_losses: Callable[[], Any] = lambda: None,
+) -> StepState:
+    """Return the state before an update, of a loss that nobody looks at."""
+    return StepState(
+        step=step,
+        loss=0.0,
+        learning_rate=0.1,
+        clip_coefficient=1.0,
+        model=sparsifier.model,
+        sparsifier=sparsifier,
+        optimizer=optimizer,
+        half_losses=half_losses,
+    )
