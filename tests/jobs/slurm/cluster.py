@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from pgf.jobs.slurm.queue import TRAIN_COMMENT
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 PACKAGES = ("sbatch", "slurmctld", "slurmd", "munged")
@@ -160,9 +162,13 @@ class Grid:
         }
 
     def submitted(self) -> int:
-        """Return how many jobs were submitted from here, ended ones included."""
-        rows = ask("squeue", "--states=all", "--noheader", "--format=%Z").split()
-        return rows.count(str(self.root))
+        """Return how many training jobs were submitted from here, ended ones included."""
+        rows = ask("squeue", "--states=all", "--noheader", "--format=%k|%Z").splitlines()
+        pairs = [row.rsplit("|", 1) for row in rows if "|" in row]
+        return sum(
+            comment.startswith(TRAIN_COMMENT) and where == str(self.root)
+            for comment, where in pairs
+        )
 
 
 def _is_of_a_job(pid: int) -> bool:
