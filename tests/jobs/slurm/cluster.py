@@ -165,10 +165,8 @@ class Grid:
         """Return how many training jobs were submitted from here, ended ones included."""
         rows = ask("squeue", "--states=all", "--noheader", "--format=%k|%Z").splitlines()
         pairs = [row.rsplit("|", 1) for row in rows if "|" in row]
-        return sum(
-            comment.startswith(TRAIN_COMMENT) and where == str(self.root)
-            for comment, where in pairs
-        )
+        here = [comment for comment, where in pairs if where == str(self.root)]
+        return sum(comment.startswith(TRAIN_COMMENT) for comment in here)
 
 
 def _is_of_a_job(pid: int) -> bool:
