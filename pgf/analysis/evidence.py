@@ -35,7 +35,7 @@ def prospects(
     """Return what becomes of every claim; `metrics` has the metric of each task."""
     return [
         Prospect(claim, task, recipe, control, _obstacle(experiment, task, claim, recipe, control))
-        for task in experiment.tasks
+        for task in experiment.judged_tasks()
         for claim in claims
         if not claim.metrics or metrics[task] in claim.metrics
         for recipe in claim.recipes
@@ -69,7 +69,9 @@ def evidence_text(experiment: Experiment, metrics: Mapping[str, str]) -> str:
     """
     # A config of one's own may lie where the paper's claims do not.
     found = prospects(experiment, metrics, load_claims(CLAIMS) if CLAIMS.exists() else ())
-    lines = [line for task in experiment.tasks for line in _task_lines(experiment, task, found)]
+    lines = [
+        line for task in experiment.judged_tasks() for line in _task_lines(experiment, task, found)
+    ]
     if experiment.evidence and not any(not one.obstacle for one in found):
         reasons = dict.fromkeys(one.obstacle for one in found)
         raise UserError(

@@ -34,6 +34,8 @@ def context_of(experiment: Experiment, results: Path) -> Context:
         remarks=load_remarks(),
         roles=experiment.roles(),
         published_curves=load_curves(PAPER / "fig3.csv"),
+        families=experiment.families(),
+        trials=experiment.selection.trials() if experiment.selection else {},
         planned={
             task: [
                 (run.recipe.name, run.target, run.seed)

@@ -36,6 +36,7 @@ def tune(options: Options) -> int:
         refining_trials,
         selection_path,
         selection_text,
+        with_lengths,
     )
     from pgf.records import write_atomically
 
@@ -44,7 +45,7 @@ def tune(options: Options) -> int:
     if experiment.tuning is None:
         raise UserError(f"{options.experiment} has no key `tuning`: there is nothing to tune")
     examine(experiment)
-    values = read_yaml(experiment_path(options.experiment))
+    values = with_lengths(read_yaml(experiment_path(options.experiment)))
     rates = list(experiment.tuning.learning_rates)
     try:
         while True:

@@ -6,6 +6,8 @@ from .config import load_experiment as load_experiment
 from .entries import Strict as Strict
 from .experiment import Experiment as Experiment
 from .experiment import Grid as Grid
+from .lengths import longest as longest
+from .lengths import with_lengths as with_lengths
 from .run_spec import RunSpec as RunSpec
 from .run_spec import code_hash as code_hash
 from .run_spec import job_fingerprint as job_fingerprint

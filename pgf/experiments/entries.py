@@ -32,6 +32,10 @@ class TaskEntry(Strict):
     """Names among the experiment's recipes; all of them by default."""
     seeds: Seeds | None = None
     runs_per_job: RunsPerJob | None = None
+    lengths: list[int] | None = None
+    """Numbers of steps, rising: one task each, `NAME_STEPS`, in place of `training.steps`."""
+    length_of: Name | None = None
+    """Name that tasks share which differ in length alone; `lengths` gives it."""
     validation: dict[str, Any] = {}
     """Options that evaluate on a validation split, over `options`: for tuning."""
 

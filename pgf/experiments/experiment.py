@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from pgf.experiments.entries import Name, RecipeEntry, RunsPerJob, Seeds, Strict, Targets, TaskEntry
+from pgf.experiments.lengths import longest, with_lengths
 from pgf.experiments.packing import packed_runs
 from pgf.experiments.run_spec import RunSpec, files_hash
 from pgf.experiments.selection import Selection
@@ -58,6 +59,11 @@ class Experiment(Strict):
     """Runs that one job trains one after another, since starting a job costs seconds; `auto` packs
     short runs and leaves long ones alone."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _with_lengths(cls, values: Any) -> Any:
+        return with_lengths(values) if isinstance(values, dict) else values
+
     @field_validator("analysis", mode="before")
     @classmethod
     def _list_published(cls, value: Any) -> Any:
@@ -105,8 +111,8 @@ class Experiment(Strict):
         for seed in grid.seeds:
             for recipe, target in cells:
                 settled = self._own_trainings.get((task, recipe.name), training)
-                if self._selection:
-                    rate = self._selection.of(task, recipe.name, str(target)).learning_rate
+                if self.selection:
+                    rate = self.selection.of(task, recipe.name, str(target)).learning_rate
                     settled = replace(settled, learning_rate=rate)
                 yield RunSpec(
                     experiment=self.name,
@@ -128,6 +134,18 @@ class Experiment(Strict):
         yield from ((name, "dense") for name in dense)
         for target in grid.targets:
             yield from ((name, target) for name in grid.recipes if name not in dense)
+
+    def families(self) -> dict[str, list[str]]:
+        """Return name -> the tasks that differ in length alone, the shortest first."""
+        found: dict[str, list[str]] = {}
+        for task, entry in self.tasks.items():
+            if entry.length_of:
+                found.setdefault(entry.length_of, []).append(task)
+        return {k: sorted(v, key=lambda t: self._trainings[t].steps) for k, v in found.items()}
+
+    def judged_tasks(self) -> list[str]:
+        """Return the tasks that claims are judged on."""
+        return longest(self.tasks, self.families())
 
     def columns(self) -> list[tuple[str, str]]:
         """Return (name, label) of the recipes that any task has, in order."""
@@ -175,15 +193,16 @@ class Experiment(Strict):
         return find_recipe(self.recipes[name].recipe or name)
 
     @cached_property
-    def _selection(self) -> Selection | None:
+    def selection(self) -> Selection | None:
+        """The tuned settings; None where the config does not ask for tuning."""
         return Selection.read(self.name, self.tuning_fingerprint()) if self.tuning else None
 
     def _recipe_settings(self, task: str, name: str, target: Target) -> RecipeSettings:
         entry, recipe_class = self.recipes[name], self._recipe_class(name)
         pattern: NMPattern | None = target.parts[0][1] if target.parts else None
         own = dict(entry.options)
-        if self._selection:
-            own |= self._selection.of(task, name, str(target)).options
+        if self.selection:
+            own |= self.selection.of(task, name, str(target)).options
         options = recipe_class.with_preset(entry.preset, pattern, own)
         checked = validated(recipe_class, options, f"options of recipe {name}")
         return RecipeSettings(
@@ -209,7 +228,7 @@ class Experiment(Strict):
 
     def analysis_fingerprint(self) -> str:
         """Return a hash of what turns records into tables: rule, columns, rows and code."""
-        shown = [self.columns(), self.rows(), self.roles()]
+        shown = [self.columns(), self.rows(), self.roles(), self.families()]
         return _hash([asdict(self.analysis), *shown, files_hash(ANALYSIS)])
 
     def tuning_fingerprint(self) -> str:

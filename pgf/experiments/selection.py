@@ -61,6 +61,13 @@ class Selection:
             )
         return self.choices[task, target, column]
 
+    def trials(self) -> dict[tuple[str, str, str], int]:
+        """Return (task, column, target) -> number of trials."""
+        return {
+            (task, column, target): choice.trials
+            for (task, target, column), choice in self.choices.items()
+        }
+
 
 def _read(name: str, settings: str) -> dict[tuple[str, str, str], Choice]:
     path = selection_path(name)

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 from matplotlib.colors import to_hex
-from support.figures import drawn
+from support.figures import RANKS, drawn
 from support.synthetic import (
     PAPER,
     RECIPES,
@@ -31,6 +31,7 @@ from pgf.analysis.tables.curves import by_seed
 from pgf.errors import UserError
 
 every_figure = pytest.mark.parametrize("name", figure_names())
+figure_by_task = pytest.mark.parametrize("name", sorted(set(figure_names()) - RANKS))
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +96,7 @@ def test_remarks_on_figures_name_figures():
     assert {"figure3", "figure4", "figure5", "figure6"} <= named <= set(figure_names())
 
 
-@every_figure
+@figure_by_task
 def test_no_text_is_smaller_than_seven_points(whole, name):
     figure = drawn(name, whole)
     figure.canvas.draw()
@@ -104,7 +105,7 @@ def test_no_text_is_smaller_than_seven_points(whole, name):
     assert min(text.get_fontsize() for text in texts) >= 7
 
 
-@every_figure
+@figure_by_task
 def test_the_legend_overlaps_no_panel_and_stays_inside(whole, name):
     figure = drawn(name, whole)
     figure.canvas.draw()
@@ -114,13 +115,13 @@ def test_the_legend_overlaps_no_panel_and_stays_inside(whole, name):
     assert 0 <= legend.x0 < legend.x1 <= figure.bbox.x1
 
 
-@every_figure
+@figure_by_task
 def test_the_legend_names_every_recipe(whole, name):
     legend = drawn(name, whole).legends[0]
     assert {text.get_text() for text in legend.get_texts()} == set(RECIPES.values())
 
 
-@every_figure
+@figure_by_task
 def test_several_tasks_stand_below_each_other(name):
     both = context(pd.concat([grid(seeds=2, task="toy"), grid(seeds=2, task="other")]))
     one = context(grid(seeds=2))
@@ -129,7 +130,7 @@ def test_several_tasks_stand_below_each_other(name):
     assert all(axes.get_lines() for axes in panels)
 
 
-@every_figure
+@figure_by_task
 def test_left_out_runs_are_told_of(name):
     runs = grid(seeds=2)
     runs.loc[3, ["status", "final", "best"]] = ["diverged", np.nan, np.nan]

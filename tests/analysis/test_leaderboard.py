@@ -7,7 +7,7 @@ from support.graded import CONTROLS, graded
 from support.synthetic import SIX, context, runs_frame
 
 from pgf.analysis.tables import TABLES
-from pgf.analysis.tables.kinds.leaderboard import places_of
+from pgf.analysis.tables.ranking import places_of
 
 TARGETS = ("1:4(FF)", "1:16(FF)")
 SHIFTS = {"sr_ste": -30.0, "mdgf_linear": 5.0, "sdgf_stepwise": 5.2}

@@ -5,7 +5,7 @@ import re
 import matplotlib as mpl
 import numpy as np
 import pytest
-from support.figures import drawn
+from support.figures import RANKS, drawn
 from support.grids import WORDS, WORDS_TARGETS, two_grids
 from support.synthetic import RECIPES, TARGETS, words_of
 
@@ -16,8 +16,11 @@ from pgf.analysis.tables.render import to_markdown
 from pgf.analysis.tables.terminal import terminal_view
 
 every_table = pytest.mark.parametrize("name", table_names())
-table_by_task = pytest.mark.parametrize("name", sorted(set(table_names()) - {"leaderboard"}))
+table_by_task = pytest.mark.parametrize(
+    "name", sorted(set(table_names()) - {"leaderboard", "lengths"})
+)
 every_figure = pytest.mark.parametrize("name", figure_names())
+figure_by_task = pytest.mark.parametrize("name", sorted(set(figure_names()) - RANKS))
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +82,7 @@ def test_metrics_are_named_in_words(both):
     assert "token accuracy after the last step" in terminal_view(both)
 
 
-@every_figure
+@figure_by_task
 def test_no_panel_is_empty(both, name):
     figure = drawn(name, both)
     assert all(axes.get_lines() for axes in figure.axes)
@@ -87,7 +90,7 @@ def test_no_panel_is_empty(both, name):
     assert "record no" not in said
 
 
-@every_figure
+@figure_by_task
 def test_the_legend_names_the_recipes_of_all_tasks_once(both, name):
     texts = [text.get_text() for text in drawn(name, both).legends[0].get_texts()]
     assert sorted(texts) == sorted({*RECIPES.values(), "sdgf_stepwise"})

@@ -5,6 +5,9 @@ from typing import Any
 from pgf.analysis.figures import FIGURES
 from pgf.analysis.figures.style import drawing
 
+RANKS = {"leaderboard", "lengths"}
+"""Figures of recovered shares, which have no panel per task and no recipe without a share."""
+
 
 def drawn(name: str, context: Any) -> Any:
     """Return a figure by its name, drawn of the runs of a context."""

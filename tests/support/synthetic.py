@@ -230,6 +230,7 @@ def context(runs: pd.DataFrame | None = None, **analysis: Any) -> Context:
         AnalysisSettings(**settings),
         published=load_published(PAPER / "tables.csv"),
         claims=load_claims(PAPER / "claims.yaml"),
+        families={task: (task,) for task in runs["task"].unique()},
     )
 
 

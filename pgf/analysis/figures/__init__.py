@@ -26,6 +26,8 @@ class Drawing:
     draw: Drawer
     caption: Caption
     """Returns what a reader must know and the figure has no room for."""
+    all_lengths: bool = False
+    """True to draw every length of a task; False for the longest alone."""
 
 
 FIGURES: Registry[Drawing] = Registry("figure", folder="pgf.analysis.figures.kinds")
@@ -34,11 +36,11 @@ CAPTIONS = ("captions.md", "captions.html")
 """Files with what a reader must know of the figures and does not find in them."""
 
 
-def figure(name: str, *, caption: Caption) -> Callable[[Drawer], Drawer]:
+def figure(name: str, *, caption: Caption, all_lengths: bool = False) -> Callable[[Drawer], Drawer]:
     """Return the decorator that adds a figure and its caption to the registry under `name`."""
 
     def add(draw: Drawer) -> Drawer:
-        FIGURES.register(name)(Drawing(draw, caption))
+        FIGURES.register(name)(Drawing(draw, caption, all_lengths))
         return draw
 
     return add

@@ -31,7 +31,7 @@ def draw_figure(name: str, context: Context) -> dict[str, bytes]:
     """
     chosen = FIGURES.find(name)
     with drawing(name):
-        drawn = chosen.draw(context)
+        drawn = chosen.draw(context if chosen.all_lengths else context.longest())
         return {suffix: _bytes(drawn, suffix) for suffix in SUFFIXES}
 
 

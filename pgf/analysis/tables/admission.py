@@ -7,6 +7,7 @@ mask by at least 4 s, and a random mask worse than dense by at least 8 s.
 
 import math
 from dataclasses import dataclass
+from zlib import crc32
 
 import numpy as np
 
@@ -129,7 +130,7 @@ def _recovered(context: Context, task: str, target: str, recipe: str) -> Interva
     table = seeds_table(context, task, target, recipe)
     if table is None:
         return mean_interval([], confidence=context.analysis.confidence)
-    shares = share_of_means(table, draws(len(table[0]), context, (task, target)))
+    shares = share_of_means(table, draws(len(table[0]), (task, target)))
     tail = 50 * (1 - context.analysis.confidence)
     low, high = (float(x) for x in np.nanpercentile(shares, [tail, 100 - tail]))
     if len(table[0]) < 2:
@@ -163,7 +164,7 @@ def share_of_means(
         return np.asarray(100 * (random - own) / (random - dense))
 
 
-def draws(n: int, context: Context, stratum: tuple[str, str]) -> np.ndarray:
+def draws(n: int, stratum: tuple[str, str]) -> np.ndarray:
     """Return `DRAWS` samples of n seeds by number, (DRAWS, n): the same ones for all recipes."""
-    seed = [context.tasks.index(stratum[0]), context.targets.index(stratum[1])]
+    seed = crc32(" ".join(stratum).encode())
     return np.random.default_rng(seed).integers(0, n, (DRAWS, n))

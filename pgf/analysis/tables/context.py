@@ -1,14 +1,14 @@
 """The source of every table and figure: the runs, and what they are compared with."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import pandas as pd
 
 from pgf.analysis.tables.paper_claims import Claim
 from pgf.errors import UserError, nearest
-from pgf.experiments import AnalysisSettings, PublishedSettings
+from pgf.experiments import AnalysisSettings, PublishedSettings, longest
 from pgf.recipes import Target
 
 T = TypeVar("T")
@@ -42,6 +42,11 @@ class Context:
     planned: Mapping[str, tuple[RunKey, ...]] = field(default_factory=dict)
     """Task -> runs that the experiment has of it; a task that is not there is taken as whole."""
 
+    families: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Name -> tasks that differ in length alone, the shortest first."""
+    trials: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
+    """(task, recipe, target) -> trials by which it was tuned; a cell that is not there was not."""
+
     _known: dict[Hashable, Any] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def remembered(self, key: Hashable, find: Callable[[], T]) -> T:
@@ -58,6 +63,22 @@ class Context:
     def tasks(self) -> tuple[str, ...]:
         """Tasks in the order of their first run."""
         return self.remembered("tasks", lambda: tuple(self.runs["task"].unique()))
+
+    @property
+    def judged_tasks(self) -> tuple[str, ...]:
+        """Tasks that verdicts and ranks come from: of those that differ in length the longest."""
+        return tuple(longest(self.tasks, self.families))
+
+    def longest(self) -> "Context":
+        """Return the context of the judged tasks alone; itself where all are."""
+        if self.judged_tasks == self.tasks:
+            return self
+        return self.remembered("longest", self._longest)
+
+    def _longest(self) -> "Context":
+        kept = self.judged_tasks
+        planned = {task: cells for task, cells in self.planned.items() if task in kept}
+        return replace(self, runs=self.runs[self.runs["task"].isin(kept)], planned=planned)
 
     def task_runs(self, task: str) -> pd.DataFrame:
         """Return the rows of one task."""
@@ -141,6 +162,8 @@ def make_context(
     roles: Mapping[str, str] | None = None,
     planned: Mapping[str, Sequence[RunKey]] | None = None,
     published_curves: pd.DataFrame | None = None,
+    families: Mapping[str, Sequence[str]] | None = None,
+    trials: Mapping[tuple[str, str, str], int] | None = None,
 ) -> Context:
     """Return a context; recipes and targets come in the order of their first run if not given.
 
@@ -173,6 +196,8 @@ def make_context(
         roles=dict(roles or {}),
         planned={task: tuple(cells) for task, cells in (planned or {}).items()},
         published_curves=_no_curves() if published_curves is None else published_curves,
+        families={name: tuple(tasks) for name, tasks in (families or {}).items()},
+        trials=dict(trials or {}),
     )
 
 

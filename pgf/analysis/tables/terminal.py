@@ -17,7 +17,7 @@ TextColumn = list[str]
 def terminal_view(context: Context, *, width: int = 110) -> str:
     """Return the accuracy after the last step as plain text, recipes down and targets across."""
     text = "\n\n".join(
-        to_text(block) for task in context.tasks for block in _blocks(context, task, width)
+        to_text(block) for task in context.judged_tasks for block in _blocks(context, task, width)
     )
     return f"{text}\n\n†k: k runs of the cell diverged" if "†" in text else text
 

@@ -37,7 +37,7 @@ def claims(context: Context) -> Table:
         data=pd.DataFrame([line for f in findings for line in _long(f)], columns=list(LONG)),
         sections=tuple(
             _section(context, task, [f for f in findings if f.question.task == task])
-            for task in context.tasks
+            for task in context.judged_tasks
         ),
     )
 
@@ -47,7 +47,7 @@ def findings_of(context: Context) -> list[Finding]:
     means = phase_means(context.runs, context.curves)
     return [
         verdict_on(context, means, Question(claim, task, recipe, control))
-        for task in context.tasks
+        for task in context.judged_tasks
         for claim in context.claims
         if not claim.metrics or context.metric(task)[0] in claim.metrics
         for recipe in claim.recipes

@@ -1,62 +1,20 @@
 """The leaderboard: one row a recipe, over all tasks and targets that grade."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
-from pgf.analysis.statistics import Interval
 from pgf.analysis.tables import TABLES
-from pgf.analysis.tables.admission import (
-    DENSE_ROLE,
-    RANDOM,
-    REMOVED,
-    draws,
-    grade_of,
-    seeds_table,
-    share_of_means,
-)
-from pgf.analysis.tables.context import DENSE, Context
-from pgf.analysis.tables.judgement import BETTER, judge
-from pgf.analysis.tables.losses import losses_of
+from pgf.analysis.tables.context import Context
 from pgf.analysis.tables.model import Block, Section, Table, row
-from pgf.analysis.tables.papers_effects import margin_for
-from pgf.analysis.tables.recipe_costs import recipe_costs
-from pgf.analysis.tables.recorded import recorded
+from pgf.analysis.tables.ranking import Place, places_of
 from pgf.analysis.tables.wording import SMALL_SCALE, common_notes, percent, with_limits
-
-BASELINE = "sr_ste"
-"""Role that the share of cells is counted against."""
-ANCHORS = (REMOVED, RANDOM, DENSE_ROLE)
-"""Roles that the recovered share is measured by: no rows of their own."""
-
-Cell = tuple[str, str]
-"""Task and target."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """A recipe over the cells that grade and that it has runs of."""
-
-    recipe: str
-    share: Interval
-    """Recovered share in percent, mean over cells; `n` counts cells."""
-    better: int
-    """Cells in which it is better than SR-STE."""
-    compared: int
-    flops: float
-    """Training FLOPs relative to dense, mean over cells."""
-    density: float
-    group: int
-    """Number of the group: its rows do not differ from its first row."""
-
 
 LONG = (
     *("recipe", "recovered", "low", "high", "cells", "better_than_sr_ste", "compared"),
-    *("training_flops", "average_density", "group"),
+    *("training_flops", "average_density", "trials", "group"),
 )
+NONE_GRADES = "No task grades recipes at any target: see the table `grading`."
 
 
 @TABLES.register("leaderboard")
@@ -71,124 +29,25 @@ def leaderboard(context: Context) -> Table:
     )
 
 
-def graded_cells(context: Context) -> list[Cell]:
-    """Return every task and target that grades."""
-    return [
-        (task, target)
-        for task in context.tasks
-        for target in context.targets_of(task)
-        if grade_of(context, task, target).grades
-    ]
-
-
-def places_of(context: Context) -> list[Place]:
-    """Return the recipes by recovered share, the best first, grouped where not told apart."""
-    cells = graded_cells(context)
-    ranked = [name for name, _ in context.recipes if _is_ranked(context, name, cells)]
-    found = {name: _samples(context, name, cells) for name in ranked}
-    order = sorted(found, key=lambda name: -found[name][0])
-    places: list[Place] = []
-    head: str | None = None
-    for name in order:
-        if head is None or _apart(found[head][1] - found[name][1], context):
-            head, group = name, len({place.group for place in places}) + 1
-        places.append(_place(context, name, cells, found[name], group))
-    return places
-
-
-def _is_ranked(context: Context, recipe: str, cells: Sequence[Cell]) -> bool:
-    """Return whether a recipe, no anchor, has runs in every cell, as long as the dense ones."""
-    for task, target in cells:
-        if recipe in {context.column_of(task, role) for role in ANCHORS}:
-            return False
-        dense = context.column_of(task, DENSE_ROLE)
-        assert dense is not None
-        lengths = [
-            recorded(context, task, name, own, "n_steps")
-            for name, own in ((recipe, target), (dense, DENSE))
-        ]
-        if seeds_table(context, task, target, recipe) is None or lengths[0] != lengths[1]:
-            return False
-    return bool(cells)
-
-
-def _samples(context: Context, recipe: str, cells: Sequence[Cell]) -> tuple[float, np.ndarray]:
-    """Return the mean share over cells and its bootstrap draws: seeds are drawn cell by cell."""
-    wholes, samples = [], []
-    for task, target in cells:
-        table = seeds_table(context, task, target, recipe)
-        assert table is not None
-        n = len(table[0])
-        wholes.append(float(share_of_means(table, np.arange(n)[None, :])[0]))
-        samples.append(share_of_means(table, draws(n, context, (task, target))))
-    return float(np.mean(wholes)), np.mean(samples, axis=0)
-
-
-def _apart(differences: np.ndarray, context: Context) -> bool:
-    """Return whether a bootstrap interval of a difference leaves zero out."""
-    low, _ = _limits(differences, context)
-    return low > 0
-
-
-def _limits(samples: np.ndarray, context: Context) -> tuple[float, float]:
-    tail = 50 * (1 - context.analysis.confidence)
-    low, high = np.nanpercentile(samples, [tail, 100 - tail])
-    return float(low), float(high)
-
-
-def _place(
-    context: Context,
-    recipe: str,
-    cells: Sequence[Cell],
-    sample: tuple[float, np.ndarray],
-    group: int,
-) -> Place:
-    verdicts = [v for c in cells if (v := _against_baseline(context, recipe, c)) is not None]
-    costs = [
-        cost
-        for task, target in cells
-        for cost in recipe_costs(context, task)
-        if (cost.recipe, cost.target) == (recipe, target)
-    ]
-    return Place(
-        recipe=recipe,
-        share=Interval(sample[0], *_limits(sample[1], context), n=len(cells)),
-        better=verdicts.count(BETTER),
-        compared=len(verdicts),
-        flops=float(np.mean([cost.share for cost in costs])),
-        density=float(np.mean([cost.density for cost in costs])),
-        group=group,
-    )
-
-
-def _against_baseline(context: Context, recipe: str, cell: Cell) -> str | None:
-    task, target = cell
-    baseline = context.column_of(task, BASELINE)
-    if baseline is None or baseline == recipe:
-        return None
-    gains = losses_of(context, task).gains(recipe, baseline, target)
-    margin, first = margin_for(context, task, recipe, baseline, target)
-    made = judge(target, gains, analysis=context.analysis, margin=margin, margin_first=first)
-    return made.verdict
-
-
 def _long(place: Place) -> tuple[object, ...]:
     share = place.share
     return (
         *(place.recipe, share.estimate, share.low, share.high, share.n, place.better),
-        *(place.compared, place.flops, place.density, place.group),
+        *(place.compared, place.flops, place.density, place.trials, place.group),
     )
 
 
 def _section(context: Context, places: list[Place]) -> Section:
+    tasks = context.judged_tasks
+    scale = "" if all(map(context.has_same_setup, tasks)) else f" Tasks: {SMALL_SCALE}."
     caption = (
         "Recovered share: (random mask - recipe) / (random mask - dense) in percent, mean over "
         f"the tasks and targets that grade, with its {percent(context.analysis)} bootstrap "
         "interval over seeds, drawn cell by cell. Group: recipes whose difference to the first of "
         "the group has zero in its interval. Better: cells in which the paired t-test finds the "
-        "recipe better than SR-STE, and not within the margin. Costs: means over cells. Recipes "
-        "without runs in every cell, or of another length than dense, are not ranked."
-        f"{'' if all(map(context.has_same_setup, context.tasks)) else f' Tasks: {SMALL_SCALE}.'}"
+        "recipe better than SR-STE, and not within the margin. Costs: means over cells. Tuning "
+        "trials: of all cells together. Recipes "
+        f"without runs in every cell, or of another length than dense, are not ranked.{scale}"
     )
     rows = []
     for place in places:
@@ -202,18 +61,17 @@ def _section(context: Context, places: list[Place]) -> Section:
                 f"{place.better} of {place.compared}" if place.compared else "-",
                 _percent(place.flops),
                 _percent(place.density),
+                str(place.trials or "-"),
             )
         )
     header = (
         *("group", "recipe", "recovered share", "cells", "better than SR-STE"),
-        *("training FLOPs", "average density"),
+        *("training FLOPs", "average density", "tuning trials"),
     )
-    notes = [] if places else ["No task grades recipes at any target: see the table `grading`."]
-    seen = dict.fromkeys(
-        n for task in context.tasks for n in common_notes(context, task, judged=True)
-    )
+    notes = [] if places else [NONE_GRADES]
+    seen = dict.fromkeys(n for task in tasks for n in common_notes(context, task, judged=True))
     block = Block(header, tuple(rows), text_columns=(0, 1))
-    return Section(", ".join(context.tasks), (block,), caption, (*notes, *seen))
+    return Section(", ".join(tasks), (block,), caption, (*notes, *seen))
 
 
 def _percent(share: float) -> str:

@@ -1,0 +1,60 @@
+"""The figure of the leaderboard: recovered share of every recipe, with its interval and group."""
+
+from typing import TYPE_CHECKING
+
+from pgf.analysis.figures import figure
+from pgf.analysis.figures.style import FULL, looks, new_figure, say_missing
+from pgf.analysis.tables.context import Context
+from pgf.analysis.tables.kinds.leaderboard import NONE_GRADES
+from pgf.analysis.tables.ranking import Place, places_of
+from pgf.analysis.tables.wording import percent
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+ROW = 0.2
+"""Inches of a recipe."""
+
+
+def caption(context: Context) -> str:
+    """Return the caption."""
+    return (
+        "Recovered share, mean over the tasks and targets that grade, with its "
+        f"{percent(context.analysis)} bootstrap interval over seeds: 0 is a mask drawn at random, "
+        "100 is dense. Between two lines: recipes that are not told apart from the first of them."
+    )
+
+
+@figure("leaderboard", caption=caption)
+def leaderboard(context: Context) -> "Figure":
+    """Return the figure, the best recipe on top."""
+    places = places_of(context)
+    height = 0.5 + ROW * max(4, len(places))
+    figure, axes = new_figure(1, 1, height=height, legend_rows=0, width=FULL)
+    if places:
+        _draw(axes[0][0], context, places)
+    else:
+        say_missing(axes[0][0], NONE_GRADES)
+    return figure
+
+
+def _draw(axes: "Axes", context: Context, places: list[Place]) -> None:
+    styles = looks([name for name, _ in context.recipes])
+    for i, place in enumerate(places):
+        share, look = place.share, styles[place.recipe]
+        axes.errorbar(
+            share.estimate,
+            i,
+            xerr=[[share.estimate - share.low], [share.high - share.estimate]],
+            color=look.color,
+            marker=look.marker,
+            elinewidth=0.9,
+        )
+        if i and places[i - 1].group != place.group:
+            axes.axhline(i - 0.5, color="#999999", linewidth=0.5)
+    axes.axvline(0, color="#777777", linewidth=0.6)
+    axes.set_yticks(range(len(places)), [context.label(place.recipe) for place in places])
+    axes.set_ylim(len(places) - 0.5, -0.5)
+    axes.set_xlabel("recovered share (%)")
+    axes.grid(visible=False, axis="y")

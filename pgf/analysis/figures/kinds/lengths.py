@@ -1,0 +1,104 @@
+"""The figure of recovered share by length of training."""
+
+from typing import TYPE_CHECKING
+
+from pgf.analysis.figures import figure
+from pgf.analysis.figures.series import remark
+from pgf.analysis.figures.style import FULL, WIDTH, add_legend, looks, new_figure, say_missing
+from pgf.analysis.tables.context import Context, target_label
+from pgf.analysis.tables.lengths import Point, points_of
+from pgf.analysis.tables.wording import percent
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MOST = 3
+"""Panels beside each other."""
+LOWEST = -60.0
+"""Recovered share in percent at which a panel ends below; the table has what lies under it."""
+
+
+def caption(context: Context) -> str:
+    """Return the caption."""
+    return (
+        "Recovered share, (random mask - recipe) / (random mask - dense) in percent, against the "
+        "length of training: 0 is a mask drawn at random, 100 is dense. Every point is a training "
+        f"of its own, with its {percent(context.analysis)} bootstrap interval over seeds; a hollow "
+        f"point does not grade. What lies below {LOWEST:g} is not drawn."
+    )
+
+
+@figure("lengths", caption=caption, all_lengths=True)
+def lengths(context: Context) -> "Figure":
+    """Return the figure: a row of panels per task with several lengths, a target each."""
+    points = [point for point in points_of(context) if point.share.n]
+    families = list(dict.fromkeys(point.family for point in points))
+    panels = [
+        (family, target)
+        for family in families
+        for target in context.targets
+        if any((p.family, p.target) == (family, target) for p in points)
+    ]
+    columns = max(1, min(MOST, len(panels)))
+    wide = columns > 1
+    figure, axes = new_figure(
+        max(1, -(-len(panels) // columns)),
+        columns,
+        height=2.2,
+        legend_rows=4 + len(context.recipes) // (4 if wide else 2),
+        share_x=False,
+        width=FULL if wide else WIDTH,
+    )
+    places = [place for line in axes for place in line]
+    for place, (family, target) in zip(places, panels, strict=False):
+        _draw(place, context, [p for p in points if (p.family, p.target) == (family, target)])
+        place.set_title(f"{family}, {target_label(target)}", loc="left")
+    for place in places[max(1, len(panels)) :]:
+        place.remove()
+    if not panels:
+        say_missing(places[0], "No task is trained at several lengths, with a random mask.")
+    text = remark(context, ["Hollow: does not grade."], characters=125 if wide else 62)
+    add_legend(figure, places[: len(panels)], text, columns=4 if wide else 2)
+    return figure
+
+
+def _draw(axes: "Axes", context: Context, points: list[Point]) -> None:
+    from matplotlib.ticker import NullLocator
+
+    styles = looks([name for name, _ in context.recipes])
+    for recipe in dict.fromkeys(point.recipe for point in points):
+        own, look = [p for p in points if p.recipe == recipe], styles[recipe]
+        _draw_recipe(axes, own, color=look.color, line=look.line, marker=look.marker)
+        axes.plot([], [], color=look.color, linestyle=look.line, marker=look.marker,
+                  label=context.label(recipe))  # fmt: skip
+    steps = sorted({point.steps for point in points})
+    axes.set_xscale("log")
+    axes.set_xticks(steps, [f"{n:,}" for n in steps])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.axhline(0, color="#777777", linewidth=0.6)
+    lowest = min(point.share.estimate for point in points)
+    axes.set_ylim(bottom=max(LOWEST, lowest - 15), top=110)
+    axes.set(xlabel="steps", ylabel="recovered share (%)")
+
+
+def _draw_recipe(
+    axes: "Axes", points: list[Point], *, color: str, line: object, marker: str
+) -> None:
+    steps = [point.steps for point in points]
+    shares = [point.share.estimate for point in points]
+    axes.plot(steps, shares, color=color, linestyle=line)
+    for point in points:
+        limits = [
+            [max(0.0, point.share.estimate - point.share.low)],
+            [max(0.0, point.share.high - point.share.estimate)],
+        ]
+        axes.errorbar(
+            [point.steps],
+            [point.share.estimate],
+            yerr=limits,
+            color=color,
+            marker=marker,
+            markerfacecolor=color if point.grades else "white",
+            elinewidth=0.7,
+        )

@@ -1,0 +1,87 @@
+"""The table of recovered share by length of training."""
+
+import math
+from dataclasses import asdict
+
+import pandas as pd
+
+from pgf.analysis.tables import TABLES
+from pgf.analysis.tables.admission import DENSE_ROLE
+from pgf.analysis.tables.context import Context, target_label
+from pgf.analysis.tables.lengths import LEFT, Point, gain_of_doubling, lengths_of, points_of
+from pgf.analysis.tables.model import NO_RUN, Block, Cell, Section, Table, row
+from pgf.analysis.tables.wording import common_notes, percent, scale_text, with_limits
+
+LONG = (
+    *("family", "task", "steps", "target", "recipe", "recovered", "low", "high", "n", "grades"),
+)
+NO_LENGTHS = "No task of this experiment is trained at several lengths."
+
+
+@TABLES.register("lengths")
+def lengths(context: Context) -> Table:
+    """Return the table: a section per task that has several lengths, a block per target."""
+    points = list(points_of(context))
+    families = [family for family in context.families if lengths_of(context, family)]
+    sections = tuple(_section(context, family, points) for family in families)
+    return Table(
+        name="lengths",
+        title="Recovered share by length of training",
+        data=pd.DataFrame([_long(point) for point in points], columns=list(LONG)),
+        sections=sections or (Section(", ".join(context.tasks), (), NO_LENGTHS),),
+    )
+
+
+def _long(point: Point) -> tuple[object, ...]:
+    values, share = asdict(point), point.share
+    head = tuple(values[name] for name in LONG[:5])
+    return (*head, share.estimate, share.low, share.high, share.n, point.grades)
+
+
+def _section(context: Context, family: str, points: list[Point]) -> Section:
+    tasks = [task for _, task in lengths_of(context, family)]
+    caption = (
+        "(random mask - recipe) / (random mask - dense) in percent, of the held-out measure after "
+        f"the last step, with its {percent(context.analysis)} bootstrap interval over seeds. Every "
+        "length is trained by itself, with its own schedule. (x): the target does not grade at "
+        "this length. Claims are judged at the longest length. A doubling gains dense: the fall of "
+        "the dense loss between the last two lengths, for each doubling, relative to random mask - "
+        f"dense; the longest is long enough where that is below {LEFT:g}%."
+        f"{scale_text(context, tasks[-1])}"
+    )
+    notes = dict.fromkeys(n for t in tasks for n in common_notes(context, t, judged=True))
+    own = [point for point in points if point.family == family]
+    steps = [length for length, _ in lengths_of(context, family)]
+    targets = list(dict.fromkeys(point.target for point in own))
+    blocks = [_enough(context, family, targets)]
+    blocks += [_block(context, [p for p in own if p.target == t], steps) for t in targets]
+    return Section(family, tuple(blocks), caption, tuple(notes))
+
+
+def _enough(context: Context, family: str, targets: list[str]) -> Block:
+    rows = []
+    for target in targets:
+        gain = gain_of_doubling(context, family, target)
+        said = "-" if math.isnan(gain) else "yes" if gain < LEFT else "no"
+        shown = "-" if math.isnan(gain) else f"{gain:.0f}%"
+        rows.append(row(target_label(target), shown, said))
+    header = ("target", "a doubling gains dense", "long enough")
+    return Block(header, tuple(rows), title="The longest length", text_columns=(0, 2))
+
+
+def _block(context: Context, points: list[Point], steps: list[int]) -> Block:
+    dense = {context.column_of(task, DENSE_ROLE) for task in context.tasks}
+    recipes = [r for r in dict.fromkeys(p.recipe for p in points) if r not in dense]
+    found = {(point.recipe, point.steps): point for point in points}
+    rows = [
+        (Cell(context.label(recipe)), *(_cell(found.get((recipe, n))) for n in steps))
+        for recipe in recipes
+    ]
+    header = ("recipe", *(f"{n:,} steps" for n in steps))
+    return Block(header, tuple(rows), title=target_label(points[0].target))
+
+
+def _cell(point: Point | None) -> Cell:
+    if point is None or not point.share.n:
+        return NO_RUN
+    return Cell(with_limits(point.share, 0) + ("" if point.grades else " (x)"))

@@ -1,0 +1,88 @@
+"""Recovered share by length: what is shown, where claims are judged, and what long enough means."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.text import Text
+from support.figures import RANKS, drawn
+from support.graded import CONTROLS
+from support.synthetic import TARGET, context, runs_frame
+
+from pgf.analysis.figures.write import draw_figure
+from pgf.analysis.tables import TABLES
+from pgf.analysis.tables.kinds.claims import findings_of
+from pgf.analysis.tables.lengths import gain_of_doubling
+from pgf.analysis.tables.ranking import graded_cells
+
+STEPS = {"toy_100": 100, "toy_200": 200, "toy_400": 400}
+SHARES = {"toy_100": 80.0, "toy_200": 40.0, "toy_400": -20.0}
+"""Recovered share of MdGf-Linear in percent: it falls with length."""
+DENSE = {"toy_100": 10.0, "toy_200": 36.0, "toy_400": 40.0}
+
+
+def runs_of(task: str) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    dense, random = DENSE[task], CONTROLS["random_mask"]
+    own = random + SHARES[task] / 100 * (dense - random)
+    finals = {
+        ("dense", "dense"): [dense] * 6,
+        ("random_mask", TARGET): [random] * 6,
+        ("removed", TARGET): [CONTROLS["removed"]] * 6,
+        ("sr_ste", TARGET): list(random + 20 + rng.normal(0, 0.1, 6)),
+        ("mdgf_linear", TARGET): [own] * 6,
+    }
+    return runs_frame(finals, task=task).assign(n_steps=STEPS[task])
+
+
+@pytest.fixture(scope="module")
+def made():
+    runs = pd.concat(map(runs_of, STEPS), ignore_index=True)
+    return replace(context(runs, published={}), families={"toy": tuple(STEPS)})
+
+
+def test_the_share_of_every_length(made):
+    rows = TABLES["lengths"](made).data
+    own = rows[rows["recipe"] == "mdgf_linear"].set_index("task")
+    assert own["recovered"].to_dict() == pytest.approx(SHARES)
+    assert own["steps"].to_dict() == STEPS
+    texts = [c.text for r in TABLES["lengths"](made).sections[0].blocks[1].rows for c in r]
+    assert "+80 [+80, +80]" in texts
+
+
+def test_the_gain_of_a_doubling_is_read_off_the_last_two_lengths(made):
+    assert gain_of_doubling(made, "toy", TARGET) == pytest.approx(100 * 4 / 100)
+    shorter = replace(made, runs=made.runs[made.runs["task"] != "toy_400"])
+    assert gain_of_doubling(shorter, "toy", TARGET) == pytest.approx(100 * 26 / 96)
+    one = replace(made, runs=made.runs[made.runs["task"] == "toy_100"])
+    assert np.isnan(gain_of_doubling(one, "toy", TARGET))
+
+
+def test_verdicts_ranks_and_other_figures_are_of_the_longest_length_alone(made):
+    assert {f.question.task for f in findings_of(made)} == {"toy_400"}
+    assert {task for task, _ in graded_cells(made)} == {"toy_400"}
+    assert made.longest().tasks == ("toy_400",)
+    assert set(TABLES["differences"](made).data["task"]) == set(STEPS)
+    alone = replace(made, families={})
+    assert alone.longest() is alone
+
+
+def test_the_figure_draws_every_length(made):
+    svg = draw_figure("lengths", made)[".svg"]
+    assert svg != draw_figure("lengths", replace(made, families={}))[".svg"]
+
+
+def test_an_experiment_without_lengths_says_so(made):
+    table = TABLES["lengths"](replace(made, families={}))
+    assert table.data.empty and "at several lengths" in table.sections[0].caption
+
+
+@pytest.mark.parametrize("name", sorted(RANKS))
+def test_figures_of_shares_can_be_read(made, name):
+    figure = drawn(name, made)
+    figure.canvas.draw()
+    texts = [text for text in figure.findobj(Text) if text.get_text()]
+    assert min(text.get_fontsize() for text in texts) >= 7
+    said = {text.get_text() for text in texts}
+    assert {"SR-STE", "MdGf-Linear"} <= said

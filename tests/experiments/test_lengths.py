@@ -1,0 +1,75 @@
+"""Lengths of a task in a config: the tasks they become, and what is refused."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.configs import GOOD, changed, load
+
+from pgf.errors import UserError
+from pgf.experiments import Experiment, with_lengths
+
+LENGTHS = changed("tasks", "digits", "lengths", to=[10, 20, 40])
+
+
+def test_a_task_becomes_one_a_length_and_the_others_stay() -> None:
+    experiment = Experiment(**LENGTHS)
+    assert list(experiment.tasks) == ["digits_10", "digits_20", "digits_40", "short"]
+    assert experiment.families() == {"digits": ["digits_10", "digits_20", "digits_40"]}
+    assert experiment.judged_tasks() == ["digits_40", "short"]
+    steps = {run.task.name: run.training.steps for run in experiment.runs()}
+    assert steps == {"digits_10": 10, "digits_20": 20, "digits_40": 40, "short": 20}
+    assert {run.task.kind for run in experiment.runs()} == {"digits_vit"}
+
+
+def test_a_length_is_the_task_that_one_would_write_by_hand() -> None:
+    values = changed("tasks", to={"digits_10": {"task": "digits_vit", "training": {"steps": 10}}})
+    by_hand = {run.fingerprint() for run in Experiment(**values).runs()}
+    made = Experiment(**changed("tasks", "digits", "lengths", to=[10, 20])).runs()
+    assert {run.fingerprint() for run in made if run.task.name == "digits_10"} == by_hand
+
+
+@given(st.lists(st.integers(1, 9999), min_size=2, max_size=5, unique=True).map(sorted))
+def test_expanding_twice_is_expanding_once(lengths: list[int]) -> None:
+    once = with_lengths(changed("tasks", "digits", "lengths", to=lengths))
+    assert with_lengths(once) == once
+    assert len(once["tasks"]) == len(lengths) + 1
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (changed("tasks", "digits", "lengths", to=[20, 10]), "larger than the one before"),
+        (changed("tasks", "digits", "lengths", to=[10, 10]), "larger than the one before"),
+        (changed("tasks", "digits", "lengths", to=[10]), "at least 2 numbers"),
+        (changed("tasks", "digits", "lengths", to=[0, 10]), "at least 2 numbers"),
+        (changed("tasks", "digits", "lengths", to=[True, 10]), "at least 2 numbers"),
+        (changed("tasks", "digits", "lengths", to="ten"), "at least 2 numbers"),
+        (
+            changed("tasks", "digits", to={"lengths": [1, 2], "training": {"steps": 3}}),
+            "training.steps and lengths exclude each other",
+        ),
+    ],
+)
+def test_lengths_that_are_none_are_refused(values: Any, said: str, tmp_path: Any) -> None:
+    with pytest.raises(UserError, match=said):
+        load(values, tmp_path)
+
+
+def test_a_recipe_of_one_length_is_refused(tmp_path: Any) -> None:
+    values = changed("recipes", "sr_ste", to={"training": {"steps": 30}})
+    values["tasks"]["digits"]["lengths"] = [10, 20]
+    with pytest.raises(UserError, match=r"'sr_ste' has training\.steps of its own"):
+        load(values, tmp_path)
+    values["tasks"]["digits"]["recipes"] = ["dense", "linear"]
+    assert load(values, tmp_path).families()
+
+
+def test_a_length_that_has_another_task_s_name_is_refused(tmp_path: Any) -> None:
+    tasks = {
+        "digits": {"task": "digits_vit", "lengths": [10, 20]},
+        "digits_20": {"task": "digits_vit"},
+    }
+    with pytest.raises(UserError, match="'digits_20' is another task's name"):
+        load({**GOOD, "tasks": tasks}, tmp_path)
