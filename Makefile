@@ -3,7 +3,7 @@
 # Variables: EXPERIMENT=<file in configs/>  JOBS=<side by side>  PROFILE=<folder in workflow/profiles/>
 #            GPUS=<number of this machine's; all>  PARTIAL=1 (tables even where runs have failed)
 #            ONLY=<words of tests>, for test-slurm; ONLY=<parts>, for bench
-#            WRITE=1, for bench: keep what is measured in results/bench
+#            WRITE=1, for bench: keep what is measured in results/committed/bench
 EXPERIMENT ?= laptop
 PROFILE ?= default
 JOBS ?= $(shell getconf _NPROCESSORS_ONLN)

@@ -24,7 +24,7 @@ include: "workflow/rules/compute.smk"
 rule all:
     default_target: True
     input:
-        # Also asked for by name: in a fresh clone the committed tables stand there without them.
+        # Also asked for by name: tables may stand there though somebody deleted the runs.
         runs=STUDY.manifests(),
         tables=STUDY.tables(),
         figures=STUDY.figures(),

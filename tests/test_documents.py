@@ -20,7 +20,11 @@ SETUPS = (ROOT / "configs/README.md").read_text(encoding="utf-8")
 ROOMS = (ROOT / "pgf/README.md").read_text(encoding="utf-8")
 PAGES = [
     *("README.md", "CONTRIBUTING.md", "configs/README.md", "pgf/README.md", "results/README.md"),
-    *("workflow/README.md", "workflow/profiles/slurm/README.md", "results/laptop/README.md"),
+    *(
+        "workflow/README.md",
+        "workflow/profiles/slurm/README.md",
+        "results/committed/laptop/README.md",
+    ),
 ]
 MOST_WORDS = 1300
 
@@ -31,23 +35,23 @@ def is_changed(path: str) -> bool:
 
 
 def experiments_shown() -> list[str]:
-    pages = (path.parent.name for path in (ROOT / "results").glob("*/README.md"))
+    pages = (path.parent.name for path in (ROOT / "results/committed").glob("*/README.md"))
     return sorted(name for name in pages if (ROOT / "configs" / f"{name}.yaml").is_file())
 
 
 @pytest.mark.parametrize("name", experiments_shown())
 def test_documents_show_the_committed_results(name: str) -> None:
-    if is_changed(f"results/{name}"):
-        pytest.skip(f"results/{name} is not as committed")
-    block = results_block(load_experiment(name), ROOT / "results")
-    for path in documents(name, ROOT / "results"):
+    if is_changed(f"results/committed/{name}"):
+        pytest.skip(f"results/committed/{name} is not as committed")
+    block = results_block(load_experiment(name), ROOT / "results/committed")
+    for path in documents(name, ROOT / "results/committed"):
         text = path.read_text(encoding="utf-8")
         assert with_block(text, name, block) == text
 
 
 def test_an_experiment_that_no_document_shows_is_refused() -> None:
     with pytest.raises(UserError, match=r"neither README.md nor .*smoke/README.md has a block"):
-        documents("smoke", ROOT / "results")
+        documents("smoke", ROOT / "results/committed")
 
 
 def test_the_readme_lists_every_recipe() -> None:

@@ -3,6 +3,7 @@
 from pgf.cli import (
     bench,
     cluster,
+    committed,
     compute,
     listing,
     models,
@@ -19,6 +20,7 @@ __all__ = [
     "Command",
     "bench",
     "cluster",
+    "committed",
     "compute",
     "listing",
     "models",

@@ -5,12 +5,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from pgf.cli.registry import RESULTS, Group, Options, add_write, command
+from pgf.cli.registry import COMMITTED, Group, Options, add_write, command
 
 
 def _add_bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("parts", nargs="*", metavar="PART", help="masks, steps, sweep ...; or all")
-    add_write(parser, "results/bench")
+    add_write(parser, "results/committed/bench")
     parser.add_argument(
         "--readme", action="store_true", help="measure nothing; write the README's summary"
     )
@@ -26,7 +26,7 @@ def bench(options: Options) -> None:
         return
     measures = {name: find_part(name) for name in options.parts or part_names()}
     with tempfile.TemporaryDirectory() as unkept:
-        folder = RESULTS / BENCH_FOLDER if options.write else Path(unkept)
+        folder = COMMITTED / BENCH_FOLDER if options.write else Path(unkept)
         for name, measure in measures.items():
             part = measure(lambda text: print(text, file=sys.stderr))
             data, page = write_bench({name: part}, folder)
@@ -40,6 +40,6 @@ def _write_summary() -> None:
     from pgf.costs import BENCH_FOLDER, summary_block
 
     text = README.read_text(encoding="utf-8")
-    made = with_block(text, BENCH_FOLDER, summary_block(RESULTS / BENCH_FOLDER))
+    made = with_block(text, BENCH_FOLDER, summary_block(COMMITTED / BENCH_FOLDER))
     README.write_text(made, encoding="utf-8")
-    print(f"{README}: the summary of {RESULTS / BENCH_FOLDER}")
+    print(f"{README}: the summary of {COMMITTED / BENCH_FOLDER}")

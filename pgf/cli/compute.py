@@ -4,14 +4,22 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from pgf.cli.registry import RESULTS, Group, Options, add_write, command
+from pgf.cli.registry import (
+    COMMITTED,
+    Group,
+    Options,
+    add_committed,
+    add_write,
+    command,
+    results_of,
+)
 from pgf.errors import UserError
 
 if TYPE_CHECKING:
     from pgf.experiments import Experiment
 
 
-@command(group=Group.SELDOM)
+@command(group=Group.SELDOM, arguments=add_committed)
 def compute(options: Options) -> None:
     """Write the costs of models and recipes (Tables 1, 17, 18); no run and no data are needed."""
     from pgf.experiments import load_experiment
@@ -28,7 +36,7 @@ def compute(options: Options) -> None:
         remarks=load_remarks(),
         progress=lambda task: print(f"counting operations: {task}", file=sys.stderr),
     )
-    folder = RESULTS / experiment.name / "compute"
+    folder = results_of(options) / experiment.name / "compute"
     write_compute(made, folder)
     print(f"{folder}: {len(made)} tables")
 
@@ -52,7 +60,7 @@ def steps(options: Options) -> None:
 def _add_hours(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("experiments", nargs="*", help="all that show a table of the paper")
     parser.add_argument("--tflops", type=float, metavar="N", help="10^12 operations/s of one GPU")
-    add_write(parser, "results/gpu_hours")
+    add_write(parser, "results/committed/gpu_hours")
 
 
 @command(group=Group.SELDOM, arguments=_add_hours, experiment=False)
@@ -78,8 +86,8 @@ def hours(options: Options) -> None:
     table = hours_table(chosen, site)
     print(to_markdown(table))
     if options.write:
-        write_hours(table, RESULTS / HOURS_FOLDER)
-        print(f"{RESULTS / HOURS_FOLDER}: gpu_hours.md and gpu_hours.csv")
+        write_hours(table, COMMITTED / HOURS_FOLDER)
+        print(f"{COMMITTED / HOURS_FOLDER}: gpu_hours.md and gpu_hours.csv")
 
 
 def _is_the_papers(experiment: "Experiment") -> bool:

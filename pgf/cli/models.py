@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from pgf.cli.registry import RESULTS, Group, Options, add_write, command
+from pgf.cli.registry import COMMITTED, Group, Options, add_write, command
 from pgf.errors import UserError
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def _add_models(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="only these of timm's models")
     parser.add_argument("--all", action="store_true", help="every model of timm, in minutes")
-    add_write(parser, "results/timm_models")
+    add_write(parser, "results/committed/timm_models")
 
 
 @command(group=Group.COSTS, arguments=_add_models, experiment=False)
@@ -30,8 +30,8 @@ def models(options: Options) -> None:
     else:
         print(survey_summary(rows))
     if options.write:
-        write_survey(rows, RESULTS / SURVEY_FOLDER)
-        print(f"\n{RESULTS / SURVEY_FOLDER}: models.md and models.csv, {len(rows)} models")
+        write_survey(rows, COMMITTED / SURVEY_FOLDER)
+        print(f"\n{COMMITTED / SURVEY_FOLDER}: models.md and models.csv, {len(rows)} models")
 
 
 def _lines(row: "SurveyedModel") -> list[str]:

@@ -7,6 +7,8 @@ from enum import Enum
 from pathlib import Path
 
 RESULTS = Path("results")
+COMMITTED = RESULTS / "committed"
+"""Folder of the results that git holds; everything else below `RESULTS` is fresh, and ignored."""
 Options = argparse.Namespace
 Function = Callable[[Options], int | None]
 Arguments = Callable[[argparse.ArgumentParser], None]
@@ -94,6 +96,20 @@ def add_jobs(parser: argparse.ArgumentParser) -> None:
 def add_write(parser: argparse.ArgumentParser, folder: str) -> None:
     """Add `--write`, without which a command prints and leaves `folder` as it is."""
     parser.add_argument("--write", action="store_true", help=f"write the result to {folder} too")
+
+
+def add_committed(parser: argparse.ArgumentParser) -> None:
+    """Add `--committed`, by which a command works on the committed results."""
+    parser.add_argument(
+        "--committed",
+        action="store_true",
+        help=f"work on the committed results, in {COMMITTED}, instead of those trained here",
+    )
+
+
+def results_of(options: Options) -> Path:
+    """Return the folder of results that the options ask for."""
+    return COMMITTED if options.committed else RESULTS
 
 
 def say_written(folder: Path, paths: Iterable[Path], things: str) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from pgf.cli.registry import RESULTS, Group, Options, command
 from pgf.cli.workflow import add_reproduce, check_options, train_missing
+from pgf.errors import UserError
 
 if TYPE_CHECKING:
     from pgf.experiments import Experiment
@@ -12,7 +13,10 @@ if TYPE_CHECKING:
 
 @command(group=Group.RUN, arguments=add_reproduce)
 def reproduce(options: Options) -> int:
-    """Train what is missing, then write and print tables, figures and the report."""
+    """Train what is missing, write and print tables and figures, compare with committed results.
+
+    Exit codes: 0, 2 for bad input, 3 where a verdict is not the committed one, else Snakemake's.
+    """
     from pgf.experiments import experiment_path, load_experiment
     from pgf.jobs import finish, only_one
     from pgf.records import failure_summary
@@ -29,7 +33,20 @@ def reproduce(options: Options) -> int:
             _write_partial(experiment)
         if code == 0 or options.partial:
             finish(experiment, config, RESULTS)
+        if code == 0:
+            code = _compare(experiment)
     return code
+
+
+def _compare(experiment: "Experiment") -> int:
+    """Compare the whole results with the committed ones, if there are any of this config."""
+    from pgf.cli.committed import print_comparison
+
+    try:
+        return print_comparison(experiment)
+    except UserError as error:
+        print(error)
+        return 0
 
 
 def _tune_first(options: Options) -> int:

@@ -2,7 +2,16 @@
 
 import argparse
 
-from pgf.cli.registry import RESULTS, Group, Options, command, say_written
+from pgf.cli.registry import (
+    COMMITTED,
+    RESULTS,
+    Group,
+    Options,
+    add_committed,
+    command,
+    results_of,
+    say_written,
+)
 
 
 def _add_collect(parser: argparse.ArgumentParser) -> None:
@@ -25,30 +34,30 @@ def collect(options: Options) -> None:
     print(f"{folder}/runs.csv: {len(collected.runs)} runs; their curves: {folder}/curves.parquet")
 
 
-@command(group=Group.RESULTS)
+@command(group=Group.RESULTS, arguments=add_committed)
 def tables(options: Options) -> None:
     """Write the tables from runs.csv and curves.parquet alone, in seconds."""
     from pgf.analysis import context_of, write_tables
     from pgf.experiments import load_experiment
 
-    experiment = load_experiment(options.experiment)
-    folder = RESULTS / experiment.name / "tables"
-    say_written(folder, write_tables(context_of(experiment, RESULTS), folder), "tables")
+    experiment, results = load_experiment(options.experiment), results_of(options)
+    folder = results / experiment.name / "tables"
+    say_written(folder, write_tables(context_of(experiment, results), folder), "tables")
 
 
-@command(group=Group.SELDOM)
+@command(group=Group.SELDOM, arguments=add_committed)
 def figures(options: Options) -> None:
     """Write the figures from runs.csv and curves.parquet alone."""
     from pgf.analysis import context_of, write_figures
     from pgf.experiments import load_experiment
 
-    experiment = load_experiment(options.experiment)
-    folder = RESULTS / experiment.name / "figures"
-    written = write_figures(context_of(experiment, RESULTS), folder)
+    experiment, results = load_experiment(options.experiment), results_of(options)
+    folder = results / experiment.name / "figures"
+    written = write_figures(context_of(experiment, results), folder)
     say_written(folder, (path for path in written if path.stem != "captions"), "figures")
 
 
-@command(group=Group.SELDOM)
+@command(group=Group.SELDOM, arguments=add_committed)
 def select(options: Options) -> None:
     """Print the means by which settings are chosen, from runs.csv."""
     from pgf.analysis import describe_selection
@@ -56,18 +65,18 @@ def select(options: Options) -> None:
     from pgf.records import read_collected
 
     experiment = load_experiment(options.experiment)
-    print(describe_selection(read_collected(RESULTS / experiment.name).runs))
+    print(describe_selection(read_collected(results_of(options) / experiment.name).runs))
 
 
 @command(group=Group.SELDOM)
 def readme(options: Options) -> None:
-    """Write the main table of an experiment into its block of the README or of its own page."""
+    """Write the main table of committed results into its block of the README or of its own page."""
     from pgf.analysis import documents, results_block, with_block
     from pgf.experiments import load_experiment
 
     experiment = load_experiment(options.experiment)
-    block = results_block(experiment, RESULTS)
-    for path in documents(experiment.name, RESULTS):
+    block = results_block(experiment, COMMITTED)
+    for path in documents(experiment.name, COMMITTED):
         text = with_block(path.read_text(encoding="utf-8"), experiment.name, block)
         path.write_text(text, encoding="utf-8")
         print(f"{path}: the main table of {experiment.name}")

@@ -3,9 +3,9 @@
 from .config import CONFIGS as CONFIGS
 from .config import experiment_path as experiment_path
 from .config import load_experiment as load_experiment
+from .entries import Grid as Grid
 from .entries import Strict as Strict
 from .experiment import Experiment as Experiment
-from .experiment import Grid as Grid
 from .lengths import longest as longest
 from .lengths import with_lengths as with_lengths
 from .run_spec import RunSpec as RunSpec

@@ -18,6 +18,7 @@ from pgf.experiments.validation import read_yaml, refuse_repeats, validated
 from pgf.recipes import Target
 
 CONFIGS = Path("configs")
+RESERVED = "committed"
 PARTS: dict[str, type] = {
     "training": TrainingSettings,
     "statistics": StatisticsSettings,
@@ -67,6 +68,8 @@ def load_experiment(name: str, *, tuned: bool = True) -> Experiment:
                 f"name: '{experiment.name}' must be the file's own, '{path.stem}': "
                 f"the results folder goes by it"
             )
+        if experiment.name == RESERVED:
+            raise UserError(f"name: '{RESERVED}' is the folder of committed results; take another")
         check_experiment(experiment, with_runs=tuned)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error

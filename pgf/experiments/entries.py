@@ -1,5 +1,6 @@
-"""The parts of an experiment's YAML file: a task and a recipe."""
+"""The parts of an experiment's YAML file: a task, a recipe, and the grid of a task."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -53,3 +54,14 @@ class RecipeEntry(Strict):
     """Settings of the recipe, over the preset's."""
     training: dict[str, Any] = {}
     """Settings of training that differ from the task's, such as the steps that spend its FLOPs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """The targets, recipes and seeds that one task is run with."""
+
+    targets: tuple[str, ...]
+    recipes: tuple[str, ...]
+    """Names, in the experiment's order."""
+    seeds: tuple[int, ...]
+    runs_per_job: int

@@ -3,13 +3,22 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import cached_property
 from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
-from pgf.experiments.entries import Name, RecipeEntry, RunsPerJob, Seeds, Strict, Targets, TaskEntry
+from pgf.experiments.entries import (
+    Grid,
+    Name,
+    RecipeEntry,
+    RunsPerJob,
+    Seeds,
+    Strict,
+    Targets,
+    TaskEntry,
+)
 from pgf.experiments.lengths import longest, with_lengths
 from pgf.experiments.packing import packed_runs
 from pgf.experiments.run_spec import RunSpec, files_hash
@@ -27,17 +36,6 @@ from pgf.recipes import NMPattern, Recipe, Target, find_recipe
 
 ANALYSIS = ("records", "analysis")
 COMPUTE = ("costs/compute", "analysis/tables/model.py", "analysis/tables/render.py")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Grid:
-    """The targets, recipes and seeds that one task is run with."""
-
-    targets: tuple[str, ...]
-    recipes: tuple[str, ...]
-    """Names, in the experiment's order."""
-    seeds: tuple[int, ...]
-    runs_per_job: int
 
 
 class Experiment(Strict):

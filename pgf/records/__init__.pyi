@@ -1,5 +1,7 @@
 """Records of runs, and the collection of many of them."""
 
+from .collected import RUNS_FILE as RUNS_FILE
+from .collected import copy_results as copy_results
 from .collected import read_collected as read_collected
 from .collected import write_collected as write_collected
 from .collection import collect_runs as collect_runs

@@ -8,11 +8,13 @@ from typing import Any
 import pandas as pd
 
 from pgf.errors import UserError
-from pgf.records.checksums import check_files, write_checksums
+from pgf.records.checksums import CHECKSUMS, check_files, write_checksums
 from pgf.records.files import replacing, write_atomically
 
 RUNS_FILE = "runs.csv"
 CURVES_FILE = "curves.parquet"
+COPIED = (RUNS_FILE, CURVES_FILE, CHECKSUMS, "tables/*", "figures/*", "compute/*")
+"""Files of an experiment that git may hold."""
 IDENTITY = ["task", "recipe", "target", "seed"]
 CURVE_ORDER = [*IDENTITY, "name", "layer", "reference", "step"]
 COLUMNS = [*IDENTITY, "step", "name", "layer", "reference", "value"]
@@ -20,7 +22,7 @@ COLUMNS = [*IDENTITY, "step", "name", "layer", "reference", "value"]
 TEXT_COLUMNS = (
     *("fingerprint", "code", "commit", "experiment", "task", "recipe", "recipe_label", "target"),
     *("status", "metric", "device", "torch", "timm", "python", "numpy", "notes"),
-    *("transformers", "machine", "data", "node", "slurm_job", "gpu", "gpu_driver", "cuda"),
+    *("transformers", "machine", "cpu", "data", "node", "slurm_job", "gpu", "gpu_driver", "cuda"),
     "curves_checksum",
 )
 """Columns that are no numbers: a hash may look like one, a version does."""
@@ -45,6 +47,24 @@ def write_collected(collected: Collected, folder: Path) -> None:
     write_checksums(folder, (RUNS_FILE, CURVES_FILE))
 
 
+def copy_results(source: Path, folder: Path) -> list[Path]:
+    """Replace the runs, curves, tables, figures and costs of `folder` by those of `source`.
+
+    Returns:
+        The files written. HTML, which only a report needs, stays behind; so do runs and logs.
+    """
+    copied = []
+    for name in COPIED:
+        for old in folder.glob(name):
+            old.unlink()
+        for path in sorted(source.glob(name)):
+            if path.suffix != ".html":
+                with replacing(folder / path.relative_to(source)) as temporary:
+                    temporary.write_bytes(path.read_bytes())
+                copied.append(folder / path.relative_to(source))
+    return copied
+
+
 def read_collected(folder: Path) -> Collected:
     """Return what `write_collected` wrote.
 
@@ -54,7 +74,8 @@ def read_collected(folder: Path) -> Collected:
     for name in (RUNS_FILE, CURVES_FILE):
         if not (folder / name).exists():
             raise UserError(
-                f"{folder / name} is missing: collect the runs first (python -m pgf collect)"
+                f"{folder / name} is missing: train and collect the runs first (pgf reproduce), or "
+                "take the committed results (--committed)"
             )
     check_files(folder, (RUNS_FILE, CURVES_FILE), mend="restore it, or collect the runs again")
     runs = _read(folder / RUNS_FILE, pd.read_csv, dtype=dict.fromkeys(TEXT_COLUMNS, "str"))

@@ -30,10 +30,20 @@ def provenance(device: str) -> dict[str, Any]:
         **_versions(),
         "device": device,
         "machine": platform.machine(),
+        "cpu": _cpu(),
         "node": platform.node(),
         "slurm_job": os.environ.get("SLURM_JOB_ID"),
         **(_gpu() if device.startswith("cuda") else {"gpu": None, "gpu_driver": None}),
     }
+
+
+@cache
+def _cpu() -> str:
+    """Return the name of the processor, as Linux gives it."""
+    path = Path("/proc/cpuinfo")
+    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    found = re.search(r"^model name\s*:\s*(.+)$", text, re.M)
+    return found.group(1).strip() if found else platform.processor() or "unknown"
 
 
 def _gpu() -> dict[str, Any]:

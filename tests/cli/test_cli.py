@@ -116,7 +116,8 @@ def test_the_help_text_shows_what_people_type_by_group(capsys: pytest.CaptureFix
         main([])
     assert leaving.value.code == 0
     shown = re.findall(r"^  (\w+) +[A-Z].*\.$", capsys.readouterr().out, re.M)
-    assert shown == [*("reproduce", "train", "tune", "list", "plan", "check", "tables"), *COSTS]
+    results = ("compare", "tables")
+    assert shown == [*("reproduce", "train", "tune", "list", "plan", "check"), *results, *COSTS]
     assert {n for n, c in COMMANDS.items() if c.group is not Group.SELDOM} == set(shown)
 
 
@@ -160,7 +161,7 @@ def test_gpu_hours_are_printed_and_written_only_when_asked_to(
     assert "| imagenet_vit_base |" in output
     files = {path.name for path in (tmp_path / "results").rglob("*.*")}
     assert files == ({"gpu_hours.md", "gpu_hours.csv"} if write else set())
-    assert ("results/gpu_hours: gpu_hours.md and gpu_hours.csv" in output) == write
+    assert ("results/committed/gpu_hours: gpu_hours.md and gpu_hours.csv" in output) == write
 
 
 def test_tables_are_made_without_torch() -> None:

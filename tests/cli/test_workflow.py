@@ -37,18 +37,16 @@ def test_a_second_call_trains_nothing(smoke: Checkout) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("experiment", ["laptop", "wmt17_encdec"])
-def test_a_fresh_clone_with_committed_tables_plans_every_job(
-    experiment: str, tmp_path: Path
-) -> None:
+def test_tables_without_runs_plan_every_job(experiment: str, tmp_path: Path) -> None:
     checkout = Checkout(tmp_path)
-    committed = checkout.root / "results" / experiment
+    folder = checkout.root / "results" / experiment
     files = {"tables": table_files(), "figures": figure_files(), "compute": compute_files()}
     for kind, names in files.items():
-        (committed / kind).mkdir(parents=True, exist_ok=True)
+        (folder / kind).mkdir(parents=True, exist_ok=True)
         for name in names:
-            (committed / kind / name).touch()
-    (committed / "runs.csv").touch()
-    (committed / "curves.parquet").touch()
+            (folder / kind / name).touch()
+    (folder / "runs.csv").touch()
+    (folder / "curves.parquet").touch()
     profile = ["--workflow-profile", "workflow/profiles/default", "--quiet", "rules"]
     config = ["--config", f"experiment={experiment}"]
     code, output = checkout.run("snakemake", "--dry-run", *profile, *config)

@@ -173,5 +173,5 @@ def test_the_order_of_runs_does_not_change_the_curves(results, specs):
 
 
 def test_reading_before_collecting_says_so(tmp_path):
-    with pytest.raises(UserError, match=r"runs\.csv is missing: collect the runs first"):
+    with pytest.raises(UserError, match=r"runs\.csv is missing: train and collect the runs first"):
         read_collected(tmp_path)

@@ -218,11 +218,7 @@ def without_costs(made: Context) -> Context:
 def context(runs: pd.DataFrame | None = None, **analysis: Any) -> Context:
     """Return a context with the paper's numbers and claims."""
     runs = grid() if runs is None else runs
-    settings = {
-        "baselines": ("sr_ste",),
-        "published": {"toy": (VISION,)},
-        **analysis,
-    }
+    settings = {"baselines": ("sr_ste",), "published": {"toy": (VISION,)}, **analysis}
     targets = tuple(t for t in runs["target"].unique() if t != "dense")
     return make_context(
         runs,

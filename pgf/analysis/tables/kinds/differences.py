@@ -41,13 +41,8 @@ class Difference:
 @TABLES.register("differences")
 def differences(context: Context) -> Table:
     """Return the table: a section per task, a block per baseline."""
-    families = {
-        (task, baseline): _differences(context, task, baseline)
-        for task in context.tasks
-        for baseline in context.analysis.baselines
-        if baseline in context.columns_of(task)
-    }
-    lines = [line for family in families.values() for line in family]
+    families = _families(context)
+    lines = every_difference(context)
     return Table(
         name="differences",
         title="Gains over the baselines, paired by seed",
@@ -57,6 +52,21 @@ def differences(context: Context) -> Table:
             for task in context.tasks
         ),
     )
+
+
+def every_difference(context: Context) -> list[Difference]:
+    """Return every comparison with a baseline, in the order of the table."""
+    return [line for family in _families(context).values() for line in family]
+
+
+def _families(context: Context) -> dict[tuple[str, str], list[Difference]]:
+    """Return (task, baseline) -> the recipes against it."""
+    return {
+        (task, baseline): _differences(context, task, baseline)
+        for task in context.tasks
+        for baseline in context.analysis.baselines
+        if baseline in context.columns_of(task)
+    }
 
 
 def _differences(context: Context, task: str, baseline: str) -> list[Difference]:

@@ -1,0 +1,56 @@
+"""The commands about committed results: compare fresh ones with them, and put fresh ones there."""
+
+from typing import TYPE_CHECKING
+
+from pgf.cli.registry import COMMITTED, RESULTS, Group, Options, command
+from pgf.errors import UserError
+
+if TYPE_CHECKING:
+    from pgf.experiments import Experiment
+
+NOT_REPRODUCED = 3
+"""Exit code where a verdict is not the committed one."""
+
+
+@command(group=Group.RESULTS)
+def compare(options: Options) -> int:
+    """Compare an experiment's results with the committed ones; exit 3 where a verdict differs."""
+    from pgf.experiments import load_experiment
+
+    return print_comparison(load_experiment(options.experiment))
+
+
+def print_comparison(experiment: "Experiment") -> int:
+    """Print how the results differ from the committed ones, and return the exit code.
+
+    Raises:
+        UserError: none of this experiment are committed, or they are of an older config.
+    """
+    from pgf.analysis import compare_results, context_of, reproduction_text
+    from pgf.records import RUNS_FILE
+
+    if not (COMMITTED / experiment.name / RUNS_FILE).exists():
+        raise UserError(f"no results of {experiment.name} are committed: nothing to compare with")
+    fresh, committed = (context_of(experiment, folder) for folder in (RESULTS, COMMITTED))
+    made = compare_results(fresh, committed)
+    print(reproduction_text(made))
+    return 0 if made.succeeded else NOT_REPRODUCED
+
+
+@command(group=Group.SELDOM)
+def keep(options: Options) -> None:
+    """Copy an experiment's results to the committed ones, for git; its page stays."""
+    from pgf.analysis import context_of
+    from pgf.experiments import load_experiment
+    from pgf.records import copy_results
+
+    experiment = load_experiment(options.experiment)
+    context = context_of(experiment, RESULTS)
+    for task in experiment.tasks:
+        if missing := context.missing(task) if task in context.tasks else [task]:
+            raise UserError(f"{len(missing)} runs of {task} are missing: train and collect them")
+    folder = COMMITTED / experiment.name
+    copied = copy_results(RESULTS / experiment.name, folder)
+    print(f"{folder}: {len(copied)} files")
+    if context.runs["dirty"].astype(bool).any():
+        print("some runs were made with changes that no commit has: a stranger cannot repeat them")
