@@ -34,6 +34,7 @@ def context_of(experiment: Experiment, results: Path) -> Context:
         remarks=load_remarks(),
         roles=experiment.roles(),
         published_curves=load_curves(PAPER / "fig3.csv"),
+        layers=collected.layers,
         families=experiment.families(),
         trials=experiment.selection.trials() if experiment.selection else {},
         planned={

@@ -91,6 +91,8 @@ def check_experiment(experiment: Experiment, *, with_runs: bool = True) -> None:
             _check_known(f"tasks.{task}.recipes names", name, experiment.recipes, "recipe")
         refuse_repeats(f"tasks.{task}.recipes", entry.recipes or ())
     _check_use(experiment)
+    for target in experiment.analysis.figure_targets:
+        _check_known("analysis.figure_targets names", target, experiment.rows(), "target")
     for task in experiment.analysis.published:
         _check_known("analysis.published names", task, experiment.tasks, "task")
     roles: dict[str, str] = {}

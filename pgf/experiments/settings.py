@@ -164,5 +164,7 @@ class AnalysisSettings:
     """Measure by which runs are compared: the held-out loss, or the task's metric."""
     margin: Positive = 5.0
     """Smallest difference that matters, in points of recovered share."""
+    figure_targets: tuple[str, ...] = ()
+    """Targets that `figure6` shows, in their text form and at most three; spread by default."""
     published: dict[str, tuple[PublishedSettings, ...]] = field(default_factory=dict)
     """Task name -> the paper's numbers to show beside it, those of most weight first."""

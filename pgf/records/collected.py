@@ -1,7 +1,7 @@
 """The two files that tables and figures are made of, with their checksums."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import pandas as pd
 from pgf.errors import UserError
 from pgf.records.checksums import CHECKSUMS, check_files, write_checksums
 from pgf.records.files import replacing, write_atomically
+from pgf.records.record import OVERALL
 
 RUNS_FILE = "runs.csv"
 CURVES_FILE = "curves.parquet"
@@ -28,12 +29,19 @@ TEXT_COLUMNS = (
 """Columns that are no numbers: a hash may look like one, a version does."""
 
 
+BY_LAYER = ("second_moment_norm", "gradient_variance")
+"""Statistics that are collected for every layer too: those of the paper's Figure 3."""
+
+
 @dataclass(frozen=True)
 class Collected:
-    """All runs of an experiment: one row each, and their curves over all sparse layers."""
+    """All runs of an experiment: one row each, and their curves."""
 
     runs: pd.DataFrame
     curves: pd.DataFrame
+    """Over all sparse layers together."""
+    layers: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=COLUMNS))
+    """The statistics of `BY_LAYER` for each layer; empty in files from before they were kept."""
 
 
 def write_collected(collected: Collected, folder: Path) -> None:
@@ -43,7 +51,9 @@ def write_collected(collected: Collected, folder: Path) -> None:
     """
     write_atomically(folder / RUNS_FILE, collected.runs.to_csv(index=False, lineterminator="\n"))
     with replacing(folder / CURVES_FILE) as temporary:
-        sorted_curves(collected.curves).to_parquet(temporary, index=False, compression="zstd")
+        parts = [part for part in (collected.curves, collected.layers) if not part.empty]
+        curves = sorted_curves(pd.concat(parts or [collected.curves], ignore_index=True))
+        curves.to_parquet(temporary, index=False, compression="zstd")
     write_checksums(folder, (RUNS_FILE, CURVES_FILE))
 
 
@@ -87,7 +97,8 @@ def read_collected(folder: Path) -> Collected:
         if absent := [name for name in wanted if name not in frame]:
             raise UserError(f"{path} lacks the columns {', '.join(absent)}: collect the runs again")
     runs["notes"] = runs["notes"].fillna("")
-    return Collected(runs, curves)
+    whole = curves["layer"] == OVERALL
+    return Collected(runs, *(curves[part].reset_index(drop=True) for part in (whole, ~whole)))
 
 
 def _read(path: Path, reader: Callable[..., pd.DataFrame], **options: Any) -> pd.DataFrame:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from pgf.errors import UserError
 from pgf.experiments import RunSpec
-from pgf.records.collected import COLUMNS, IDENTITY, Collected, sorted_curves
+from pgf.records.collected import BY_LAYER, COLUMNS, IDENTITY, Collected, sorted_curves
 from pgf.records.record import CURVES, OVERALL, RECORD, read_run
 
 NOTE = "note."
@@ -53,7 +53,8 @@ def collect_runs(
         raise UserError(_mixture_text(found, odd))
     rows = [_row(record) | {"mixed": flag} for (_, record), flag in zip(found, mixed, strict=True)]
     curves = [_curves(spec, spec.directory(results) / CURVES) for spec, _ in found]
-    return Collected(pd.DataFrame(rows), sorted_curves(pd.concat(curves, ignore_index=True)))
+    whole, layers = (pd.concat(parts, ignore_index=True) for parts in zip(*curves, strict=True))
+    return Collected(pd.DataFrame(rows), sorted_curves(whole), sorted_curves(layers))
 
 
 def _read_all(specs: Sequence[RunSpec], results: Path) -> tuple[Found, list[RunSpec]]:
@@ -166,11 +167,15 @@ def _row(record: Record) -> Record:
     return kept | {"notes": "; ".join(said)}
 
 
-def _curves(spec: RunSpec, path: Path) -> pd.DataFrame:
-    frame = pd.read_parquet(path, filters=[("layer", "==", OVERALL)])
+def _curves(spec: RunSpec, path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the curves over all layers, and those of `BY_LAYER` for each layer."""
+    wanted: list[list[tuple[str, str, Any]]]
+    wanted = [[("layer", "==", OVERALL)], [("name", "in", BY_LAYER)]]
+    frame = pd.read_parquet(path, filters=wanted)
     task, recipe, target, seed = _planned(spec)
-    frame = frame.assign(task=task, recipe=recipe, target=target, seed=seed)
-    return frame[COLUMNS]
+    frame = frame.assign(task=task, recipe=recipe, target=target, seed=seed)[COLUMNS]
+    whole = frame["layer"] == OVERALL
+    return frame[whole], frame[~whole]
 
 
 def _name(specs: Iterable[RunSpec]) -> str:

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from support.figures import drawn, line_of
 from support.synthetic import STEPS, TARGET, context, curve_rows, grid, runs_frame
 
@@ -52,7 +52,7 @@ def test_stages_by_hand():
 
 
 def test_the_strip_shows_phases_and_stages():
-    axes = mpl.figure.Figure().subplots()
+    axes = Figure().subplots()
     rows = [(Timeline(10, 70, 100, (30, 50)), LOOKS["sdgf_stepwise"]), (None, LOOKS["sr_ste"])]
     draw_strip(axes, rows, factor=0.1)
     drawn_lines = [(list(line.get_xdata()), set(line.get_ydata())) for line in axes.get_lines()]
@@ -105,3 +105,21 @@ def test_tasks_with_fewer_targets_leave_no_empty_panel():
 def test_targets_go_from_the_densest_to_the_sparsest():
     ordered = sparsity_order(["1:16(FF)", "2:4(FF)", "1:8(FF)+1:4(QK)"])
     assert [target_label(t) for t in ordered] == ["2:4 (FF)", "1:8 (FF)+1:4 (QK)", "1:16 (FF)"]
+
+
+def test_top_5_stands_below_where_it_was_recorded(whole):
+    curves = whole.curves
+    more = curves[curves["name"] == "accuracy"].assign(name="accuracy_top5")
+    made = replace(whole, curves=pd.concat([curves, more], ignore_index=True))
+    axes = drawn("figure6", made).axes
+    assert [place.get_title(loc="left") for place in axes[:4]] == [
+        f"({letter}) {target}"
+        for letter, target in zip("abcd", ["1:4 (FF)", "1:16 (FF)"] * 2, strict=True)
+    ]
+    assert axes[2].get_ylabel() == f"{axes[0].get_ylabel()} (top 5)"
+    assert axes[2].get_xlim() == axes[4].get_xlim()
+
+
+def test_the_analysis_names_targets():
+    made = context(grid(seeds=1, targets=SIX_TARGETS), figure_targets=("1:8(FF)", "1:128(FF)"))
+    assert chosen_targets(made, "toy") == ["1:8(FF)", "1:128(FF)"]

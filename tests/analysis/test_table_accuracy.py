@@ -5,7 +5,8 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 from support.graded import graded
-from support.synthetic import OWN, SIX, TARGET, cell_texts, context, runs_frame, small
+from support.synthetic import OWN, SIX, TARGET, context, runs_frame, small
+from support.texts_of_tables import cell_texts
 
 from pgf.analysis.tables import TABLES
 from pgf.analysis.tables.model import Cell

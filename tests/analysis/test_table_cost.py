@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from support.graded import graded
-from support.synthetic import SIX, TARGET, cell_texts, context, runs_frame, without_costs
+from support.synthetic import SIX, TARGET, context, runs_frame, without_costs
+from support.texts_of_tables import cell_texts
 
 from pgf.analysis.tables.kinds.cost import cost
 from pgf.analysis.tables.render import to_markdown

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from support.figures import RANKS, drawn
 from support.grids import WORDS, WORDS_TARGETS, two_grids
-from support.synthetic import RECIPES, TARGETS, words_of
+from support.synthetic import RECIPES, TARGETS
+from support.texts_of_tables import words_of
 
 from pgf.analysis.figures import figure_names
 from pgf.analysis.tables import TABLES, table_names

@@ -57,6 +57,12 @@ def test_curves_carry_the_identity_and_no_single_layer(results, specs):
     assert list(curves["value"]) == [2.0, 1.0] * 3
 
 
+def test_two_statistics_are_kept_layer_by_layer(results, specs):
+    layers = collect_runs(specs, results).layers
+    assert set(layers["name"]) == {"second_moment_norm"} and set(layers["layer"]) == {"fc1"}
+    assert list(layers["value"]) == [3.0, 4.0] * 3
+
+
 @pytest.mark.parametrize("name", [RECORD, CURVES])
 def test_a_missing_run_is_named(results, specs, name):
     (specs[1].directory(results) / name).unlink()
@@ -139,6 +145,7 @@ def test_what_is_written_is_read_back(results, specs, tmp_path):
     write_collected(collected, tmp_path / "out")
     back = read_collected(tmp_path / "out")
     pd.testing.assert_frame_equal(back.curves, collected.curves)
+    pd.testing.assert_frame_equal(back.layers, collected.layers)
     there = collected.runs.dropna(axis="columns", how="all")
     pd.testing.assert_frame_equal(back.runs[there.columns], there, check_dtype=False)
     assert list(back.runs) == list(collected.runs)

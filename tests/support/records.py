@@ -41,6 +41,7 @@ def write_run(spec: RunSpec, results: Path, **changes: Any) -> None:
     directory = spec.directory(results)
     directory.mkdir(parents=True, exist_ok=True)
     overall = curve_rows(row, "loss", [2.0, 1.0])
-    curves = pd.concat([overall, overall.assign(layer="fc1")])
+    moment = curve_rows(row, "second_moment_norm", [3.0, 4.0]).assign(layer="fc1")
+    curves = pd.concat([overall, overall.assign(layer="fc1"), moment])
     curves[["step", "name", "layer", "reference", "value"]].to_parquet(directory / CURVES)
     write_record(directory, row | changes)

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 
 from pgf.analysis.tables.context import Context, make_context
-from pgf.analysis.tables.model import Block, Table
 from pgf.analysis.tables.paper_claims import load_claims
 from pgf.analysis.tables.published import load_published
 from pgf.experiments.settings import AnalysisSettings, PublishedSettings
 from pgf.recipes.patterns import Target
+from pgf.records.collected import BY_LAYER
 from pgf.records.record import SCHEMA
 from support import ROOT
 
@@ -174,6 +174,13 @@ def curves_for(runs: pd.DataFrame, *, targets: tuple[str, ...] = TARGETS) -> pd.
     return pd.DataFrame(parts, columns=columns)
 
 
+def layers_of(curves: pd.DataFrame) -> pd.DataFrame:
+    """Return the curves of two layers, the second with twice the values of the first."""
+    own = curves[curves["name"].isin(BY_LAYER)]
+    layers = [own.assign(layer=f"blocks.{i}.fc1", value=(i + 1) * own["value"]) for i in range(2)]
+    return pd.concat(layers, ignore_index=True)
+
+
 def evaluation_rows(run: dict[str, Any]) -> list[tuple[Any, ...]]:
     """Return the rows of a run's evaluations: metric, training FLOPs so far, at target or not."""
     keys = tuple(run[key] for key in ("task", "recipe", "target", "seed"))
@@ -220,13 +227,15 @@ def context(runs: pd.DataFrame | None = None, **analysis: Any) -> Context:
     runs = grid() if runs is None else runs
     settings = {"baselines": ("sr_ste",), "published": {"toy": (VISION,)}, **analysis}
     targets = tuple(t for t in runs["target"].unique() if t != "dense")
+    curves = curves_for(runs, targets=targets)
     return make_context(
         runs,
-        curves_for(runs, targets=targets),
+        curves,
         AnalysisSettings(**settings),
         published=load_published(PAPER / "tables.csv"),
         claims=load_claims(PAPER / "claims.yaml"),
         families={task: (task,) for task in runs["task"].unique()},
+        layers=layers_of(curves),
     )
 
 
@@ -234,14 +243,3 @@ def small(finals: dict[str, list[Any]], **analysis: Any) -> Context:
     """Return a context of recipes at one target, from recipe -> the metric by seed."""
     runs = runs_frame({(recipe, TARGET): values for recipe, values in finals.items()})
     return context(runs, **analysis)
-
-
-def words_of(block: Block) -> list[str]:
-    """Return the texts of all cells of a block."""
-    return [cell.text for row in block.rows for cell in row]
-
-
-def cell_texts(table: Table, heading: str) -> list[str]:
-    """Return the first row under a heading, of the first block."""
-    rows = table.sections[0].blocks[0].rows
-    return [cell.text for cell in next(row for row in rows if row[0].text == heading)]

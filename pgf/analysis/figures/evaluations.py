@@ -31,16 +31,33 @@ class Evaluations:
     """By step, whether training was at the strict target; true where the runs do not say."""
 
 
-def evaluations(context: Context, task: str, recipe: str, target: str) -> Evaluations:
-    """Return the evaluations of the complete runs of a recipe at a target."""
-    values = by_seed(context, task, recipe, target, context.metric(task)[0])
+def evaluations(
+    context: Context, task: str, recipe: str, target: str, *, measure: str = ""
+) -> Evaluations:
+    """Return the evaluations of the complete runs of a recipe at a target.
+
+    Args:
+        context: the runs and curves.
+        task: their task.
+        recipe: their column.
+        target: their target.
+        measure: name of the curve; the task's metric by default.
+    """
+    values = by_seed(context, task, recipe, target, measure or context.metric(task)[0])
     ready = by_seed(context, task, recipe, target, AT_TARGET).min(axis="columns")
     return Evaluations(values, ready.reindex(values.index).fillna(1.0) == 1.0)
 
 
+def measures_of(context: Context, task: str) -> list[str]:
+    """Return the curves that stand below each other: the metric, and its top-5 where recorded."""
+    metric = context.metric(task)[0]
+    recorded = set(context.curves["name"].unique())
+    return [metric, *(name for name in (f"{metric}_top5",) if name in recorded)]
+
+
 def evaluations_only(context: Context) -> Context:
     """Return a context with the curves that figures of evaluations need."""
-    metrics = [context.metric(task)[0] for task in context.tasks]
+    metrics = [name for task in context.tasks for name in measures_of(context, task)]
     return with_curves(context, (CUMULATIVE, AT_TARGET, PATTERN, *metrics))
 
 

@@ -44,6 +44,8 @@ class Context:
 
     families: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Name -> tasks that differ in length alone, the shortest first."""
+    layers: pd.DataFrame = field(default_factory=lambda: pd.DataFrame())
+    """Curves of single layers, as `curves`; may be empty."""
     trials: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
     """(task, recipe, target) -> trials by which it was tuned; a cell that is not there was not."""
 
@@ -164,6 +166,7 @@ def make_context(
     published_curves: pd.DataFrame | None = None,
     families: Mapping[str, Sequence[str]] | None = None,
     trials: Mapping[tuple[str, str, str], int] | None = None,
+    layers: pd.DataFrame | None = None,
 ) -> Context:
     """Return a context; recipes and targets come in the order of their first run if not given.
 
@@ -198,6 +201,7 @@ def make_context(
         published_curves=_no_curves() if published_curves is None else published_curves,
         families={name: tuple(tasks) for name, tasks in (families or {}).items()},
         trials=dict(trials or {}),
+        layers=pd.DataFrame() if layers is None else layers,
     )
 
 

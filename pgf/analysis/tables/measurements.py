@@ -58,10 +58,14 @@ def measures_of(context: Context, task: str) -> tuple[str, ...]:
 
 def metric_name(context: Context, task: str) -> str:
     """Return the name of a task's own metric for readers: `token accuracy`, `SST-2 accuracy`."""
-    metric, _ = context.metric(task)
-    data_set, kind = HEADINGS.get(prefix_of(metric)), metric.rpartition("_")[2]
-    return HEADINGS.get(metric) or (
-        f"{data_set} {SUFFIXES.get(kind, kind)}" if data_set else _words(metric)
+    return measure_heading(context.metric(task)[0])
+
+
+def measure_heading(measure: str) -> str:
+    """Return the name of a measure for readers: `MRPC F1`, `exact match`."""
+    data_set, kind = HEADINGS.get(prefix_of(measure)), measure.rpartition("_")[2]
+    return HEADINGS.get(measure) or (
+        f"{data_set} {SUFFIXES.get(kind, kind)}" if data_set else _words(measure)
     )
 
 
