@@ -19,12 +19,27 @@ if TYPE_CHECKING:
     from pgf.experiments import Experiment
 
 
-@command(group=Group.SELDOM, arguments=add_committed)
+def _add_compute(parser: argparse.ArgumentParser) -> None:
+    add_committed(parser)
+    parser.add_argument(
+        "--target",
+        action="append",
+        default=[],
+        metavar="T",
+        help="a target beside those of the experiment, such as '1:4(FF)'; may be repeated",
+    )
+
+
+@command(group=Group.SELDOM, arguments=_add_compute)
 def compute(options: Options) -> None:
     """Write the costs of models and recipes (Tables 1, 17, 18); no run and no data are needed."""
-    from pgf.experiments import load_experiment
+    from pgf.experiments import Experiment, load_experiment
 
     experiment = load_experiment(options.experiment)
+    if options.target:
+        targets = list(dict.fromkeys([*experiment.targets, *options.target]))
+        values = experiment.model_dump(exclude_unset=True)
+        experiment = Experiment(**{**values, "targets": targets})
 
     from pgf.analysis import PAPER, load_published, load_remarks
     from pgf.costs import compute_tables, write_compute

@@ -93,8 +93,12 @@ def check_experiment(experiment: Experiment, *, with_runs: bool = True) -> None:
     _check_use(experiment)
     for target in experiment.analysis.figure_targets:
         _check_known("analysis.figure_targets names", target, experiment.rows(), "target")
-    for task in experiment.analysis.published:
-        _check_known("analysis.published names", task, experiment.tasks, "task")
+    for key, tasks in (
+        ("published", experiment.analysis.published),
+        ("same_setup", experiment.analysis.same_setup),
+    ):
+        for task in tasks:
+            _check_known(f"analysis.{key} names", task, experiment.tasks, "task")
     roles: dict[str, str] = {}
     for name, recipe in experiment.recipes.items():
         role = recipe.role or name

@@ -164,6 +164,8 @@ class AnalysisSettings:
     """Measure by which runs are compared: the held-out loss, or the task's metric."""
     margin: Positive = 5.0
     """Smallest difference that matters, in points of recovered share."""
+    same_setup: tuple[str, ...] = ()
+    """Tasks of the paper's model, data and metric that no table of it has numbers for."""
     figure_targets: tuple[str, ...] = ()
     """Targets that `figure6` shows, in their text form and at most three; spread by default."""
     published: dict[str, tuple[PublishedSettings, ...]] = field(default_factory=dict)

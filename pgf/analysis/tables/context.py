@@ -144,7 +144,7 @@ class Context:
 
     def has_same_setup(self, task: str) -> bool:
         """Return whether the task is the paper's own."""
-        return bool(self.papers_entries(task))
+        return task in self.analysis.same_setup or bool(self.papers_entries(task))
 
     def papers_entries(self, task: str) -> tuple[PublishedSettings, ...]:
         """Return the published tables to show beside a task: of the same model, data and metric."""
