@@ -32,8 +32,9 @@ rule all:
     localrule: True
 
 
-# All runs but those of the `adopted` jobs, which an earlier workflow has left in SLURM's queue.
-rule unadopted:
+# All runs and nothing of them, but for those of the `adopted` jobs, which an earlier workflow has left
+# in SLURM's queue.
+rule runs:
     input:
         STUDY.manifests(adopted=False),
     localrule: True

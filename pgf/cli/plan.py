@@ -1,8 +1,12 @@
 """The commands `plan` and `check`: what an experiment would do, without training it."""
 
 import argparse
+from typing import TYPE_CHECKING
 
 from pgf.cli.registry import RESULTS, Group, Options, add_jobs, command
+
+if TYPE_CHECKING:
+    from pgf.experiments import Experiment
 
 
 def _add_plan(parser: argparse.ArgumentParser) -> None:
@@ -13,27 +17,39 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
 def plan(options: Options) -> int:
     """Show the runs, jobs, layers and time of an experiment, without training it."""
     from pgf.errors import UserError
-    from pgf.experiments import load_experiment
 
     if options.jobs < 1:
         raise UserError(f"--jobs must be at least 1: {options.jobs}")
-    experiment = load_experiment(options.experiment)
+    experiment, tuning = _as_it_stands(options.experiment)
 
     from pgf.cli.evidence import examine
     from pgf.jobs import describe_plan
 
     claims = examine(experiment)
     text, ready = describe_plan(experiment, RESULTS, jobs=options.jobs)
-    print(f"{text}\n\n{claims}")
+    print("\n\n".join(part for part in (tuning, text, claims) if part))
     return 0 if ready else 2
+
+
+def _as_it_stands(name: str) -> "tuple[Experiment, str]":
+    """Return an experiment, untuned where it is not tuned yet, and a sentence on that."""
+    from pgf.experiments import load_experiment, selection_path, trial_counts
+
+    experiment = load_experiment(name, tuned=False)
+    if experiment.tuning is None or selection_path(experiment.name).exists():
+        return load_experiment(name), ""
+    grid, refined = trial_counts(experiment)
+    said = (
+        f"not tuned yet: pgf tune {name} trains {grid} runs on its grid, more where a winner is on "
+        f"the edge, then {refined} around the winners; below, every rate is that of `training`"
+    )
+    return experiment.model_copy(update={"tuning": None}), said
 
 
 @command(group=Group.LOOK)
 def check(options: Options) -> None:
     """Check an experiment's config, models, data and targets, without training it."""
-    from pgf.experiments import load_experiment
-
-    experiment = load_experiment(options.experiment)
+    experiment, tuning = _as_it_stands(options.experiment)
 
     from pgf.cli.evidence import examine
     from pgf.training import check_runs
@@ -41,3 +57,5 @@ def check(options: Options) -> None:
     examine(experiment)
     check_runs(experiment.runs())
     print(f"{options.experiment}: {len(experiment.runs())} runs, nothing wrong")
+    if tuning:
+        print(tuning)

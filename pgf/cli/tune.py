@@ -101,7 +101,7 @@ def _train_stage(
     write_atomically(path, yaml.safe_dump(content, sort_keys=False, width=100))
     stage = load_experiment(str(path))
     with only_one(stage, RESULTS):
-        code = train_missing(stage, path, options)
+        code = train_missing(stage, path, options, runs_only=True)
     if code:
         print(failure_summary(stage.runs(), RESULTS), file=sys.stderr)
         raise StageFailedError(code)

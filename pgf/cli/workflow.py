@@ -43,7 +43,10 @@ def check_options(options: Options) -> None:
             raise UserError("--gpus counts GPUs of this machine; for SLURM set gpus in site.yaml")
 
 
-def train_missing(experiment: "Experiment", config: Path, options: Options) -> int:
+def train_missing(
+    experiment: "Experiment", config: Path, options: Options, *, runs_only: bool = False
+) -> int:
+    """Run the workflow after its checks, and return its exit code; see `run_snakemake`."""
     from pgf.jobs import Machines, left_over_jobs, run_snakemake, set_broken_aside, wait_for_jobs
 
     machines = Machines(jobs=options.jobs, profile=options.profile)
@@ -63,7 +66,7 @@ def train_missing(experiment: "Experiment", config: Path, options: Options) -> i
         run_snakemake(experiment, config, RESULTS, machines, adopted=adopted)
         wait_for_jobs(experiment.name, left)
         set_broken_aside(experiment, RESULTS)  # they may have been of other settings
-    return run_snakemake(experiment, config, RESULTS, machines)
+    return run_snakemake(experiment, config, RESULTS, machines, runs_only=runs_only)
 
 
 def _with_gpus(machines: "Machines", count: int | None) -> "Machines":

@@ -29,6 +29,7 @@ from .tuning import is_on_edge as is_on_edge
 from .tuning import longer_grid as longer_grid
 from .tuning import refining_trials as refining_trials
 from .tuning import stage_values as stage_values
+from .tuning import trial_counts as trial_counts
 from .tuning_settings import TuningSettings as TuningSettings
 from .tuning_settings import selection_path as selection_path
 from .tuning_settings import trial_key as trial_key

@@ -69,6 +69,16 @@ def grid_trials(experiment: Experiment, rates: Sequence[float]) -> list[Trial]:
     return [Trial(cell, rate) for cell in cells_of(experiment) for rate in rates]
 
 
+def trial_counts(experiment: Experiment) -> tuple[int, int]:
+    """Return the runs of the first grid and those of the second stage."""
+    assert experiment.tuning is not None
+    rates = experiment.tuning.learning_rates
+    best = dict.fromkeys(cells_of(experiment), rates[0])
+    stages = grid_trials(experiment, rates), refining_trials(experiment, best)
+    grid, refined = (len(trials) * len(experiment.tuning.seeds) for trials in stages)
+    return grid, refined
+
+
 def refining_trials(experiment: Experiment, best: Mapping[Cell, float]) -> list[Trial]:
     """Return the trials of the second stage; `best` has the first one's winning rates."""
     return [trial for cell, rate in best.items() for trial in _around(experiment, cell, rate)]

@@ -59,16 +59,18 @@ def run_snakemake(
     machines: Machines,
     *,
     adopted: Sequence[str] = (),
+    runs_only: bool = False,
 ) -> int:
     """Run the workflow and return Snakemake's exit code, or 2 if all that failed was bad input.
 
     What it and its jobs say goes to `logs/snakemake.log`, and to the screen without the lines that
-    tell a person nothing. With `adopted` jobs it trains all that is not theirs, and no more.
+    tell a person nothing. With `adopted` jobs it trains all that is not theirs, and no more; with
+    `runs_only` it trains, and makes no table.
     """
     log = results / experiment.name / "logs" / "snakemake.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     process = subprocess.Popen(
-        _run_command(experiment, config, machines, adopted),
+        _run_command(experiment, config, machines, adopted, runs_only=runs_only or bool(adopted)),
         env={**os.environ, **machines.environment()},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -88,7 +90,12 @@ def run_snakemake(
 
 
 def _run_command(
-    experiment: Experiment, config: Path, machines: Machines, adopted: Sequence[str]
+    experiment: Experiment,
+    config: Path,
+    machines: Machines,
+    adopted: Sequence[str],
+    *,
+    runs_only: bool,
 ) -> list[str]:
     command = [
         *snakemake_command(config, machines, adopted),
@@ -100,8 +107,8 @@ def _run_command(
         command += ["--slurm-jobname-prefix", slurm.prefix(experiment.name)]
     if machines.gpus:
         command += ["--resources", f"gpu={len(machines.gpus.split(','))}"]
-    if adopted:
-        command += ["--", "unadopted"]
+    if runs_only:
+        command += ["--", "runs"]
     return command
 
 

@@ -127,7 +127,8 @@ def _section(context: Context, task: str, families: dict[str, list[Difference]])
     for target in context.targets_of(task):
         if reason := grade_of(context, task, target).reason:
             notes.append(f"No verdict at {target_label(target)}, which does not grade: {reason}.")
-    made = [line.comparison for family in families.values() for line in family]
+    lines = [line for family in families.values() for line in family]
+    made = [line.comparison for line in lines if line.verdict != NOT_TESTABLE]
     if said := expected_by_chance(made, analysis):
         notes.append(said)
     if not families:
