@@ -3,6 +3,7 @@
 from .evidence import evidence_text as evidence_text
 from .figures import figure_files as figure_files
 from .figures.write import write_figures as write_figures
+from .merging import merge_contexts as merge_contexts
 from .readme import README as README
 from .readme import documents as documents
 from .readme import results_block as results_block
@@ -28,6 +29,7 @@ from .tables.render import markdown_block as markdown_block
 from .tables.render import to_latex as to_latex
 from .tables.render import to_markdown as to_markdown
 from .tables.terminal import terminal_view as terminal_view
+from .tables.write import one_table as one_table
 from .tables.write import write_tables as write_tables
 from .trials import choices_of as choices_of
 from .trials import trial_losses as trial_losses

@@ -55,7 +55,7 @@ class Reproduction:
     changes: tuple[Change, ...]
     """One for each task."""
     circumstances: dict[str, tuple[str, str]]
-    """What differs in machine, versions and code: committed, fresh."""
+    """Machine, versions and code where they differ: committed, fresh."""
 
     @property
     def differing(self) -> dict[str, tuple[str, str]]:

@@ -57,6 +57,22 @@ def figures(options: Options) -> None:
     say_written(folder, (path for path in written if path.stem != "captions"), "figures")
 
 
+def _add_leaderboard(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("experiments", nargs="+", metavar="EXPERIMENT", help="names in configs/")
+    add_committed(parser)
+
+
+@command(group=Group.RESULTS, arguments=_add_leaderboard, experiment=False)
+def leaderboard(options: Options) -> None:
+    """Print one leaderboard over the tasks of several experiments, from their runs.csv."""
+    from pgf.analysis import context_of, merge_contexts, one_table, to_markdown
+    from pgf.experiments import load_experiment
+
+    experiments = [load_experiment(name) for name in dict.fromkeys(options.experiments)]
+    contexts = {one.name: context_of(one, results_of(options)) for one in experiments}
+    print(to_markdown(one_table("leaderboard", merge_contexts(contexts))))
+
+
 @command(group=Group.SELDOM, arguments=add_committed)
 def select(options: Options) -> None:
     """Print the means by which settings are chosen, from runs.csv."""

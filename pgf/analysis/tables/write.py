@@ -6,8 +6,18 @@ from pathlib import Path
 from pgf.analysis.tables import TABLES, table_names
 from pgf.analysis.tables.context import Context
 from pgf.analysis.tables.html import to_html
+from pgf.analysis.tables.model import Table
 from pgf.analysis.tables.render import to_latex, to_markdown
 from pgf.records import write_atomically
+
+
+def one_table(name: str, context: Context) -> Table:
+    """Return a table by its name.
+
+    Raises:
+        UserError: there is none of that name.
+    """
+    return TABLES.find(name)(context)
 
 
 def write_tables(
@@ -25,7 +35,7 @@ def write_tables(
     """
     written = []
     for name in table_names() if names is None else tuple(names):
-        made = TABLES.find(name)(context)
+        made = one_table(name, context)
         texts = {
             ".csv": made.data.to_csv(index=False, lineterminator="\n"),
             ".md": to_markdown(made),
