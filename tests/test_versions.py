@@ -17,6 +17,7 @@ from support import ROOT
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 RUNTIME = [Requirement(text) for text in PROJECT["project"]["dependencies"]]
 TOOLS = [Requirement(text) for text in PROJECT["dependency-groups"]["dev"]]
+EXTRAS = [Requirement(t) for e in PROJECT["project"]["optional-dependencies"].values() for t in e]
 BUILD = {"editables", "hatchling"}
 ENVIRONMENTS = ("environment.yml", "workflow/envs/train.yaml", "workflow/envs/tables.yaml")
 HEAVY = {"torch", "torchvision", "timm", "transformers", "datasets", "snakemake"}
@@ -45,7 +46,7 @@ def conda(path: str) -> tuple[str, dict[str, str], list[str]]:
 def test_every_declared_package_is_locked_at_a_version_it_allows() -> None:
     for python in ("3.11", "3.12", "3.13"):
         pins = locked(python)
-        for requirement in [*RUNTIME, *TOOLS]:
+        for requirement in [*RUNTIME, *TOOLS, *EXTRAS]:
             assert pins[requirement.name] in requirement.specifier, (requirement, python)
 
 
@@ -58,7 +59,7 @@ def test_a_conda_environment_has_the_locked_versions(path: str) -> None:
 
 def test_the_conda_environments_have_what_those_who_use_them_need() -> None:
     names = {path: set(conda(path)[1]) for path in ENVIRONMENTS}
-    runtime, tools = {r.name for r in RUNTIME}, {r.name for r in TOOLS}
+    runtime, tools = {r.name for r in [*RUNTIME, *EXTRAS]}, {r.name for r in TOOLS}
     assert names["environment.yml"] == runtime | tools
     assert names["workflow/envs/train.yaml"] == runtime | BUILD
     assert names["workflow/envs/tables.yaml"] < (runtime | BUILD) - HEAVY

@@ -9,7 +9,7 @@ from .readme import documents as documents
 from .readme import results_block as results_block
 from .readme import with_block as with_block
 from .reproduction import compare_results as compare_results
-from .reproduction import reproduction_text as reproduction_text
+from .reproduction_text import reproduction_text as reproduction_text
 from .results import PAPER as PAPER
 from .results import check_published as check_published
 from .results import context_of as context_of

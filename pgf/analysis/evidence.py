@@ -7,13 +7,16 @@ from pgf.analysis.power import smallest_effect
 from pgf.analysis.results import PAPER
 from pgf.analysis.tables.admission import DENSE_ROLE, RANDOM, REMOVED
 from pgf.analysis.tables.paper_claims import Claim, load_claims
-from pgf.analysis.tables.verdicts import in_scope
+from pgf.analysis.tables.verdicts import in_scope, scope_gap
 from pgf.errors import UserError
 from pgf.experiments import Experiment
 from pgf.recipes import Target
 
 LEAST_SEEDS = 6
 """Fewest pairs that count as evidence: the exact test beside the t-test reaches 0.05 with them."""
+LEAST_LENGTHS = 3
+FURTHER_CONTROLS = ("small_dense", "one_shot")
+"""Controls beside those without which no verdict is given."""
 CLAIMS = PAPER / "claims.yaml"
 
 
@@ -52,8 +55,8 @@ def _obstacle(experiment: Experiment, task: str, claim: Claim, recipe: str, cont
         if absent := [role for role in wanted if role and role not in present]:
             return f"no column {' or '.join(absent)}"
     targets = [str(Target.parse(target)) for target in grid.targets]
-    if not any(in_scope(claim, target) for target in targets):
-        return "no target in its scope"
+    if gap := scope_gap(claim, [target for target in targets if in_scope(claim, target)]):
+        return gap
     if claim.control_target and claim.control_target not in targets:
         return f"no target {claim.control_target}"
     if len(grid.seeds) < LEAST_SEEDS:
@@ -78,7 +81,21 @@ def evidence_text(experiment: Experiment, metrics: Mapping[str, str]) -> str:
             f"{experiment.name}: evidence: true, but it can settle none of the paper's claims: "
             f"{'; '.join(list(reasons)[:3]) or f'{CLAIMS} is not there'}"
         )
+    lines += [f"beyond that the protocol asks for: {asked}" for asked in _lacking(experiment)]
     return "\n".join(lines)
+
+
+def _lacking(experiment: Experiment) -> Iterator[str]:
+    """Yield what a config lacks of what evidence of one's own needs, and the paper's has not."""
+    roles = {name: role for role, name in experiment.roles().items()}
+    there = {roles.get(name, name) for name, _ in experiment.columns()}
+    if absent := [name for name in FURTHER_CONTROLS if name not in there]:
+        yield f"the controls {' and '.join(absent)}"
+    if experiment.tuning is None:
+        yield "learning rates tuned for each column (tuning)"
+    short = [name for name, tasks in experiment.families().items() if len(tasks) < LEAST_LENGTHS]
+    if short or not experiment.families():
+        yield f"{LEAST_LENGTHS} lengths of training (lengths)"
 
 
 def _task_lines(experiment: Experiment, task: str, found: Sequence[Prospect]) -> Iterator[str]:

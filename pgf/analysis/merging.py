@@ -1,5 +1,6 @@
 """Several experiments as one, for a leaderboard over all of them."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -36,20 +37,30 @@ def merge_contexts(contexts: Mapping[str, Context]) -> Context:
                     f"{values[1]}; a leaderboard takes experiments of one rule"
                 )
     parts = [_renamed(name, context) for name, context in contexts.items()]
-    labels: dict[str, str] = {}
-    for part in parts:
-        for recipe, label in part.recipes:
-            labels.setdefault(recipe, label)
     return make_context(
         pd.concat([part.runs for part in parts], ignore_index=True),
         pd.concat([part.curves for part in parts], ignore_index=True),
         _merged_analysis(parts),
-        recipes=list(labels.items()),
+        published=one.published,
+        recipes=_labelled(parts),
         targets=list(dict.fromkeys(target for part in parts for target in part.targets)),
         planned=_union(part.planned for part in parts),
         families=_union(part.families for part in parts),
         trials=_union(part.trials for part in parts),
     )
+
+
+def _labelled(parts: list[Context]) -> list[tuple[str, str]]:
+    """Return (role, label) of all recipes; roles that share a label have theirs behind it."""
+    labels: dict[str, str] = {}
+    for part in parts:
+        for role, label in part.recipes:
+            labels.setdefault(role, label)
+    shared = Counter(labels.values())
+    return [
+        (role, f"{label} ({role})" if shared[label] > 1 else label)
+        for role, label in labels.items()
+    ]
 
 
 def _renamed(experiment: str, context: Context) -> Context:

@@ -1,18 +1,19 @@
-"""Comparison of an experiment's results with the committed ones: are the verdicts the same?"""
+"""Comparison of an experiment's results with the committed ones: are they the same?"""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.stats import ttest_ind
 
+from pgf.analysis.statistics import holm
 from pgf.analysis.tables.admission import grade_of, recovered
 from pgf.analysis.tables.context import DENSE, Context, target_label
 from pgf.analysis.tables.kinds.claims import findings_of
 from pgf.analysis.tables.kinds.differences import every_difference
-from pgf.analysis.tables.mean_scores import mean_scores
-from pgf.analysis.tables.measurements import metric_name
-from pgf.analysis.tables.scores import LAST
+from pgf.analysis.tables.losses import losses_of, measure_of
+from pgf.analysis.tables.verdicts import NOT_TESTABLE
 
 KEY = ["task", "recipe", "target", "seed"]
 NUMBERS = ["final", "final_loss", "best"]
@@ -29,31 +30,37 @@ PROVENANCE = (
     "code",
 )
 """Columns of a run that may explain why its numbers differ."""
-NAMED = 5
-"""Differing verdicts that the text names before it only counts."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """The cell of a task whose mean moved most."""
+    """How far the mean of one cell moved."""
 
     task: str
     where: str
     size: float
     unit: str
+    p: float
+    """Of the t-test between the seeds of both, without pairs."""
 
 
 @dataclass(frozen=True)
 class Reproduction:
-    """Verdicts of fresh results beside those of the committed ones."""
+    """Fresh results beside the committed ones."""
 
     verdicts: dict[str, tuple[str, str]]
-    """Question -> the committed verdict and the fresh one; empty where one of them has none."""
+    """Question -> the committed verdict and the fresh one, empty where one of them has none.
+
+    Questions that neither can answer are left out."""
     runs: int
+    missing: int
+    """Committed runs that the fresh results lack."""
     equal_runs: int
     """Runs whose numbers are exactly the committed ones."""
     changes: tuple[Change, ...]
-    """One for each task."""
+    """One for each cell that both have."""
+    moved: tuple[Change, ...]
+    """Those that seeds do not explain: the t-test finds them, corrected by Holm over all."""
     circumstances: dict[str, tuple[str, str]]
     """Machine, versions and code where they differ: committed, fresh."""
 
@@ -64,19 +71,25 @@ class Reproduction:
 
     @property
     def succeeded(self) -> bool:
-        """True if every verdict is the committed one."""
-        return not self.differing
+        """True if every verdict is the committed one, no mean has moved and no run is missing."""
+        return not self.differing and not self.moved and not self.missing
 
 
 def compare_results(fresh: Context, committed: Context) -> Reproduction:
     """Return how fresh results differ from the committed ones of the same config."""
     ours, theirs = dict(_verdicts(fresh)), dict(_verdicts(committed))
-    runs, equal = _equal_runs(fresh.runs, committed.runs)
+    pairs = {key: (theirs.get(key, ""), ours.get(key, "")) for key in {**theirs, **ours}}
+    both = fresh.runs.merge(committed.runs, on=KEY, how="outer", suffixes=("", "_committed"))
+    changes = tuple(_changes(fresh, committed))
+    corrected = holm([change.p for change in changes])
+    alpha = committed.analysis.alpha
     return Reproduction(
-        verdicts={key: (theirs.get(key, ""), ours.get(key, "")) for key in {**theirs, **ours}},
-        runs=runs,
-        equal_runs=equal,
-        changes=tuple(_changes(fresh, committed)),
+        verdicts={key: pair for key, pair in pairs.items() if set(pair) != {NOT_TESTABLE}},
+        runs=len(both),
+        missing=int(both["status"].isna().sum()),
+        equal_runs=int(_equal(both).sum()),
+        changes=changes,
+        moved=tuple(c for c, p in zip(changes, corrected, strict=True) if p <= alpha),
         circumstances=_circumstances(fresh.runs, committed.runs),
     )
 
@@ -89,55 +102,55 @@ def _verdicts(context: Context) -> Iterator[tuple[str, str]]:
         yield f"claim {asked.claim.id}, {asked.task}, {pair}", finding.verdict
     for line in every_difference(context):
         where = target_label(line.comparison.target)
-        question = f"{line.task}, {where}, {line.recipe} against {line.baseline}"
-        yield question, line.verdict
+        yield f"{line.task}, {where}, {line.recipe} against {line.baseline}", line.verdict
     for task in context.tasks:
         for target in context.targets_of(task):
             grades = grade_of(context, task, target).grades
-            yield f"{task}, {target_label(target)}, grades", "yes" if grades else "no"
+            yield f"{task}, {target_label(target)}, grades", "yes" if grades else NOT_TESTABLE
 
 
-def _equal_runs(fresh: pd.DataFrame, committed: pd.DataFrame) -> tuple[int, int]:
-    """Return how many runs there are, and how many of them have exactly the committed numbers."""
-    names = [name for name in NUMBERS if name in fresh and name in committed]
-    both = fresh.merge(committed, on=KEY, how="outer", suffixes=("", "_committed"))
-    same = np.ones(len(both), dtype=bool)
-    for name in names:
-        ours, theirs = (both[column].astype("float64") for column in (name, f"{name}_committed"))
-        same &= np.asarray((ours == theirs) | (ours.isna() & theirs.isna()))
-    there = both["status"].notna() & both["status_committed"].notna()
-    return len(both), int((same & np.asarray(there)).sum())
+def _equal(both: pd.DataFrame) -> np.ndarray:
+    """Return which runs are there twice with exactly the same numbers."""
+    same = np.asarray(both["status"].notna() & both["status_committed"].notna())
+    for name in NUMBERS:
+        if name in both and f"{name}_committed" in both:
+            ours, theirs = (both[c].astype("float64") for c in (name, f"{name}_committed"))
+            same = same & np.asarray((ours == theirs) | (ours.isna() & theirs.isna()))
+    return same
 
 
 def _changes(fresh: Context, committed: Context) -> Iterator[Change]:
-    """Yield the largest change of every task: in recovered share where it grades."""
+    """Yield the change of every cell that both have: in recovered share where the task grades."""
     for task in fresh.tasks:
         if task not in committed.tasks:
             continue
-        found = [*_shares(fresh, committed, task)] or [*_means(fresh, committed, task)]
-        known = [change for change in found if np.isfinite(change.size)]
-        if known:
-            yield max(known, key=lambda change: abs(change.size))
+        for target in (DENSE, *fresh.targets_of(task)):
+            for recipe in fresh.columns_of(task):
+                if (recipe in fresh.dense_recipes(task)) == (target == DENSE):
+                    yield from _change(fresh, committed, task, target, recipe)
 
 
-def _shares(fresh: Context, committed: Context, task: str) -> Iterator[Change]:
-    for target in fresh.targets_of(task):
-        if not all(grade_of(context, task, target).grades for context in (fresh, committed)):
-            continue
-        for recipe in fresh.sparse_recipes(task):
-            ours, theirs = (recovered(c, task, target, recipe) for c in (fresh, committed))
-            where = f"{fresh.label(recipe)} at {target_label(target)}"
-            yield Change(task, where, ours.estimate - theirs.estimate, "points of recovered share")
+def _change(
+    fresh: Context, committed: Context, task: str, target: str, recipe: str
+) -> Iterator[Change]:
+    ours, theirs = (losses_of(c, task).of(recipe, target).to_numpy() for c in (fresh, committed))
+    if not (ours.size and theirs.size):
+        return
+    where = fresh.label(recipe) + ("" if target == DENSE else f" at {target_label(target)}")
+    size, unit = float(theirs.mean() - ours.mean()), measure_of(fresh, task).name
+    if target != DENSE and all(grade_of(c, task, target).grades for c in (fresh, committed)):
+        shares = [recovered(c, task, target, recipe).estimate for c in (fresh, committed)]
+        size, unit = shares[0] - shares[1], "points of recovered share"
+    yield Change(task, where, size, unit, _p(ours, theirs))
 
 
-def _means(fresh: Context, committed: Context, task: str) -> Iterator[Change]:
-    ours, theirs = (mean_scores(context, task, LAST) for context in (fresh, committed))
-    for target, recipe in ours:
-        if (target, recipe) in theirs:
-            pair = ours[target, recipe].interval, theirs[target, recipe].interval
-            place = "" if target == DENSE else f" at {target_label(target)}"
-            size = pair[0].estimate - pair[1].estimate
-            yield Change(task, fresh.label(recipe) + place, size, metric_name(fresh, task))
+def _p(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """Return the p of a difference of means (Welch); 1 where it cannot be tested or is none."""
+    if ours.size < 2 or theirs.size < 2 or ours.mean() == theirs.mean():
+        return 1.0
+    if np.ptp(ours) == 0 and np.ptp(theirs) == 0:
+        return 0.0
+    return float(ttest_ind(ours, theirs, equal_var=False).pvalue)
 
 
 def _circumstances(fresh: pd.DataFrame, committed: pd.DataFrame) -> dict[str, tuple[str, str]]:
@@ -152,32 +165,3 @@ def _circumstances(fresh: pd.DataFrame, committed: pd.DataFrame) -> dict[str, tu
 
 def _values(runs: pd.DataFrame, name: str) -> str:
     return ", ".join(sorted({str(value) for value in runs[name].dropna()})) or "unknown"
-
-
-def reproduction_text(made: Reproduction) -> str:
-    """Return what a person reads at the end: the answer first, then what differs and why."""
-    total, differing = len(made.verdicts), made.differing
-    answer = "reproduced" if made.succeeded else "NOT reproduced"
-    lines = [
-        f"{answer}: {total - len(differing)} of {total} verdicts equal the committed ones; "
-        f"{made.equal_runs} of {made.runs} runs have exactly the committed numbers"
-    ]
-    for question, (theirs, ours) in list(differing.items())[:NAMED]:
-        lines.append(f"  {question}: committed {theirs or 'no verdict'}, here {ours or 'none'}")
-    if len(differing) > NAMED:
-        lines.append(f"  and {len(differing) - NAMED} more")
-    lines += [
-        f"  largest change of {change.task}: {change.size:+.2g} {change.unit}, {change.where}"
-        for change in made.changes
-        if change.size
-    ]
-    if made.circumstances and made.equal_runs < made.runs:
-        lines.append(f"  what differs: {_listed(made.circumstances)}")
-    return "\n".join(lines)
-
-
-def _listed(circumstances: Mapping[str, tuple[str, str]]) -> str:
-    return "; ".join(
-        "code" if name == "code" else f"{name} {theirs}, here {ours}"
-        for name, (theirs, ours) in circumstances.items()
-    )

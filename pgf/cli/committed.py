@@ -20,6 +20,13 @@ def compare(options: Options) -> int:
     return print_comparison(load_experiment(options.experiment))
 
 
+def are_committed(experiment: "Experiment") -> bool:
+    """Return whether git holds results of an experiment."""
+    from pgf.records import RUNS_FILE
+
+    return (COMMITTED / experiment.name / RUNS_FILE).exists()
+
+
 def print_comparison(experiment: "Experiment") -> int:
     """Print how the results differ from the committed ones, and return the exit code.
 
@@ -27,11 +34,17 @@ def print_comparison(experiment: "Experiment") -> int:
         UserError: none of this experiment are committed, or they are of an older config.
     """
     from pgf.analysis import compare_results, context_of, reproduction_text
-    from pgf.records import RUNS_FILE
 
-    if not (COMMITTED / experiment.name / RUNS_FILE).exists():
+    if not are_committed(experiment):
         raise UserError(f"no results of {experiment.name} are committed: nothing to compare with")
-    fresh, committed = (context_of(experiment, folder) for folder in (RESULTS, COMMITTED))
+    fresh = context_of(experiment, RESULTS)
+    try:
+        committed = context_of(experiment, COMMITTED)
+    except UserError as error:
+        raise UserError(
+            f"the committed results cannot be compared with: {error}; `pgf keep {experiment.name}` "
+            "puts those of this config in their place"
+        ) from error
     made = compare_results(fresh, committed)
     print(reproduction_text(made))
     return 0 if made.succeeded else NOT_REPRODUCED
@@ -40,7 +53,7 @@ def print_comparison(experiment: "Experiment") -> int:
 @command(group=Group.SELDOM)
 def keep(options: Options) -> None:
     """Copy an experiment's results to the committed ones, for git; its page stays."""
-    from pgf.analysis import context_of
+    from pgf.analysis import context_of, write_figures, write_tables
     from pgf.experiments import load_experiment
     from pgf.records import copy_results
 
@@ -49,8 +62,12 @@ def keep(options: Options) -> None:
     for task in experiment.tasks:
         if missing := context.missing(task) if task in context.tasks else [task]:
             raise UserError(f"{len(missing)} runs of {task} are missing: train and collect them")
-    folder = COMMITTED / experiment.name
-    copied = copy_results(RESULTS / experiment.name, folder)
+    source, folder = RESULTS / experiment.name, COMMITTED / experiment.name
+    if not any(source.glob("compute/*")):
+        raise UserError(f"{source}/compute is missing: pgf compute {experiment.name}")
+    write_tables(context, source / "tables")  # the ones there may be of older runs
+    write_figures(context, source / "figures")
+    copied = copy_results(source, folder)
     print(f"{folder}: {len(copied)} files")
     if context.runs["dirty"].astype(bool).any():
         print("some runs were made with changes that no commit has: a stranger cannot repeat them")

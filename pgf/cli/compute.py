@@ -33,13 +33,11 @@ def _add_compute(parser: argparse.ArgumentParser) -> None:
 @command(group=Group.SELDOM, arguments=_add_compute)
 def compute(options: Options) -> None:
     """Write the costs of models and recipes (Tables 1, 17, 18); no run and no data are needed."""
-    from pgf.experiments import Experiment, load_experiment
+    from pgf.experiments import experiment_with, load_experiment
 
     experiment = load_experiment(options.experiment)
     if options.target:
-        targets = list(dict.fromkeys([*experiment.targets, *options.target]))
-        values = experiment.model_dump(exclude_unset=True)
-        experiment = Experiment(**{**values, "targets": targets})
+        experiment = experiment_with(experiment, options.target)
 
     from pgf.analysis import PAPER, load_published, load_remarks
     from pgf.costs import compute_tables, write_compute
@@ -90,8 +88,9 @@ def hours(options: Options) -> None:
     if options.experiments:
         chosen = [load_experiment(name) for name in options.experiments]
     else:
-        every = [load_experiment(path.stem) for path in sorted(CONFIGS.glob("*.yaml"))]
-        chosen = [experiment for experiment in every if _is_the_papers(experiment)]
+        names = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
+        papers = [n for n in names if _is_the_papers(load_experiment(n, tuned=False))]
+        chosen = [load_experiment(name) for name in papers]
 
     from pgf.analysis import to_markdown
     from pgf.costs import HOURS_FOLDER, hours_table, write_hours

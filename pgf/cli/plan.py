@@ -33,15 +33,22 @@ def plan(options: Options) -> int:
 
 def _as_it_stands(name: str) -> "tuple[Experiment, str]":
     """Return an experiment, untuned where it is not tuned yet, and a sentence on that."""
-    from pgf.experiments import load_experiment, selection_path, trial_counts
+    from pgf.errors import UserError
+    from pgf.experiments import Selection, load_experiment, trial_counts
 
     experiment = load_experiment(name, tuned=False)
-    if experiment.tuning is None or selection_path(experiment.name).exists():
+    try:
+        if experiment.tuning is not None:
+            Selection.read(experiment.name, experiment.tuning_fingerprint())
         return load_experiment(name), ""
+    except UserError as error:
+        reason = error
+    if experiment.tuning is None:
+        raise reason
     grid, refined = trial_counts(experiment)
     said = (
-        f"not tuned yet: pgf tune {name} trains {grid} runs on its grid, more where a winner is on "
-        f"the edge, then {refined} around the winners; below, every rate is that of `training`"
+        f"not tuned: {reason}. That trains {grid} runs on the grid, more where a winner is on its "
+        f"edge, then {refined} around the winners; below, every rate is that of `training`"
     )
     return experiment.model_copy(update={"tuning": None}), said
 

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from pgf.cli.registry import RESULTS, Group, Options, command
 from pgf.cli.workflow import add_reproduce, check_options, train_missing
-from pgf.errors import UserError
 
 if TYPE_CHECKING:
     from pgf.experiments import Experiment
@@ -40,13 +39,12 @@ def reproduce(options: Options) -> int:
 
 def _compare(experiment: "Experiment") -> int:
     """Compare the whole results with the committed ones, if there are any of this config."""
-    from pgf.cli.committed import print_comparison
+    from pgf.cli.committed import are_committed, print_comparison
 
-    try:
-        return print_comparison(experiment)
-    except UserError as error:
-        print(error)
+    if not are_committed(experiment):
+        print(f"no results of {experiment.name} are committed: nothing to compare with")
         return 0
+    return print_comparison(experiment)
 
 
 def _tune_first(options: Options) -> int:

@@ -2,6 +2,7 @@
 
 from .config import CONFIGS as CONFIGS
 from .config import experiment_path as experiment_path
+from .config import experiment_with as experiment_with
 from .config import load_experiment as load_experiment
 from .entries import Grid as Grid
 from .entries import Strict as Strict

@@ -76,6 +76,25 @@ def load_experiment(name: str, *, tuned: bool = True) -> Experiment:
     return experiment
 
 
+def experiment_with(experiment: Experiment, targets: Sequence[str]) -> Experiment:
+    """Return an experiment with more targets; tasks that have their own get them as well.
+
+    Raises:
+        UserError: one is no target.
+    """
+    values = experiment.model_dump(exclude_unset=True)
+
+    def more(own: Sequence[str]) -> list[str]:
+        return list(dict.fromkeys(str(Target.parse(text)) for text in (*own, *targets)))
+
+    for entry in values["tasks"].values():
+        if entry.get("targets"):
+            entry["targets"] = more(entry["targets"])
+    made = Experiment(**{**values, "targets": more(experiment.targets)})
+    check_experiment(made)
+    return made
+
+
 def check_experiment(experiment: Experiment, *, with_runs: bool = True) -> None:
     """Check what the types do not: that all runs can be made and none is there twice.
 
@@ -91,6 +110,8 @@ def check_experiment(experiment: Experiment, *, with_runs: bool = True) -> None:
             _check_known(f"tasks.{task}.recipes names", name, experiment.recipes, "recipe")
         refuse_repeats(f"tasks.{task}.recipes", entry.recipes or ())
     _check_use(experiment)
+    for name, family in experiment.families().items():
+        _check_family(experiment, name, family)
     for target in experiment.analysis.figure_targets:
         _check_known("analysis.figure_targets names", target, experiment.rows(), "target")
     for key, tasks in (
@@ -145,6 +166,20 @@ def _check_use(experiment: Experiment) -> None:
             raise UserError(
                 f"recipes: no task has '{name}': add it to the recipes of one, or delete it"
             )
+
+
+def _check_family(experiment: Experiment, name: str, family: Sequence[str]) -> None:
+    """Check that tasks which are one of several lengths differ in nothing but their steps."""
+    first, *others = (experiment.tasks[task] for task in family)
+    differing = {"training", "length_of", "runs_per_job"}
+    for task, entry in zip(family[1:], others, strict=True):
+        if entry.model_dump(exclude=differing) != first.model_dump(exclude=differing):
+            raise UserError(
+                f"tasks.{task}: length_of '{name}' as {family[0]}, but they differ in more than "
+                "length; write one task with lengths"
+            )
+    steps = [(experiment.tasks[task].training or {}).get("steps") for task in family]
+    refuse_repeats(f"tasks of {name}, steps", steps)
 
 
 def _check_targets(where: str, targets: Sequence[str]) -> None:

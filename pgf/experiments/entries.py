@@ -1,5 +1,6 @@
 """The parts of an experiment's YAML file: a task, a recipe, and the grid of a task."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -53,7 +54,9 @@ class RecipeEntry(Strict):
     options: dict[str, Any] = {}
     """Settings of the recipe, over the preset's."""
     training: dict[str, Any] = {}
-    """Settings of training that differ from the task's, such as the steps that spend its FLOPs."""
+    """Settings of training that differ from the task's."""
+    length: Annotated[float, Field(gt=0, strict=True)] | None = None
+    """Steps over the task's own, such as 1.35 to spend the training FLOPs of another column."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,3 +68,13 @@ class Grid:
     """Names, in the experiment's order."""
     seeds: tuple[int, ...]
     runs_per_job: int
+
+
+def own_training(
+    training: Mapping[str, Any], task: TaskEntry, recipe: RecipeEntry
+) -> dict[str, Any]:
+    """Return the settings of training of a recipe on a task, the experiment's own below."""
+    values = {**training, **task.training, **recipe.training}
+    if recipe.length is not None and isinstance(values.get("steps"), int):
+        values["steps"] = max(1, round(recipe.length * values["steps"]))
+    return values

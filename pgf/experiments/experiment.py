@@ -18,6 +18,7 @@ from pgf.experiments.entries import (
     Strict,
     Targets,
     TaskEntry,
+    own_training,
 )
 from pgf.experiments.lengths import longest, with_lengths
 from pgf.experiments.packing import packed_runs
@@ -179,12 +180,12 @@ class Experiment(Strict):
         return {
             (task, name): validated(
                 TrainingSettings,
-                {**self.training, **entry.training, **recipe.training},
+                own_training(self.training, entry, recipe),
                 f"training of {name} on {task}",
             )
             for task, entry in self.tasks.items()
             for name, recipe in self.recipes.items()
-            if recipe.training
+            if recipe.training or recipe.length
         }
 
     def _recipe_class(self, name: str) -> type[Recipe]:

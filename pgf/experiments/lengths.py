@@ -12,13 +12,15 @@ KEY, BASE = "lengths", "length_of"
 def with_lengths(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return a config in which every task with `lengths` is replaced by one task a length.
 
-    `lm` with lengths [300, 600] becomes `lm_300` and `lm_600`, whose `length_of` is `lm`.
+    `lm` with lengths [300, 600] becomes `lm_300` and `lm_600`, whose `length_of` is `lm`. What else
+    is wrong in the config is left for its types to refuse.
 
     Args:
-        values: a config as its YAML file has it; what is no config is left for others to refuse.
+        values: a config as its YAML file has it.
 
     Raises:
-        UserError: lengths are not rising numbers of steps, or something else fixes the steps.
+        UserError: lengths are not rising numbers of steps, something else fixes the steps, or a
+            length has another task's name or the paper's set-up.
     """
     tasks = values.get("tasks")
     if not isinstance(tasks, dict):
@@ -42,27 +44,56 @@ def _own_tasks(values: Mapping[str, Any], name: str, entry: Any) -> dict[str, An
     """Return the tasks that one entry stands for."""
     if not isinstance(entry, dict) or entry.get(KEY) is None:
         return {name: entry}
-    lengths, training = _checked(name, entry[KEY]), dict(entry.get("training") or {})
-    if "steps" in training:
+    if BASE in entry:
+        raise UserError(f"tasks.{name}: {KEY} sets {BASE}; leave it out")
+    lengths, training = _checked(name, entry[KEY]), entry.get("training")
+    if "steps" in _mapping(training):
         raise UserError(f"tasks.{name}: training.steps and {KEY} exclude each other")
-    recipes = entry.get("recipes") or list(values.get("recipes") or {})
-    for recipe in recipes:
-        own = (values.get("recipes") or {}).get(recipe)
-        if isinstance(own, dict) and "steps" in (own.get("training") or {}):
-            raise UserError(
-                f"tasks.{name}.{KEY}: the recipe '{recipe}' has training.steps of its own, the "
-                "same for every length: leave it out of the task's recipes"
-            )
+    _refuse_steps_of_recipes(values, name, entry)
+    _refuse_papers_setup(values, name, lengths)
     rest = {key: value for key, value in entry.items() if key != KEY}
+    is_mapping = training is None or isinstance(training, dict)
     return {
         f"{name}_{steps}": {
             **rest,
             "task": entry.get("task") or name,
-            "training": {**training, "steps": steps},
+            "training": {**_mapping(training), "steps": steps} if is_mapping else training,
             BASE: name,
         }
         for steps in lengths
     }
+
+
+def _refuse_steps_of_recipes(values: Mapping[str, Any], name: str, entry: Any) -> None:
+    recipes = _mapping(values.get("recipes"))
+    named = entry.get("recipes")
+    for recipe in named if isinstance(named, list) else recipes:
+        own = _mapping(recipes.get(recipe) if isinstance(recipe, str) else None)
+        if "steps" in _mapping(own.get("training")):
+            raise UserError(
+                f"tasks.{name}.{KEY}: the recipe '{recipe}' has training.steps, the same for every "
+                "length: give it length, a factor of the task's steps"
+            )
+
+
+def _refuse_papers_setup(values: Mapping[str, Any], name: str, lengths: Sequence[int]) -> None:
+    """Refuse lengths of a task that is compared with the paper, whose length is one."""
+    analysis = _mapping(values.get("analysis"))
+    named = {*_mapping(analysis.get("published")), *_names(analysis.get("same_setup"))}
+    if named & {name, *(f"{name}_{steps}" for steps in lengths)}:
+        raise UserError(
+            f"tasks.{name}.{KEY}: the task is named in analysis.published or same_setup, and the "
+            "paper has one length; leave one of the two out"
+        )
+
+
+def _mapping(value: Any) -> dict[Any, Any]:
+    """Return a part of a config that holds keys and values; empty for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def _names(value: Any) -> list[str]:
+    return [name for name in value if isinstance(name, str)] if isinstance(value, list) else []
 
 
 def _checked(name: str, lengths: Any) -> list[int]:

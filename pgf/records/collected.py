@@ -64,14 +64,14 @@ def copy_results(source: Path, folder: Path) -> list[Path]:
         The files written. HTML, which only a report needs, stays behind; so do runs and logs.
     """
     copied = []
-    for name in COPIED:
-        for old in folder.glob(name):
+    for path in (path for name in COPIED for path in sorted(source.glob(name))):
+        if path.suffix != ".html":
+            with replacing(folder / path.relative_to(source)) as temporary:
+                temporary.write_bytes(path.read_bytes())
+            copied.append(folder / path.relative_to(source))
+    for old in (path for name in COPIED for path in folder.glob(name)):
+        if old not in copied:
             old.unlink()
-        for path in sorted(source.glob(name)):
-            if path.suffix != ".html":
-                with replacing(folder / path.relative_to(source)) as temporary:
-                    temporary.write_bytes(path.read_bytes())
-                copied.append(folder / path.relative_to(source))
     return copied
 
 

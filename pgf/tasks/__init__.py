@@ -3,7 +3,7 @@
 To add a task: a file in this room with a class under `@register("name")`, imported below.
 """
 
-from pgf.tasks import digits, glue, images, paper_vision, translation
+from pgf.tasks import digits, glue, images, language, paper_vision, phonemes, translation
 from pgf.tasks.base import TASKS, Task, find_task, make_task, register
 from pgf.tasks.data.streams import Batch, Splits, TensorData, TrainingData
 from pgf.tasks.data.texts import TextData
@@ -24,8 +24,10 @@ __all__ = [
     "find_task",
     "glue",
     "images",
+    "language",
     "make_task",
     "paper_vision",
+    "phonemes",
     "register",
     "translation",
 ]

@@ -1,25 +1,20 @@
 """Models of text to text: T5, and the Transformer that translates."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import nn
 
-from pgf.errors import UserError, nearest
+from pgf.errors import UserError
 from pgf.tasks.data.pretrained import check_shapes, checkpoint_folder, read_config, weights_hash
 from pgf.tasks.data.texts import PADDING, Texts
 from pgf.tasks.data.tokens import SPECIAL, Codec, load_codec
 from pgf.tasks.sizes import Sized
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from transformers import PreTrainedConfig
+from pgf.tasks.transformers_models import built, made_configuration, quiet
 
 END = SPECIAL.index("</s>")
 
@@ -72,7 +67,7 @@ class T5(Sized):
             values = read_config(self.folder, name=self.checkpoint, model_type="t5")
             own = {**values, "dropout_rate": self.dropout}
             where = f"checkpoint {self.checkpoint}: config.json or model_options"
-            return _configuration(T5Config, own, self.model_options, where=where)
+            return made_configuration(T5Config, own, self.model_options, where=where)
         own = {
             "vocab_size": self.vocabulary,
             "d_model": self.width,
@@ -85,7 +80,7 @@ class T5(Sized):
             "eos_token_id": END,
             "dropout_rate": self.dropout,
         }
-        return _configuration(T5Config, own, self.model_options)
+        return made_configuration(T5Config, own, self.model_options)
 
     def model(self) -> nn.Module:
         from transformers import GenerationConfig, T5ForConditionalGeneration  # takes seconds
@@ -93,15 +88,15 @@ class T5(Sized):
         config = self.configuration()
         config._attn_implementation = self.attention
         if self.checkpoint is None:
-            return _built(T5ForConditionalGeneration, config)
+            return built(T5ForConditionalGeneration, config)
         with torch.device("meta"):
-            shapes = _built(T5ForConditionalGeneration, config)
+            shapes = built(T5ForConditionalGeneration, config)
         own = {name: parameter.shape for name, parameter in shapes.named_parameters()}
         check_shapes(self.folder, own, name=self.checkpoint)
         if torch.get_default_device().type == "meta":
             return shapes  # who asks for shapes alone gets no checkpoint's values
         try:
-            with _quiet():
+            with quiet():
                 loaded: Any = T5ForConditionalGeneration.from_pretrained(
                     self.folder,
                     config=config,
@@ -125,46 +120,6 @@ class T5(Sized):
         if self.checkpoint is None:
             return own
         return f"{own}.{weights_hash(self.folder, name=self.checkpoint)}"
-
-
-def _configuration(
-    kind: "type[PreTrainedConfig]",
-    own: Mapping[str, Any],
-    options: Mapping[str, Any],
-    *,
-    where: str = "model_options",
-) -> Any:
-    """Return a configuration of transformers, which takes unknown names in silence."""
-    from huggingface_hub.errors import StrictDataclassError
-
-    known = kind().to_dict()
-    for key in options:
-        if key not in known:
-            raise UserError(f"model_options: {key}: unknown key; {nearest(key, known)}")
-    try:
-        return kind.from_dict({**own, **options})
-    except (StrictDataclassError, ValueError, TypeError) as error:
-        raise UserError(f"{where}: {' '.join(str(error).split())}") from error
-
-
-def _built(kind: type[nn.Module], config: Any) -> nn.Module:
-    try:
-        return kind(config)
-    except (RuntimeError, ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"model_options: no model can be made so: {reason}") from error
-
-
-@contextmanager
-def _quiet() -> "Iterator[None]":
-    """Keep transformers from drawing progress bars of its own."""
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,6 +149,6 @@ class EncoderDecoder(Sized):
             # Linear layers as by Xavier, embeddings of size 1 once scaled; 0.02 learns late.
             "init_std": self.width**-0.5,
         }
-        config = _configuration(M2M100Config, own, self.model_options)
+        config = made_configuration(M2M100Config, own, self.model_options)
         config._attn_implementation = self.attention
-        return _built(M2M100ForConditionalGeneration, config)
+        return built(M2M100ForConditionalGeneration, config)

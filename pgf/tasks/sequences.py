@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import pyarrow as pa
 import torch
-import torch.nn.functional as F  # noqa: N812
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pgf.errors import UserError
@@ -102,10 +102,7 @@ class SequenceTask(Task, ABC):
         return train_codec(texts, vocabulary=self.vocabulary)
 
     def check(self, settings: TrainingSettings) -> None:
-        for name in ("mixup", "cutmix", "label_smoothing"):
-            if getattr(settings, name):
-                hint = "; text has an option of that name" if name == "label_smoothing" else ""
-                raise UserError(f"training.{name} is for images, and must be 0 for text{hint}")
+        refuse_image_settings(settings, own=("label_smoothing",))
 
     def example(self) -> Batch:
         source, target = self.typical_length
@@ -227,3 +224,19 @@ class SequenceTask(Task, ABC):
 
     def _longest_target(self, data: TextData) -> int:
         return max(map(len, data.encode(data.targets.to_pylist())))
+
+
+def refuse_image_settings(settings: TrainingSettings, *, own: Sequence[str] = ()) -> None:
+    """Check that training does not mix samples or smooth labels as images have it.
+
+    Args:
+        settings: the training.
+        own: those of these settings that the task has as options.
+
+    Raises:
+        UserError: it does.
+    """
+    for name in ("mixup", "cutmix", "label_smoothing"):
+        if getattr(settings, name):
+            hint = "; text has an option of that name" if name in own else ""
+            raise UserError(f"training.{name} is for images, and must be 0 for text{hint}")

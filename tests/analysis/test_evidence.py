@@ -42,7 +42,7 @@ def obstacle(made: Experiment, claim: str, recipe: str, control: str) -> str:
     [
         ({}, ""),
         ({"seeds": [0, 1, 2]}, f"3 seeds, of {LEAST_SEEDS} that it takes"),
-        ({"targets": ["1:4(FF)"]}, "no target in its scope"),
+        ({"targets": ["1:4(FF)"]}, "no target in the claim's scope"),
         (
             {"recipes": {"dense": {}, "sr_ste": {}, "mdgf_linear": {}}},
             "no column removed or random",

@@ -42,3 +42,9 @@ def test_runs_without_curves_of_layers_say_so(whole: Context) -> None:
     figure = drawn("figure3_layers", replace(whole, layers=whole.layers.iloc[:0]))
     said = " ".join(text.get_text() for text in figure.findobj(Text))
     assert "no curves of single layers" in said.replace("\n", " ")
+
+
+def test_layers_that_the_shown_target_does_not_prune_are_left_out(whole: Context) -> None:
+    other = whole.layers[whole.layers["target"] == "1:4(FF)"].assign(layer="blocks.0.attn.qkv")
+    more = replace(whole, layers=pd.concat([whole.layers, other], ignore_index=True))
+    assert chosen_layers(more, "toy") == ["blocks.0.fc1", "blocks.1.fc1"]

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from support.graded import graded
-from support.synthetic import SIX
+from support.synthetic import OWN, SIX
 
 from pgf.analysis.merging import merge_contexts
 from pgf.analysis.tables.context import Context
@@ -23,10 +23,15 @@ def named_otherwise(made: Context) -> Context:
 
 
 def test_one_experiment_alone_ranks_as_it_does_by_itself() -> None:
-    made = graded({"sr_ste": LOW, "mdgf_linear": SIX})
-    alone = [(p.recipe, round(p.share.estimate, 6), p.group) for p in places_of(made)]
-    merged = places_of(merge_contexts({"one": made}))
-    assert [(p.recipe, round(p.share.estimate, 6), p.group) for p in merged] == alone
+    small = [value + 4 for value in LOW]
+    for published in ({}, {"toy": (OWN,)}):
+        made = graded({"sr_ste": LOW, "mdgf_linear": small}, analysis={"published": published})
+        alone, merged = places_of(made), places_of(merge_contexts({"one": made}))
+        known = {"share": None, "density": 0.0}  # no density was recorded
+        assert [replace(p, **known) for p in merged] == [replace(p, **known) for p in alone]
+        for own, other in zip(alone, merged, strict=True):
+            assert own.share.estimate == pytest.approx(other.share.estimate)
+        assert alone[0].better == bool(published), "four points are within the margin of five"
 
 
 def test_cells_of_all_count_and_recipes_are_told_by_role() -> None:
@@ -53,3 +58,11 @@ def test_experiments_of_different_rules_are_refused() -> None:
     other = replace(one, analysis=replace(one.analysis, margin=2.0))
     with pytest.raises(UserError, match=r"one and other are judged by .*: margin 5.0 and 2.0"):
         merge_contexts({"one": one, "other": other})
+
+
+def test_two_roles_of_one_label_are_told_apart() -> None:
+    one, other = graded({"sr_ste": SIX}), graded({"sr_ste": SIX})
+    start = replace(other, roles={"sr_ste_dense_start": "sr_ste"})
+    labels = dict(merge_contexts({"one": one, "other": start}).recipes)
+    assert labels["sr_ste"] == "SR-STE (sr_ste)"
+    assert labels["sr_ste_dense_start"] == "SR-STE (sr_ste_dense_start)"

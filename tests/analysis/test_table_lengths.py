@@ -10,11 +10,13 @@ from support.figures import RANKS, drawn
 from support.graded import CONTROLS
 from support.synthetic import TARGET, context, runs_frame
 
-from pgf.analysis.figures.write import draw_figure
+from pgf.analysis.figures import figure_names
+from pgf.analysis.figures.write import captions_of, draw_figure
 from pgf.analysis.tables import TABLES
 from pgf.analysis.tables.kinds.claims import findings_of
 from pgf.analysis.tables.lengths import gain_of_doubling
 from pgf.analysis.tables.ranking import graded_cells
+from pgf.analysis.tables.terminal import terminal_view
 
 STEPS = {"toy_100": 100, "toy_200": 200, "toy_400": 400}
 SHARES = {"toy_100": 80.0, "toy_200": 40.0, "toy_400": -20.0}
@@ -53,7 +55,8 @@ def test_the_share_of_every_length(made):
 
 def test_the_gain_of_a_doubling_is_read_off_the_last_two_lengths(made):
     assert gain_of_doubling(made, "toy", TARGET) == pytest.approx(100 * 4 / 100)
-    shorter = replace(made, runs=made.runs[made.runs["task"] != "toy_400"])
+    two = {"toy": ("toy_100", "toy_200")}
+    shorter = replace(made, runs=made.runs[made.runs["task"] != "toy_400"], families=two)
     assert gain_of_doubling(shorter, "toy", TARGET) == pytest.approx(100 * 26 / 96)
     one = replace(made, runs=made.runs[made.runs["task"] == "toy_100"])
     assert np.isnan(gain_of_doubling(one, "toy", TARGET))
@@ -86,3 +89,39 @@ def test_figures_of_shares_can_be_read(made, name):
     assert min(text.get_fontsize() for text in texts) >= 7
     said = {text.get_text() for text in texts}
     assert {"SR-STE", "MdGf-Linear"} <= said
+
+
+def test_nothing_is_judged_in_the_place_of_a_longest_length_without_runs(made):
+    partial = replace(made, runs=made.runs[made.runs["task"] != "toy_400"])
+    assert partial.absent_longest == ("toy_400",)
+    assert np.isnan(gain_of_doubling(partial, "toy", TARGET))
+    (section,) = TABLES["claims"](partial).sections
+    assert "no run is there of `toy_400`" in section.caption and not section.blocks
+    assert "`toy_400`" in TABLES["leaderboard"](partial).sections[0].notes[0]
+    assert "`toy_400`" in terminal_view(partial)
+    assert "`toy_400`" in captions_of(partial, ["accuracy"]).sections[0].caption
+    for name in figure_names():
+        assert set(draw_figure(name, partial)) == {".png", ".svg"}
+
+
+def test_diverged_runs_are_marked_in_their_cell(made):
+    runs = made.runs.copy()
+    mine = (runs["task"] == "toy_400") & (runs["recipe"] == "mdgf_linear")
+    runs.loc[mine, ["status", "final"]] = ["diverged", np.nan]
+    table = TABLES["lengths"](replace(made, runs=runs))
+    texts = [c.text for r in table.sections[0].blocks[1].rows for c in r]
+    assert [text for text in texts if "†" in text] == [t for t in texts if t.endswith("†6")] != []
+
+
+def test_shares_above_dense_are_drawn(made):
+    runs = made.runs.copy()
+    mine = (runs["task"] == "toy_400") & (runs["recipe"] == "mdgf_linear")
+    runs.loc[mine, ["final", "best"]] = 120.0
+    axes = drawn("lengths", replace(made, runs=runs)).axes[0]
+    assert axes.get_ylim()[1] > 170
+
+
+def test_points_of_the_figure_are_those_of_the_table(made):
+    axes = drawn("lengths", made).axes[0]
+    lines = {tuple(round(float(y), 6) for y in line.get_ydata()) for line in axes.get_lines()}
+    assert tuple(SHARES.values()) in lines

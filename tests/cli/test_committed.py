@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from support import ROOT
 
@@ -56,6 +57,7 @@ def test_kept_results_are_those_of_the_experiment_and_the_page_stays(folder: Pat
     (fresh / "tables/accuracy.html").write_text("a report's own")
     (fresh / "README.md").unlink()
     (fresh / "runs").mkdir()
+    (fresh / "tables/accuracy.md").unlink()  # written anew, as all tables are
     (kept / "tables/of_old.md").write_text("a table that is no more")
     page = (kept / "README.md").read_text()
     assert main(["keep", NAME]) == 0
@@ -78,3 +80,27 @@ def test_no_experiment_is_called_as_the_folder(
     (folder / "configs/committed.yaml").write_text(text)
     assert main(["tables", "committed"]) == 2
     assert "is the folder of committed results" in capsys.readouterr().err
+
+
+def test_results_without_counted_costs_are_not_kept(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(folder / f"results/{NAME}/compute")
+    before = {path: path.read_bytes() for path in (folder / COMMITTED).rglob("*") if path.is_file()}
+    assert main(["keep", NAME]) == 2
+    assert "compute is missing: pgf compute laptop" in capsys.readouterr().err
+    assert all(path.read_bytes() == content for path, content in before.items())
+
+
+def test_other_numbers_are_not_reproduced_and_the_exit_code_is_3(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fresh = folder / f"results/{NAME}"
+    runs = pd.read_csv(fresh / "runs.csv", dtype="str")
+    mine = (runs["recipe"] == "sr_ste") & (runs["task"] == "digits_vit")
+    runs.loc[mine, "final_loss"] = (runs.loc[mine, "final_loss"].astype(float) + 1).astype(str)
+    runs.to_csv(fresh / "runs.csv", index=False, lineterminator="\n")
+    (fresh / "checksums.json").unlink()
+    assert main(["compare", NAME]) == 3
+    said = capsys.readouterr().out
+    assert said.startswith("NOT reproduced: ") and "moved: digits_vit, SR-STE at" in said

@@ -60,7 +60,7 @@ def test_lengths_that_are_none_are_refused(values: Any, said: str, tmp_path: Any
 def test_a_recipe_of_one_length_is_refused(tmp_path: Any) -> None:
     values = changed("recipes", "sr_ste", to={"training": {"steps": 30}})
     values["tasks"]["digits"]["lengths"] = [10, 20]
-    with pytest.raises(UserError, match=r"'sr_ste' has training\.steps of its own"):
+    with pytest.raises(UserError, match=r"'sr_ste' has training\.steps, the same for every"):
         load(values, tmp_path)
     values["tasks"]["digits"]["recipes"] = ["dense", "linear"]
     assert load(values, tmp_path).families()
@@ -73,3 +73,47 @@ def test_a_length_that_has_another_task_s_name_is_refused(tmp_path: Any) -> None
     }
     with pytest.raises(UserError, match="'digits_20' is another task's name"):
         load({**GOOD, "tasks": tasks}, tmp_path)
+
+
+def test_a_recipe_s_length_is_a_factor_at_every_length() -> None:
+    values = changed("tasks", "digits", "lengths", to=[10, 20])
+    values["recipes"]["linear"]["length"] = 1.5
+    runs = Experiment(**values).runs()
+    steps = {(run.task.name, run.recipe.name): run.training.steps for run in runs}
+    assert steps["digits_10", "linear"] == 15 and steps["digits_20", "linear"] == 30
+    assert steps["digits_20", "sr_ste"] == 20 and steps["short", "linear"] == 30
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"training": 5},
+        {"training": [1]},
+        {"recipes": 5},
+        {"recipes": [{"a": 1}]},
+        {"training": "abc"},
+    ],
+)
+def test_other_nonsense_beside_lengths_is_one_sentence(own: Any, tmp_path: Any) -> None:
+    with pytest.raises(UserError):
+        load(
+            changed("tasks", "digits", to={"task": "digits_vit", "lengths": [1, 2], **own}),
+            tmp_path,
+        )
+
+
+@pytest.mark.parametrize("recipes", ["dense", ["dense", "sr_ste"], 5, {"sr_ste": {"training": 5}}])
+def test_nonsense_in_the_recipes_is_one_sentence(recipes: Any, tmp_path: Any) -> None:
+    values = changed("tasks", "digits", "lengths", to=[10, 20])
+    with pytest.raises(UserError):
+        load({**values, "recipes": recipes}, tmp_path)
+
+
+def test_lengths_have_no_paper_s_set_up_and_no_length_of_by_hand(tmp_path: Any) -> None:
+    values = changed("tasks", "digits", "lengths", to=[10, 20])
+    for name in ("digits", "digits_20"):
+        with pytest.raises(UserError, match="the paper has one length"):
+            load({**values, "analysis": {"same_setup": [name]}}, tmp_path)
+    values["tasks"]["digits"]["length_of"] = "other"
+    with pytest.raises(UserError, match="lengths sets length_of; leave it out"):
+        load(values, tmp_path)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from pgf.analysis.figures import CAPTIONS, FIGURES, SUFFIXES, figure_names
-from pgf.analysis.figures.style import DPI, drawing
+from pgf.analysis.figures.style import DPI, drawing, new_figure, say_missing
 from pgf.analysis.tables.context import Context
 from pgf.analysis.tables.html import to_html
 from pgf.analysis.tables.model import Section, Table
 from pgf.analysis.tables.render import to_markdown
+from pgf.analysis.tables.wording import no_longest
 from pgf.records import replacing, write_atomically
 
 if TYPE_CHECKING:
@@ -31,8 +32,20 @@ def draw_figure(name: str, context: Context) -> dict[str, bytes]:
     """
     chosen = FIGURES.find(name)
     with drawing(name):
-        drawn = chosen.draw(context if chosen.all_lengths else context.longest())
+        own = context if chosen.all_lengths else context.longest()
+        drawn = chosen.draw(own) if own.tasks else _empty(context)
         return {suffix: _bytes(drawn, suffix) for suffix in SUFFIXES}
+
+
+def _empty(context: Context) -> "Figure":
+    """Return a figure that says which runs it would need."""
+    figure, axes = new_figure(1, 1, height=2.0, legend_rows=0)
+    say_missing(axes[0][0], _nothing(context))
+    return figure
+
+
+def _nothing(context: Context) -> str:
+    return " ".join(map(no_longest, context.absent_longest))
 
 
 def write_figures(
@@ -66,7 +79,9 @@ def captions_of(context: Context, names: Iterable[str]) -> Table:
     """Return the captions of figures, a section each, with the remarks on what they follow."""
     sections = []
     for name in names:
-        caption = FIGURES.find(name).caption(context)
+        chosen = FIGURES.find(name)
+        own = context if chosen.all_lengths else context.longest()
+        caption = chosen.caption(own) if own.tasks else _nothing(context)
         sections.append(Section(_heading(name), (), caption, context.remarks.get(name, ())))
     return Table("captions", "Captions of the figures", pd.DataFrame(), tuple(sections))
 

@@ -71,6 +71,12 @@ class Context:
         """Tasks that verdicts and ranks come from: of those that differ in length the longest."""
         return tuple(longest(self.tasks, self.families))
 
+    @property
+    def absent_longest(self) -> tuple[str, ...]:
+        """Tasks of the longest length that have no run: nothing is judged in their place."""
+        wanted = (tasks[-1] for tasks in self.families.values())
+        return tuple(task for task in wanted if task not in self.tasks)
+
     def longest(self) -> "Context":
         """Return the context of the judged tasks alone; itself where all are."""
         if self.judged_tasks == self.tasks:

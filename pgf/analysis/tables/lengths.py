@@ -8,7 +8,7 @@ from pgf.analysis.statistics import Interval
 from pgf.analysis.tables.admission import DENSE_ROLE, grade_of, recovered
 from pgf.analysis.tables.context import DENSE, Context
 from pgf.analysis.tables.losses import losses_of
-from pgf.analysis.tables.recorded import STEPS, of_task
+from pgf.analysis.tables.recorded import STEPS, of_task, recorded
 
 LEFT = 10.0
 """Percent of the gap from random to dense that doubling the longest length may still gain dense."""
@@ -26,13 +26,22 @@ class Point:
     share: Interval
     """In percent."""
     grades: bool
+    diverged: int
+    """Runs of the recipe that diverged, and count as the worst of their target."""
 
 
 def lengths_of(context: Context, family: str) -> list[tuple[int, str]]:
     """Return (steps, task) of every length that has runs, the shortest first."""
     tasks = [task for task in context.families[family] if task in context.tasks]
-    found = [(of_task(context, task, STEPS), task) for task in tasks]
+    found = [(_steps(context, task), task) for task in tasks]
     return [(int(steps), task) for steps, task in found if math.isfinite(steps)]
+
+
+def _steps(context: Context, task: str) -> float:
+    """Return the steps of a task's dense runs, since columns of equal FLOPs have others."""
+    dense = context.column_of(task, DENSE_ROLE)
+    steps = recorded(context, task, dense, DENSE, STEPS) if dense else math.nan
+    return steps if math.isfinite(steps) else of_task(context, task, STEPS)
 
 
 def points_of(context: Context) -> Iterator[Point]:
@@ -51,6 +60,7 @@ def points_of(context: Context) -> Iterator[Point]:
                             recipe=recipe,
                             share=recovered(context, task, target, recipe),
                             grades=grade_of(context, task, target).grades,
+                            diverged=losses_of(context, task).diverged_in(recipe, target),
                         )
 
 
@@ -58,10 +68,11 @@ def gain_of_doubling(context: Context, family: str, target: str) -> float:
     """Return what a doubled length would still gain dense, in percent of random - dense.
 
     It is read off the last two lengths: the dense loss falls by so much a doubling between them.
-    NaN where a run is missing, or a random mask is no worse than dense.
+    Negative where dense is worse at the longest. NaN where that has no run, or a random mask is no
+    worse than dense.
     """
     lengths = lengths_of(context, family)
-    if len(lengths) < 2:
+    if len(lengths) < 2 or lengths[-1][1] != context.families[family][-1]:
         return math.nan
     (shorter, before), (longer, after) = lengths[-2:]
     gap = grade_of(context, after, target).dense_gap.estimate

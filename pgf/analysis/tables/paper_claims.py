@@ -10,7 +10,7 @@ import yaml
 from pgf.errors import UserError, nearest
 
 REQUIRED = ("id", "text", "source", "kind", "recipes")
-ALWAYS_OPTIONAL = ("metrics",)
+ALWAYS_OPTIONAL = ("metrics", "spans")
 OPTIONAL: dict[str, tuple[str, ...]] = {
     "better": ("controls", "min_sparsity", "max_sparsity", "control_target", "equal_flops"),
     "as_good": ("controls", "min_sparsity", "max_sparsity", "control_target"),
@@ -41,6 +41,9 @@ class Claim:
     min_sparsity: float = 0.0
     """Least share of pruned weights, of the pruned layers, of a target in scope."""
     max_sparsity: float = 1.0
+    spans: tuple[float, ...] = ()
+    """Two sparsities: among the targets in scope must be one up to the first, one from the second
+    on. Empty where any target in scope will do."""
     control_target: str = ""
     """Target of the control, where it is another one."""
     equal_flops: bool = False
@@ -82,6 +85,10 @@ def _claim(entry: Mapping[str, Any], path: Path) -> Claim:
         known = (*REQUIRED, *ALWAYS_OPTIONAL, *OPTIONAL[kind])
         if key not in known:
             raise UserError(f"{path}: claim '{name}' has the key '{key}': {nearest(key, known)}")
-    lists = {key: tuple(entry[key]) for key in ("recipes", "controls", "metrics") if key in entry}
+    lists = {
+        key: tuple(entry[key])
+        for key in ("recipes", "controls", "metrics", "spans")
+        if key in entry
+    }
     texts = {key: " ".join(str(entry[key]).split()) for key in ("text", "source")}
     return Claim(**{**entry, **texts, **lists})

@@ -8,7 +8,7 @@ from pgf.analysis.tables.measurements import metric_name
 from pgf.analysis.tables.model import Block, row
 from pgf.analysis.tables.render import to_text
 from pgf.analysis.tables.scores import LAST
-from pgf.analysis.tables.wording import decimals_for, percent, usual_count
+from pgf.analysis.tables.wording import decimals_for, no_longest, percent, usual_count
 
 TextColumn = list[str]
 """A heading and the texts below it."""
@@ -19,6 +19,7 @@ def terminal_view(context: Context, *, width: int = 110) -> str:
     text = "\n\n".join(
         to_text(block) for task in context.judged_tasks for block in _blocks(context, task, width)
     )
+    text = "\n\n".join(filter(None, (text, *map(no_longest, context.absent_longest))))
     return f"{text}\n\n†k: k runs of the cell diverged" if "†" in text else text
 
 

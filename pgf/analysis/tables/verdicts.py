@@ -53,8 +53,8 @@ def verdict_on(context: Context, means: pd.DataFrame, question: Question) -> Fin
     if absent := [role for role in roles if context.column_of(task, role) is None]:
         return Finding(question, NOT_TESTABLE, reason=f"no runs of {' and '.join(absent)}")
     targets = [t for t in context.targets_of(task) if in_scope(claim, t)]
-    if not targets:
-        return Finding(question, NOT_TESTABLE, reason="no target in the claim's scope")
+    if gap := scope_gap(claim, targets):
+        return Finding(question, NOT_TESTABLE, reason=gap)
     reasons = {t: reason for t in targets if (reason := grade_of(context, task, t).reason)}
     graded = [target for target in targets if target not in reasons]
     made = [CLAIM_KINDS[claim.kind](context, means, question, target) for target in graded]
@@ -117,6 +117,29 @@ def overall(
 
 
 def in_scope(claim: Claim, target: str) -> bool:
-    """Return whether a claim speaks of a target, which its least pruned layers decide."""
-    densities = [pattern.density for _, pattern in Target.parse(target).parts]
-    return claim.min_sparsity <= 1 - max(densities) <= claim.max_sparsity
+    """Return whether a claim speaks of a target."""
+    return claim.min_sparsity <= sparsity_of(target) <= claim.max_sparsity
+
+
+def scope_gap(claim: Claim, targets: Sequence[str]) -> str:
+    """Return which targets of a claim's scope are lacking; empty where none is.
+
+    Args:
+        claim: the claim.
+        targets: the targets in its scope that there are.
+    """
+    if not targets:
+        return "no target in the claim's scope"
+    if not claim.spans:
+        return ""
+    (low, high), found = claim.spans, [sparsity_of(target) for target in targets]
+    if min(found) > low:
+        return f"the claim is about moderate sparsity too: no target up to {100 * low:g}%"
+    if max(found) < high:
+        return f"the claim is about high sparsity too: no target from {100 * high:g}% on"
+    return ""
+
+
+def sparsity_of(target: str) -> float:
+    """Return the share of pruned weights of a target's least pruned layers."""
+    return 1 - max(pattern.density for _, pattern in Target.parse(target).parts)

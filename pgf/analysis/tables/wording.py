@@ -155,6 +155,11 @@ def settings_notes(context: Context, task: str) -> tuple[str, ...]:
     return (f"Gradient rule and shares of training. {'; '.join(said)}.",)
 
 
+def no_longest(task: str) -> str:
+    """Return that a longest length has no run, so that nothing is judged in its place."""
+    return f"Incomplete: no run is there of `{task}`, the longest length, which is judged."
+
+
 def recipe_notes(context: Context, task: str) -> tuple[str, ...]:
     """Return what recipes remark on their layers: where they could not do what they are set to."""
     runs = context.task_runs(task)

@@ -46,8 +46,13 @@ def checkpoint_folder(name: str) -> Path:
     return folder
 
 
-def read_config(folder: Path, *, name: str, model_type: str) -> dict[str, Any]:
+def read_config(folder: Path, *, name: str, model_type: str | None = None) -> dict[str, Any]:
     """Return a checkpoint's configuration.
+
+    Args:
+        folder: the checkpoint.
+        name: of the checkpoint, for messages.
+        model_type: what kind of model it must be; None for any.
 
     Raises:
         UserError: it is not there, cannot be read, or is of another kind of model.
@@ -57,7 +62,7 @@ def read_config(folder: Path, *, name: str, model_type: str) -> dict[str, Any]:
         found = config.get("model_type")
     except (OSError, ValueError, AttributeError) as error:
         raise UserError(f"checkpoint {name}: {folder / 'config.json'}: {error}") from error
-    if found != model_type:
+    if model_type is not None and found != model_type:
         raise UserError(f"checkpoint {name} is a {found}, not a {model_type}")
     weight_files(folder, name=name)
     return config

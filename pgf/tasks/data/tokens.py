@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from pgf.errors import UserError
+from pgf.tasks.data.alphabets import Pieces
 from pgf.tasks.data.texts import PADDING
 
 if TYPE_CHECKING:
@@ -78,12 +79,47 @@ def train_codec(texts: Iterable[str], *, vocabulary: int) -> Codec:
     return Codec(tokenizer, SPECIAL.index("</s>"))
 
 
+def symbol_codec(symbols: Sequence[str]) -> Codec:
+    """Return a tokenizer of texts that are symbols with spaces between them."""
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    ids = {symbol: i for i, symbol in enumerate((*SPECIAL, *symbols))}
+    tokenizer = Tokenizer(models.WordLevel(ids, unk_token=SPECIAL[2]))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer.add_special_tokens(list(SPECIAL))
+    return Codec(tokenizer, SPECIAL.index("</s>"))
+
+
 def load_codec(folder: "Path", *, name: str) -> Codec:
-    """Return the tokenizer of a checkpoint's folder.
+    """Return the tokenizer of an encoder-decoder's checkpoint.
 
     Raises:
         UserError: the folder holds none that can be read, or one without padding or end mark.
     """
+    loaded = _loaded(folder, name=name)
+    if loaded.pad_token_id != PADDING or loaded.eos_token_id is None:
+        raise UserError(
+            f"checkpoint {name}: its tokenizer must pad with token {PADDING} and have an end mark, "
+            f"as T5's do; it pads with {loaded.pad_token_id}, its end mark is "
+            f"{loaded.eos_token_id}"
+        )
+    return Codec(loaded.backend_tokenizer, int(loaded.eos_token_id))
+
+
+def load_pieces(folder: "Path", *, name: str) -> Pieces:
+    """Return the tokenizer of a decoder's checkpoint.
+
+    Raises:
+        UserError: the folder holds none that can be read, or one without an end mark.
+    """
+    loaded = _loaded(folder, name=name)
+    if loaded.eos_token_id is None:
+        raise UserError(f"checkpoint {name}: its tokenizer has no end mark, to set documents apart")
+    return Pieces(loaded.backend_tokenizer, int(loaded.eos_token_id))
+
+
+def _loaded(folder: "Path", *, name: str) -> Any:
+    """Return a checkpoint's tokenizer of transformers, which neither cuts nor pads."""
     from transformers import AutoTokenizer  # takes seconds
 
     _check_files(folder, name=name)
@@ -93,16 +129,10 @@ def load_codec(folder: "Path", *, name: str) -> Codec:
     except Exception as error:  # tokenizers raises nothing narrower
         reason = " ".join(str(error).split())
         raise UserError(f"checkpoint {name}: its tokenizer cannot be read: {reason}") from error
-    if loaded.pad_token_id != PADDING or loaded.eos_token_id is None:
-        raise UserError(
-            f"checkpoint {name}: its tokenizer must pad with token {PADDING} and have an end mark, "
-            f"as T5's do; it pads with {loaded.pad_token_id}, its end mark is "
-            f"{loaded.eos_token_id}"
-        )
     # What a checkpoint was saved with would cut and pad in silence.
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    return Codec(tokenizer, int(loaded.eos_token_id))
+    return loaded
 
 
 def _check_files(folder: "Path", *, name: str) -> None:

@@ -75,7 +75,9 @@ def chosen_layers(context: Context, task: str) -> list[str]:
     """Return at most `MOST` of a task's layers, the first and the last among them."""
     if context.layers.empty:
         return []
-    own = context.layers[context.layers["task"] == task]
+    target = shown_target(context, task)
+    at_target = (context.layers["target"] == target) | (context.layers["reference"] == target)
+    own = context.layers[(context.layers["task"] == task) & at_target]
     names = sorted(own["layer"].unique(), key=_in_order)
     if len(names) <= MOST:
         return names

@@ -77,8 +77,8 @@ def _draw(axes: "Axes", context: Context, points: list[Point]) -> None:
     axes.set_xticks(steps, [f"{n:,}" for n in steps])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.axhline(0, color="#777777", linewidth=0.6)
-    lowest = min(point.share.estimate for point in points)
-    axes.set_ylim(bottom=max(LOWEST, lowest - 15), top=110)
+    shares = [point.share.estimate for point in points]
+    axes.set_ylim(bottom=max(LOWEST, min(shares) - 15), top=max(110.0, max(shares) + 15))
     axes.set(xlabel="steps", ylabel="recovered share (%)")
 
 

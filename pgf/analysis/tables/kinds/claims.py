@@ -16,6 +16,7 @@ from pgf.analysis.tables.wording import (
     SMALL_SCALE,
     common_notes,
     gain_decimals,
+    no_longest,
     p_text,
     percent,
     with_limits,
@@ -35,9 +36,12 @@ def claims(context: Context) -> Table:
         name="claims",
         title="What the paper claims, and what these runs say",
         data=pd.DataFrame([line for f in findings for line in _long(f)], columns=list(LONG)),
-        sections=tuple(
-            _section(context, task, [f for f in findings if f.question.task == task])
-            for task in context.judged_tasks
+        sections=(
+            *(
+                _section(context, task, [f for f in findings if f.question.task == task])
+                for task in context.judged_tasks
+            ),
+            *(Section(task, (), no_longest(task)) for task in context.absent_longest),
         ),
     )
 

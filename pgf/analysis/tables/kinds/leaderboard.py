@@ -8,7 +8,7 @@ from pgf.analysis.tables import TABLES
 from pgf.analysis.tables.context import Context
 from pgf.analysis.tables.model import Block, Section, Table, row
 from pgf.analysis.tables.ranking import Place, places_of
-from pgf.analysis.tables.wording import SMALL_SCALE, common_notes, percent, with_limits
+from pgf.analysis.tables.wording import SMALL_SCALE, common_notes, no_longest, percent, with_limits
 
 LONG = (
     *("recipe", "recovered", "low", "high", "cells", "better_than_sr_ste", "compared"),
@@ -68,7 +68,8 @@ def _section(context: Context, places: list[Place]) -> Section:
         *("group", "recipe", "recovered share", "cells", "better than SR-STE"),
         *("training FLOPs", "average density", "tuning trials"),
     )
-    notes = [] if places else [NONE_GRADES]
+    notes = [no_longest(task) for task in context.absent_longest]
+    notes += [] if places or not tasks else [NONE_GRADES]
     seen = dict.fromkeys(n for task in tasks for n in common_notes(context, task, judged=True))
     block = Block(header, tuple(rows), text_columns=(0, 1))
     return Section(", ".join(tasks), (block,), caption, (*notes, *seen))

@@ -13,7 +13,19 @@ from pgf.analysis.tables.model import NO_RUN, Block, Cell, Section, Table, row
 from pgf.analysis.tables.wording import common_notes, percent, scale_text, with_limits
 
 LONG = (
-    *("family", "task", "steps", "target", "recipe", "recovered", "low", "high", "n", "grades"),
+    *(
+        "family",
+        "task",
+        "steps",
+        "target",
+        "recipe",
+        "recovered",
+        "low",
+        "high",
+        "n",
+        "grades",
+        "diverged",
+    ),
 )
 NO_LENGTHS = "No task of this experiment is trained at several lengths."
 
@@ -35,7 +47,10 @@ def lengths(context: Context) -> Table:
 def _long(point: Point) -> tuple[object, ...]:
     values, share = asdict(point), point.share
     head = tuple(values[name] for name in LONG[:5])
-    return (*head, share.estimate, share.low, share.high, share.n, point.grades)
+    return (
+        *(*head, share.estimate, share.low, share.high, share.n, point.grades),
+        point.diverged,
+    )
 
 
 def _section(context: Context, family: str, points: list[Point]) -> Section:
@@ -84,4 +99,5 @@ def _block(context: Context, points: list[Point], steps: list[int]) -> Block:
 def _cell(point: Point | None) -> Cell:
     if point is None or not point.share.n:
         return NO_RUN
-    return Cell(with_limits(point.share, 0) + ("" if point.grades else " (x)"))
+    text = with_limits(point.share, 0) + ("" if point.grades else " (x)")
+    return Cell(text + (f" †{point.diverged}" if point.diverged else ""))
