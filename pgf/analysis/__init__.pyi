@@ -15,6 +15,7 @@ from .results import check_published as check_published
 from .results import context_of as context_of
 from .results import load_remarks as load_remarks
 from .selection import describe_selection as describe_selection
+from .staleness import OtherSettingsError as OtherSettingsError
 from .tables import table_files as table_files
 from .tables.model import EMPTY as EMPTY
 from .tables.model import NO_RUN as NO_RUN

@@ -18,6 +18,10 @@ NAMED = 3
 """Differences that an error names."""
 
 
+class OtherSettingsError(UserError):
+    """Collected runs are not those of the config as it is now."""
+
+
 def check_settings(experiment: Experiment, runs: pd.DataFrame, *, where: str) -> None:
     """Check that runs have the settings that the config has now; their code may be older.
 
@@ -27,7 +31,7 @@ def check_settings(experiment: Experiment, runs: pd.DataFrame, *, where: str) ->
         where: the file that the rows come from, for the error.
 
     Raises:
-        UserError: settings differ, or a run is none that the config asks for.
+        OtherSettingsError: settings differ, or a run is none that the config asks for.
     """
     wanted = {_key(spec): spec for spec in experiment.runs()}
     keys = list(zip(runs["task"], runs["recipe"], runs["target"], runs["seed"], strict=True))
@@ -37,7 +41,7 @@ def check_settings(experiment: Experiment, runs: pd.DataFrame, *, where: str) ->
         odd.update([UNASKED] if spec is None else _differences(spec, record))
     if odd:
         said = [f"{text} ({count} runs)" for text, count in odd.most_common(NAMED)]
-        raise UserError(
+        raise OtherSettingsError(
             f"{where} is not of the config as it is now: {'; '.join(said)}: train what has "
             f"changed (pgf reproduce {experiment.name}), or take the change back"
         )

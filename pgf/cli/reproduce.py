@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def reproduce(options: Options) -> int:
     """Train what is missing, write and print tables and figures, compare with committed results.
 
-    Exit codes: 0, 2 for bad input, 3 where a verdict is not the committed one, else Snakemake's.
+    Exit codes: 0, 2 for bad input, 3 where results are not the committed ones, else Snakemake's.
     """
     from pgf.experiments import experiment_path, load_experiment
     from pgf.jobs import finish, only_one
@@ -39,12 +39,17 @@ def reproduce(options: Options) -> int:
 
 def _compare(experiment: "Experiment") -> int:
     """Compare the whole results with the committed ones, if there are any of this config."""
+    from pgf.analysis import OtherSettingsError
     from pgf.cli.committed import are_committed, print_comparison
 
     if not are_committed(experiment):
         print(f"no results of {experiment.name} are committed: nothing to compare with")
         return 0
-    return print_comparison(experiment)
+    try:
+        return print_comparison(experiment)
+    except OtherSettingsError as error:
+        print(f"not compared with the committed results, which are of another config: {error}")
+        return 0
 
 
 def _tune_first(options: Options) -> int:
