@@ -138,9 +138,6 @@ class CausalLM(Decoder):
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         inputs, labels = batch
-        if inputs.is_meta:
-            # Fused attention looks at values, which are not there.
-            cast(Any, model).set_attn_implementation("eager")
         return F.cross_entropy(logits_of(model, inputs).flatten(0, 1), labels.flatten())
 
     @torch.no_grad()
@@ -165,7 +162,14 @@ class CausalLM(Decoder):
 
 def logits_of(model: nn.Module, inputs: Tensor) -> Tensor:
     """Return the logits (batch, tokens, vocabulary) after each token, in float32."""
-    logits: Tensor = model(input_ids=inputs).logits
+    decoder: Any = model
+    mask = None
+    if inputs.is_meta:
+        # To count operations: fused attention, and transformers' own mask, look at values.
+        decoder.set_attn_implementation("eager")
+        batch, tokens = inputs.shape
+        mask = torch.zeros(batch, 1, tokens, tokens, device=inputs.device)
+    logits: Tensor = decoder(input_ids=inputs, attention_mask=mask).logits
     return logits.float()
 
 

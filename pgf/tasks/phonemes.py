@@ -153,8 +153,6 @@ class Phonemes(Decoder, Pronouncing):
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         inputs, labels = batch
-        if inputs.is_meta:
-            cast(Any, model).set_attn_implementation("eager")
         logits = logits_of(model, inputs).flatten(0, 1)
         return F.cross_entropy(logits, labels.flatten(), ignore_index=IGNORED)
 

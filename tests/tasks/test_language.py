@@ -96,6 +96,15 @@ def test_every_architecture_has_the_sizes_that_are_asked_for(text: Path, archite
     assert math.log(256) == pytest.approx(task.loss(model, batch).item(), rel=0.1)
 
 
+@pytest.mark.parametrize("architecture", sorted({*ARCHITECTURES} - {"opt"}))
+def test_operations_are_counted_without_data(text: Path, architecture: str) -> None:
+    task = lm(path=str(text), architecture=architecture)
+    with torch.device("meta"):
+        model = task.model()
+    inputs, labels = (part.to("meta") for part in task.example())
+    assert task.loss(model, (inputs, labels)).is_meta
+
+
 def test_no_token_sees_a_later_one(text: Path) -> None:
     task = lm(path=str(text))
     model = task.model().eval()
