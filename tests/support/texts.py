@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pgf.errors import UserError
@@ -112,7 +113,16 @@ def write_every_family(root: Path) -> Path:
     write_parquet(root / "glue" / "rte", glue("sentence1", "sentence2"))
     write_parquet(root / "glue" / "mnli", mnli())
     write_parquet(root / "pairs", translations())
+    (root / "words.dict").write_text(dictionary())
     return root
+
+
+def dictionary() -> str:
+    """Return words of two to four letters, each letter pronounced as one phoneme."""
+    sounds = dict(zip("abcdefgh", ["AA", "B", "K", "D", "EH", "F", "G", "HH"], strict=True))
+    rng = np.random.default_rng(0)
+    words = {"".join(rng.choice(list(sounds), rng.integers(2, 5))) for _ in range(80)}
+    return "".join(f"{word} {' '.join(sounds[x] for x in word)}\n" for word in sorted(words))
 
 
 def small_options(kind: str, root: Path) -> dict[str, Any]:
@@ -123,6 +133,9 @@ def small_options(kind: str, root: Path) -> dict[str, Any]:
         options |= {"checkpoint": None, "path": str(root / "glue")}
     elif "hub" in own:
         options |= {"path": str(root / "pairs"), "test_hub": None}
+    elif "test_words" in own:
+        words = {"test_words": 12, "validation_words": 4, "pronounced": 12}
+        options |= {"path": str(root / "words.dict"), **words}
     if kind in ("glue_t5", "glue_t5_base"):
         options["parts"] = ["cola", "mnli"]
     return options
