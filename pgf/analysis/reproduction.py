@@ -34,7 +34,7 @@ PROVENANCE = (
 
 @dataclass(frozen=True)
 class Change:
-    """How far the mean of one cell moved."""
+    """The difference between the fresh mean of a cell and the committed one."""
 
     task: str
     where: str
