@@ -6,13 +6,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self, cast
 
-import torch
 from torch import nn
 
 from pgf.errors import UserError, nearest
 from pgf.tasks.base import Task
-from pgf.tasks.data.pretrained import check_shapes, checkpoint_folder, read_config, weights_hash
-from pgf.tasks.transformers_models import built, made_configuration, quiet
+from pgf.tasks.data.pretrained import checkpoint_folder, read_config, weights_hash
+from pgf.tasks.transformers_models import built, from_checkpoint, made_configuration
 
 NAMES = {
     "width": ("hidden_size", "n_embd", "d_model"),
@@ -133,21 +132,8 @@ class Decoder(Task):
 
         if self.checkpoint is None:
             return built(fresh, config)
-        with torch.device("meta"):
-            shapes = built(fresh, config)
-        own = {name: parameter.shape for name, parameter in shapes.named_parameters()}
-        check_shapes(self.folder, own, name=self.checkpoint)
-        if torch.get_default_device().type == "meta":
-            return shapes
-        try:
-            with quiet():
-                loaded = AutoModelForCausalLM.from_pretrained(
-                    self.folder, config=config, dtype=torch.float32, local_files_only=True
-                )
-        except Exception as error:  # whatever reading and unpickling raise
-            reason = " ".join(str(error).split())
-            raise UserError(f"checkpoint {self.checkpoint} cannot be read: {reason}") from error
-        return cast(nn.Module, loaded)
+        load = AutoModelForCausalLM.from_pretrained
+        return from_checkpoint(load, fresh, config, self.folder, name=self.checkpoint)
 
     def weights_hash(self) -> str:
         """Return a hash of the checkpoint's weights; empty without one."""

@@ -4,17 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
-import torch
 from torch import nn
 
 from pgf.errors import UserError
-from pgf.tasks.data.pretrained import check_shapes, checkpoint_folder, read_config, weights_hash
+from pgf.tasks.data.pretrained import checkpoint_folder, read_config, weights_hash
 from pgf.tasks.data.texts import PADDING, Texts
 from pgf.tasks.data.tokens import SPECIAL, Codec, load_codec
 from pgf.tasks.sizes import Sized
-from pgf.tasks.transformers_models import built, made_configuration, quiet
+from pgf.tasks.transformers_models import built, from_checkpoint, made_configuration
 
 END = SPECIAL.index("</s>")
 
@@ -83,37 +82,15 @@ class T5(Sized):
         return made_configuration(T5Config, own, self.model_options)
 
     def model(self) -> nn.Module:
-        from transformers import GenerationConfig, T5ForConditionalGeneration  # takes seconds
+        from transformers import T5ForConditionalGeneration as Model  # takes seconds
 
         config = self.configuration()
         config._attn_implementation = self.attention
         if self.checkpoint is None:
-            return built(T5ForConditionalGeneration, config)
-        with torch.device("meta"):
-            shapes = built(T5ForConditionalGeneration, config)
-        own = {name: parameter.shape for name, parameter in shapes.named_parameters()}
-        check_shapes(self.folder, own, name=self.checkpoint)
-        if torch.get_default_device().type == "meta":
-            return shapes  # who asks for shapes alone gets no checkpoint's values
-        try:
-            with quiet():
-                loaded: Any = T5ForConditionalGeneration.from_pretrained(
-                    self.folder,
-                    config=config,
-                    dtype=torch.float32,
-                    local_files_only=True,
-                    output_loading_info=True,
-                )
-        except Exception as error:  # whatever reading and unpickling raise
-            reason = " ".join(str(error).split())
-            raise UserError(f"checkpoint {self.checkpoint} cannot be read: {reason}") from error
-        model, found = loaded
-        # Else its own lengths and penalties, meant for other tasks, would hold here.
-        model.generation_config = GenerationConfig()  # type: ignore[no-untyped-call]
-        # Else transformers draws them at random and says so in its log alone.
-        for name in sorted(found["missing_keys"]):
-            raise UserError(f"checkpoint {self.checkpoint}: {self.folder} holds no weight {name}")
-        return cast(nn.Module, model)
+            return built(Model, config)
+        return from_checkpoint(
+            Model.from_pretrained, Model, config, self.folder, name=self.checkpoint
+        )
 
     def fingerprint(self, texts: Sequence[Texts]) -> str:
         own = super().fingerprint(texts)

@@ -99,3 +99,16 @@ def test_checkpoints_that_do_not_fit_are_refused(text: Path, tmp_path: Path) -> 
     config.write_text(fewer)
     with pytest.raises(UserError, match=r"embed_tokens.weight is \d+x16, and 200x16 by its config"):
         lm_of(folder, str(text)).model()
+
+
+def test_a_checkpoint_that_lacks_a_weight_is_refused_whatever_its_form(
+    text: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    saved(lm(path=str(text), tokens="pieces", vocabulary=300), folder)
+    weights = dict(lm_of(folder, str(text)).model().state_dict())
+    del weights["model.norm.weight"]
+    (folder / "model.safetensors").unlink()
+    torch.save(weights, folder / "pytorch_model.bin")
+    with pytest.raises(UserError, match=r"holds no weight model\.norm\.weight"):
+        lm_of(folder, str(text)).model()

@@ -8,19 +8,18 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from pgf.tasks.data.streams import ALL, Batch, Part, share_of
-from pgf.tasks.data.texts import IGNORED, PADDING, like_lengths, padded
+from pgf.tasks.data.streams import Batch
+from pgf.tasks.data.texts import IGNORED, PADDING, LikeLengths, padded
 
 
 @dataclass(frozen=True)
-class Continuations:
+class Continuations(LikeLengths):
     """Rows of token ids; the loss counts what follows the given tokens of each."""
 
     rows: Sequence[Sequence[int]]
     given: Sequence[int]
     """Tokens at the beginning of each row that are given, the mark before the rest included."""
     pool: int = 50
-    """Batches of an epoch whose rows are sorted by length together; 1 sorts nothing."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -29,17 +28,6 @@ class Continuations:
     def lengths(self) -> npt.NDArray[np.int64]:
         """Tokens of every row."""
         return np.array([len(row) for row in self.rows], dtype=np.int64)
-
-    def stream(
-        self, *, batch_size: int, seed: int, first_step: int = 0, part: Part = ALL
-    ) -> Iterator[Batch]:
-        """Yield training batches for ever, or a process's share of them."""
-        own = slice(*share_of(batch_size, part))
-        batches = like_lengths(
-            self.lengths, batch_size=batch_size, seed=seed, first_step=first_step, pool=self.pool
-        )
-        for indices in batches:
-            yield self.batch(indices[own])
 
     def in_order(self, batch_size: int) -> Iterator[Batch]:
         """Yield every row once, the longest first."""

@@ -1,5 +1,6 @@
 """Pairs of texts in batches of like lengths, as a pure function of seed and step."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -27,15 +28,41 @@ Encode = Callable[[Sequence[str]], list[list[int]]]
 """Texts -> tokens, the end mark included."""
 
 
+class LikeLengths(ABC):
+    """Training batches of samples of like lengths."""
+
+    pool: int
+    """Batches of an epoch whose samples are sorted by length together; 1 sorts nothing."""
+
+    @property
+    @abstractmethod
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """Length of every sample."""
+
+    @abstractmethod
+    def batch(self, indices: npt.NDArray[np.int64]) -> Batch:
+        """Return inputs and labels of samples by number, padded."""
+
+    def stream(
+        self, *, batch_size: int, seed: int, first_step: int = 0, part: Part = ALL
+    ) -> Iterator[Batch]:
+        """Yield training batches for ever, or a process's share of them."""
+        own = slice(*share_of(batch_size, part))
+        batches = like_lengths(
+            self.lengths, batch_size=batch_size, seed=seed, first_step=first_step, pool=self.pool
+        )
+        # Cutting a batch into tokens takes as long as a seventh of a small model's step.
+        yield from ahead(self.batch(indices[own]) for indices in batches)
+
+
 @dataclass(frozen=True)
-class TextData:
+class TextData(LikeLengths):
     """Sources and targets, kept as texts in Arrow's memory and cut into tokens batch by batch."""
 
     sources: Texts
     targets: Texts
     encode: Encode = field(repr=False)
     pool: int = 50
-    """Batches of an epoch whose samples are sorted by length together; 1 sorts nothing."""
 
     @classmethod
     def of(cls, pairs: Sequence[tuple[str, str]], *, encode: Encode, pool: int = 50) -> "TextData":
@@ -50,17 +77,6 @@ class TextData:
         """Characters of every source with its target: close to tokens, and known at once."""
         total = pc.add(pc.utf8_length(self.sources), pc.utf8_length(self.targets))
         return np.asarray(total.to_numpy(), dtype=np.int64)
-
-    def stream(
-        self, *, batch_size: int, seed: int, first_step: int = 0, part: Part = ALL
-    ) -> Iterator[Batch]:
-        """Yield training batches for ever, or a process's share of them."""
-        own = slice(*share_of(batch_size, part))
-        batches = like_lengths(
-            self.lengths, batch_size=batch_size, seed=seed, first_step=first_step, pool=self.pool
-        )
-        # Cutting a batch into tokens takes as long as a seventh of a small model's step.
-        yield from ahead(self.batch(indices[own]) for indices in batches)
 
     def in_order(self, batch_size: int) -> Iterator[Batch]:
         """Yield every sample once."""
