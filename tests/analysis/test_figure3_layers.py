@@ -9,7 +9,7 @@ from matplotlib.text import Text
 from support.figures import drawn, line_of
 from support.synthetic import context, grid
 
-from pgf.analysis.figures.kinds.figure3_layers import chosen_layers, layer_values
+from pgf.analysis.figures.kinds.figure3_layers import chosen_layers
 from pgf.analysis.tables.context import Context
 from pgf.analysis.tables.curves import by_seed
 
@@ -23,7 +23,7 @@ def test_each_layer_has_its_own_values(whole: Context) -> None:
     name, target = "gradient_variance", "1:16(FF)"
     sum_ = by_seed(whole, "toy", "sr_ste", target, name)
     for layer, factor in (("blocks.0.fc1", 1), ("blocks.1.fc1", 2)):
-        values = layer_values(whole, "toy", "sr_ste", layer, name)
+        values = by_seed(whole, "toy", "sr_ste", target, name, layer=layer)
         np.testing.assert_allclose(values.to_numpy(), factor * sum_.to_numpy())
     axes = drawn("figure3_layers", whole).axes
     first, second = (line_of(place, "SR-STE").get_ydata() for place in (axes[1], axes[3]))

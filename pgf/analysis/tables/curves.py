@@ -8,14 +8,22 @@ import pandas as pd
 from pgf.analysis.tables.context import COMPLETE, DENSE, Context
 
 
-def by_seed(context: Context, task: str, recipe: str, target: str, name: str) -> pd.DataFrame:
+def by_seed(
+    context: Context, task: str, recipe: str, target: str, name: str, *, layer: str = ""
+) -> pd.DataFrame:
     """Return a statistic of complete runs: steps down, seeds across; empty without samples.
 
-    A dense run gives the statistic against `target`'s mask.
+    A dense run gives the statistic against `target`'s mask. Over all sparse layers together, or of
+    one `layer`.
     """
     runs = context.task_runs(task)
     complete = runs[(runs["recipe"] == recipe) & (runs["status"] == COMPLETE)]
-    curves = context.remembered(("curves", task, recipe), lambda: _curves(context, task, recipe))
+    source = context.layers if layer else context.curves
+    curves = context.remembered(
+        ("curves", task, recipe, bool(layer)), lambda: _curves(source, task, recipe)
+    )
+    if layer:
+        curves = curves[curves["layer"] == layer]
     chosen = curves[
         curves["target"].isin([target, DENSE])
         & (curves["name"] == name)
@@ -25,8 +33,7 @@ def by_seed(context: Context, task: str, recipe: str, target: str, name: str) ->
     return chosen.pivot_table(index="step", columns="seed", values="value", sort=True)
 
 
-def _curves(context: Context, task: str, recipe: str) -> pd.DataFrame:
-    curves = context.curves
+def _curves(curves: pd.DataFrame, task: str, recipe: str) -> pd.DataFrame:
     return curves[(curves["task"] == task) & (curves["recipe"] == recipe)]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pgf.errors import UserError
-from pgf.tasks.data.sources import SPLIT, load_from_hub, load_parquet, local_folder, resolve
+from pgf.tasks.data.sources import SPLIT, load_from_hub, load_parquet, resolve
 
 Documents = list[str]
 HELD_OUT = ("validation", "test")
@@ -47,7 +47,7 @@ def read_corpus(
     file = Path(path).expanduser()
     if file.is_file():
         return {"train": [read_text(file)]}
-    folder = local_folder(path=path, local_name=None) or resolve(path)
+    folder = resolve(path)
     tables = load_parquet(folder)
     if tables is not None:
         return _of_columns(tables, column, where=str(folder))
@@ -76,9 +76,10 @@ def _of_package(name: str, suffixes: Sequence[str]) -> Documents:
         listed = files(name)
     except PackageNotFoundError as error:
         raise UserError(f"the package {name} is not installed: pip install {name}") from error
-    paths = sorted(str(f) for f in listed or () if f.suffix in suffixes and f.parts[0] != "..")
-    found = [Path(str(f.locate())) for f in sorted(listed or (), key=str) if str(f) in set(paths)]
-    documents = [read_text(path) for path in found if path.is_file()]
+    # Its commands lie outside of it.
+    own = [f for f in sorted(listed or (), key=str) if f.suffix in suffixes and ".." not in f.parts]
+    paths = [Path(str(f.locate())) for f in own]
+    documents = [read_text(path) for path in paths if path.is_file()]
     return _with_text(documents, where=f"the package {name}", suffixes=suffixes)
 
 

@@ -3,9 +3,6 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-import pandas as pd
-
 from pgf.analysis.figures import figure
 from pgf.analysis.figures.panels import dress
 from pgf.analysis.figures.series import (
@@ -19,7 +16,8 @@ from pgf.analysis.figures.series import (
     shown_target,
 )
 from pgf.analysis.figures.style import FULL, add_legend, looks, new_figure, say_missing
-from pgf.analysis.tables.context import COMPLETE, DENSE, Context, target_label
+from pgf.analysis.tables.context import Context, target_label
+from pgf.analysis.tables.curves import by_seed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -90,29 +88,12 @@ def _in_order(name: str) -> list[tuple[int, str]]:
 
 
 def _draw_layer(context: Context, task: str, layer: str, line: "Sequence[Axes]") -> None:
-    styles = looks([name for name, _ in context.recipes])
+    styles, target = looks([name for name, _ in context.recipes]), shown_target(context, task) or ""
     for (name, title, log), place in zip(STATISTICS, line, strict=True):
         for recipe in shown_recipes(context, task):
-            values = layer_values(context, task, recipe, layer, name)
+            values = by_seed(context, task, recipe, target, name, layer=layer)
             values = running_mean(values) if name == STATISTICS[0][0] else values
             draw_band(place, values, look=styles[recipe], label=context.label(recipe))
         head = f"{task}, " if len(context.tasks) > 1 else ""
         dress(place, f"{head}{layer}: {title}", log=log)
         place.set_xlabel("step")
-
-
-def layer_values(context: Context, task: str, recipe: str, layer: str, name: str) -> pd.DataFrame:
-    """Return a statistic of one layer at the shown target: steps down, seeds across."""
-    target = shown_target(context, task) or ""
-    runs, curves = context.task_runs(task), context.layers
-    complete = runs[(runs["recipe"] == recipe) & (runs["status"] == COMPLETE)]
-    wanted = (
-        (curves["task"] == task)
-        & (curves["recipe"] == recipe)
-        & (curves["layer"] == layer)
-        & (curves["name"] == name)
-        & np.asarray(curves["target"].isin([target, DENSE]))
-        & np.asarray(curves["reference"].isin(["", target]))
-    )
-    chosen = curves[wanted].merge(complete[["target", "seed"]], on=["target", "seed"])
-    return chosen.pivot_table(index="step", columns="seed", values="value", sort=True)

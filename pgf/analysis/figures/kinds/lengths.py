@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from pgf.analysis.figures import figure
 from pgf.analysis.figures.series import remark
-from pgf.analysis.figures.style import FULL, WIDTH, add_legend, looks, new_figure, say_missing
+from pgf.analysis.figures.style import FULL, WIDTH, Look, add_legend, looks, new_figure, say_missing
 from pgf.analysis.tables.context import Context, target_label
 from pgf.analysis.tables.lengths import Point, points_of
 from pgf.analysis.tables.wording import percent
@@ -68,10 +68,8 @@ def _draw(axes: "Axes", context: Context, points: list[Point]) -> None:
 
     styles = looks([name for name, _ in context.recipes])
     for recipe in dict.fromkeys(point.recipe for point in points):
-        own, look = [p for p in points if p.recipe == recipe], styles[recipe]
-        _draw_recipe(axes, own, color=look.color, line=look.line, marker=look.marker)
-        axes.plot([], [], color=look.color, linestyle=look.line, marker=look.marker,
-                  label=context.label(recipe))  # fmt: skip
+        own = [point for point in points if point.recipe == recipe]
+        _draw_recipe(axes, own, look=styles[recipe], label=context.label(recipe))
     steps = sorted({point.steps for point in points})
     axes.set_xscale("log")
     axes.set_xticks(steps, [f"{n:,}" for n in steps])
@@ -82,23 +80,21 @@ def _draw(axes: "Axes", context: Context, points: list[Point]) -> None:
     axes.set(xlabel="steps", ylabel="recovered share (%)")
 
 
-def _draw_recipe(
-    axes: "Axes", points: list[Point], *, color: str, line: object, marker: str
-) -> None:
-    steps = [point.steps for point in points]
-    shares = [point.share.estimate for point in points]
-    axes.plot(steps, shares, color=color, linestyle=line)
-    for point in points:
-        limits = [
-            [max(0.0, point.share.estimate - point.share.low)],
-            [max(0.0, point.share.high - point.share.estimate)],
-        ]
-        axes.errorbar(
-            [point.steps],
-            [point.share.estimate],
-            yerr=limits,
-            color=color,
-            marker=marker,
-            markerfacecolor=color if point.grades else "white",
-            elinewidth=0.7,
-        )
+def _draw_recipe(axes: "Axes", points: list[Point], *, look: Look, label: str) -> None:
+    steps, shares = [p.steps for p in points], [p.share.estimate for p in points]
+    axes.plot(steps, shares, color=look.color, linestyle=look.line, marker=look.marker, label=label)
+    limits = [
+        [max(0.0, p.share.estimate - p.share.low) for p in points],
+        [max(0.0, p.share.high - p.share.estimate) for p in points],
+    ]
+    axes.errorbar(steps, shares, yerr=limits, fmt="none", ecolor=look.color, elinewidth=0.7)
+    hollow = [point for point in points if not point.grades]
+    axes.plot(
+        [point.steps for point in hollow],
+        [point.share.estimate for point in hollow],
+        color=look.color,
+        linestyle="none",
+        marker=look.marker,
+        markerfacecolor="white",
+        zorder=4,
+    )
