@@ -46,8 +46,8 @@ def _section(context: Context, places: list[Place]) -> Section:
         "interval over seeds, drawn cell by cell. Group: recipes whose difference to the first of "
         "the group has zero in its interval. Better: cells in which the paired t-test finds the "
         "recipe better than SR-STE, and not within the margin. Costs: means over cells. Tuning "
-        "trials: of all cells together. Recipes "
-        f"without runs in every cell, or of another length than dense, are not ranked.{scale}"
+        "trials: of all cells together. Recipes without runs in every cell, or of another length "
+        f"than dense, are not ranked.{scale}"
     )
     rows = []
     for place in places:

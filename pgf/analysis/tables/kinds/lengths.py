@@ -1,7 +1,6 @@
 """The table of recovered share by length of training."""
 
 import math
-from dataclasses import asdict
 
 import pandas as pd
 
@@ -13,19 +12,8 @@ from pgf.analysis.tables.model import NO_RUN, Block, Cell, Section, Table, row
 from pgf.analysis.tables.wording import common_notes, percent, scale_text, with_limits
 
 LONG = (
-    *(
-        "family",
-        "task",
-        "steps",
-        "target",
-        "recipe",
-        "recovered",
-        "low",
-        "high",
-        "n",
-        "grades",
-        "diverged",
-    ),
+    *("family", "task", "steps", "target", "recipe", "recovered", "low", "high", "n"),
+    *("grades", "diverged"),
 )
 NO_LENGTHS = "No task of this experiment is trained at several lengths."
 
@@ -45,11 +33,10 @@ def lengths(context: Context) -> Table:
 
 
 def _long(point: Point) -> tuple[object, ...]:
-    values, share = asdict(point), point.share
-    head = tuple(values[name] for name in LONG[:5])
+    share = point.share
     return (
-        *(*head, share.estimate, share.low, share.high, share.n, point.grades),
-        point.diverged,
+        *(point.family, point.task, point.steps, point.target, point.recipe),
+        *(share.estimate, share.low, share.high, share.n, point.grades, point.diverged),
     )
 
 
@@ -59,9 +46,9 @@ def _section(context: Context, family: str, points: list[Point]) -> Section:
         "(random mask - recipe) / (random mask - dense) in percent, of the held-out measure after "
         f"the last step, with its {percent(context.analysis)} bootstrap interval over seeds. Every "
         "length is trained by itself, with its own schedule. (x): the target does not grade at "
-        "this length. Claims are judged at the longest length. A doubling gains dense: the fall of "
-        "the dense loss between the last two lengths, for each doubling, relative to random mask - "
-        f"dense; the longest is long enough where that is below {LEFT:g}%."
+        "this length. Claims are judged at the longest length. Gain of a doubling: the fall of the "
+        "dense loss from the last length but one to the last, for each doubling between them, in "
+        f"percent of random mask - dense. Below {LEFT:g}% the longest is long enough."
         f"{scale_text(context, tasks[-1])}"
     )
     notes = dict.fromkeys(n for t in tasks for n in common_notes(context, t, judged=True))
@@ -80,7 +67,7 @@ def _enough(context: Context, family: str, targets: list[str]) -> Block:
         said = "-" if math.isnan(gain) else "yes" if gain < LEFT else "no"
         shown = "-" if math.isnan(gain) else f"{gain:.0f}%"
         rows.append(row(target_label(target), shown, said))
-    header = ("target", "a doubling gains dense", "long enough")
+    header = ("target", "gain of a doubling", "long enough")
     return Block(header, tuple(rows), title="The longest length", text_columns=(0, 2))
 
 
