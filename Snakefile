@@ -32,8 +32,8 @@ rule all:
     localrule: True
 
 
-# All runs and nothing of them, but for those of the `adopted` jobs, which an earlier workflow has left
-# in SLURM's queue.
+# All runs, without tables, but those of the `adopted` jobs, which an earlier workflow has left in SLURM's
+# queue.
 rule runs:
     input:
         STUDY.manifests(adopted=False),

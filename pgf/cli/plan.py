@@ -33,24 +33,32 @@ def plan(options: Options) -> int:
 
 def _as_it_stands(name: str) -> "tuple[Experiment, str]":
     """Return an experiment, untuned where it is not tuned yet, and a sentence on that."""
-    from pgf.errors import UserError
-    from pgf.experiments import Selection, load_experiment, trial_counts
+    from pgf.experiments import load_experiment, trial_counts
 
     experiment = load_experiment(name, tuned=False)
-    try:
-        if experiment.tuning is not None:
-            Selection.read(experiment.name, experiment.tuning_fingerprint())
+    reason = _why_untuned(experiment)
+    if reason is None:
         return load_experiment(name), ""
-    except UserError as error:
-        reason = error
-    if experiment.tuning is None:
-        raise reason
     grid, refined = trial_counts(experiment)
     said = (
         f"not tuned: {reason}. That trains {grid} runs on the grid, more where a winner is on its "
         f"edge, then {refined} around the winners; below, every rate is that of `training`"
     )
     return experiment.model_copy(update={"tuning": None}), said
+
+
+def _why_untuned(experiment: "Experiment") -> str | None:
+    """Return why an experiment has no tuned rates; None where it has, or asks for none."""
+    from pgf.errors import UserError
+    from pgf.experiments import Selection
+
+    if experiment.tuning is None:
+        return None
+    try:
+        Selection.read(experiment.name, experiment.tuning_fingerprint())
+    except UserError as error:
+        return str(error)
+    return None
 
 
 @command(group=Group.LOOK)

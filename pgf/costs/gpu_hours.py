@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from pgf.analysis import Block, Section, Table, row, to_markdown
-from pgf.experiments import Experiment, RunSpec
+from pgf.analysis import PAPER, Block, Section, Table, row, to_markdown
+from pgf.experiments import Experiment, RunSpec, read_yaml
 from pgf.jobs import Site, estimate_costs
 from pgf.records import write_atomically
 from pgf.tasks import find_task
@@ -16,18 +16,11 @@ HOURS_FOLDER = "gpu_hours"
 TITLE = "GPU hours of the experiments"
 HEADER = (
     *("experiment", "paper's tables", "runs a seed", "seeds"),
-    *("EFLOP a run", "GPU hours a run", "GPU hours in all", "the paper's hours a run"),
+    *("EFLOP a run", "GPU hours a run", "GPU hours in all", "the paper's device hours a run"),
 )
 OF_THE_SAME_RUNS = {"2": ("13",), "3": ("14",), "5": ("16",), "12": ("4", "15")}
 """The paper's table of a grid's numbers -> other tables of the same runs: means, and settings."""
 FORMATS = ("{}", "{}", "{}", "{}", "{:.3g}", "{:,.1f}", "{:,.0f}", "{}")
-PAPERS_HOURS = {
-    "imagenet_vit_base": "704 on an A100 (44 on 16)",
-    "imagenet_swinv2_base": "864 on an A100 (54 on 16)",
-    "glue_t5_base": "176 on a TPUv3 core (22 on 8)",
-    "wmt17_encdec": "256 on a TPUv3 core (8 on 32)",
-}
-"""Task -> device hours of a run as the paper gives them, in its sections on each model."""
 
 
 def hours_table(experiments: Sequence[Experiment], site: Site) -> Table:
@@ -72,13 +65,22 @@ def _row(experiment: Experiment, site: Site) -> dict[str, object]:
         "EFLOP a run": sum(each) / len(each) / 1e18,
         "GPU hours a run": sum(each) / len(each) / rate,
         "GPU hours in all": seeds * sum(each) / rate,
-        "the paper's hours a run": _papers_hours(experiment),
+        "the paper's device hours a run": _papers_hours(experiment),
     }
 
 
 def _papers_hours(experiment: Experiment) -> str:
-    kinds = {entry.task or name for name, entry in experiment.tasks.items()}
-    return ", ".join(PAPERS_HOURS[kind] for kind in sorted(kinds) if kind in PAPERS_HOURS) or "-"
+    """Return the device hours of a run as the paper gives them: `704 A100 (44 on 16)`."""
+    given = read_yaml(PAPER / "hours.yaml")
+    kinds = sorted({entry.task or name for name, entry in experiment.tasks.items()})
+    times = [given[kind] for kind in kinds if kind in given]
+    return (
+        ", ".join(
+            f"{t['hours'] * t['devices']} {t['device']} ({t['hours']} on {t['devices']})"
+            for t in times
+        )
+        or "-"
+    )
 
 
 def _tables(experiment: Experiment) -> list[str]:

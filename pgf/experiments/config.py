@@ -19,6 +19,7 @@ from pgf.recipes import Target
 
 CONFIGS = Path("configs")
 RESERVED = "committed"
+"""Folder below the results that no experiment may be named after."""
 PARTS: dict[str, type] = {
     "training": TrainingSettings,
     "statistics": StatisticsSettings,
