@@ -81,12 +81,12 @@ def evidence_text(experiment: Experiment, metrics: Mapping[str, str]) -> str:
             f"{experiment.name}: evidence: true, but it can settle none of the paper's claims: "
             f"{'; '.join(list(reasons)[:3]) or f'{CLAIMS} is not there'}"
         )
-    lines += [f"beyond that the protocol asks for: {asked}" for asked in _lacking(experiment)]
+    lines += [f"evidence of your own also needs: {needed}" for needed in _lacking(experiment)]
     return "\n".join(lines)
 
 
 def _lacking(experiment: Experiment) -> Iterator[str]:
-    """Yield what a config lacks of what evidence of one's own needs, and the paper's has not."""
+    """Yield what a config lacks that the paper's set-ups do without, and other evidence may not."""
     roles = {name: role for role, name in experiment.roles().items()}
     there = {roles.get(name, name) for name, _ in experiment.columns()}
     if absent := [name for name in FURTHER_CONTROLS if name not in there]:

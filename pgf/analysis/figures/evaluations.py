@@ -48,7 +48,7 @@ def evaluations(
     return Evaluations(values, ready.reindex(values.index).fillna(1.0) == 1.0)
 
 
-def measures_of(context: Context, task: str) -> list[str]:
+def metric_curves(context: Context, task: str) -> list[str]:
     """Return the curves that stand below each other: the metric, and its top-5 where recorded."""
     metric = context.metric(task)[0]
     recorded = set(context.curves["name"].unique())
@@ -57,7 +57,7 @@ def measures_of(context: Context, task: str) -> list[str]:
 
 def evaluations_only(context: Context) -> Context:
     """Return a context with the curves that figures of evaluations need."""
-    metrics = [name for task in context.tasks for name in measures_of(context, task)]
+    metrics = [name for task in context.tasks for name in metric_curves(context, task)]
     return with_curves(context, (CUMULATIVE, AT_TARGET, PATTERN, *metrics))
 
 

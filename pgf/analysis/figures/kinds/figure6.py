@@ -12,7 +12,7 @@ from pgf.analysis.figures.evaluations import (
     epoch_length,
     evaluations,
     evaluations_only,
-    measures_of,
+    metric_curves,
     sparsity_order,
 )
 from pgf.analysis.figures.series import BAND, all_shown, not_drawn, remark, shown_recipes
@@ -49,7 +49,7 @@ def figure6(context: Context) -> "Figure":
     context = evaluations_only(context)
     columns = max(1, *(len(chosen_targets(context, task)) for task in context.tasks))
     wide = columns > 1
-    rows = {task: len(measures_of(context, task)) for task in context.tasks}
+    rows = {task: len(metric_curves(context, task)) for task in context.tasks}
     recipes = all_shown(context)
     strip = 0.05 + 0.035 * len(recipes)
     ratios = [ratio for n in rows.values() for ratio in (*[1.0] * n, strip)]
@@ -76,7 +76,7 @@ def figure6(context: Context) -> "Figure":
 
 def _draw_task(context: Context, task: str, rows: "Sequence[Sequence[Axes]]") -> None:
     """Draw a task: a row of panels for each measure, and the strips of phases in the last row."""
-    targets, measures = chosen_targets(context, task) or [""], measures_of(context, task)
+    targets, measures = chosen_targets(context, task) or [""], metric_curves(context, task)
     letters = iter(ascii_lowercase)
     for i, (measure, places) in enumerate(zip(measures, rows[:-1], strict=True)):
         for j, (place, target) in enumerate(zip(places, targets, strict=False)):
