@@ -50,12 +50,11 @@ def _as_it_stands(name: str) -> "tuple[Experiment, str]":
 def _why_untuned(experiment: "Experiment") -> str | None:
     """Return why an experiment has no tuned rates; None where it has, or asks for none."""
     from pgf.errors import UserError
-    from pgf.experiments import Selection
 
     if experiment.tuning is None:
         return None
     try:
-        Selection.read(experiment.name, experiment.tuning_fingerprint())
+        experiment.read_selection()
     except UserError as error:
         return str(error)
     return None

@@ -10,7 +10,7 @@ from pgf.cli.workflow import add_reproduce, check_options, train_missing
 from pgf.errors import UserError
 
 if TYPE_CHECKING:
-    from pgf.experiments import Cell, Experiment, Trial
+    from pgf.experiments import Cell, Experiment, Grids, Trial
 
 
 class StageFailedError(Exception):
@@ -29,9 +29,10 @@ def tune(options: Options) -> int:
         FIRST,
         SECOND,
         experiment_path,
+        first_grids,
         grid_trials,
         load_experiment,
-        longer_grid,
+        longer_grids,
         read_yaml,
         refining_trials,
         selection_path,
@@ -46,19 +47,19 @@ def tune(options: Options) -> int:
         raise UserError(f"{options.experiment} has no key `tuning`: there is nothing to tune")
     examine(experiment)
     values = with_lengths(read_yaml(experiment_path(options.experiment)))
-    rates = list(experiment.tuning.learning_rates)
+    grids = first_grids(experiment)
     try:
         while True:
-            trials = grid_trials(experiment, rates)
+            trials = grid_trials(experiment, grids)
             stage = _train_stage(experiment, values, FIRST, trials, options)
             losses = trial_losses(stage, trials, RESULTS)
             best = {cell: trial.learning_rate for cell, trial in winners(losses).items()}
-            longer = longer_grid(rates, best.values())
-            if longer == rates:
-                _name_edges(best, rates)
+            longer = longer_grids(experiment, grids, best)
+            if longer == grids:
+                _name_edges(best, grids)
                 break
-            print(f"{experiment.name}: a winner on the edge; rates {longer}", file=sys.stderr)
-            rates = longer
+            _tell_longer(grids, longer)
+            grids = longer
         trials = refining_trials(experiment, best)
         stage = _train_stage(experiment, values, SECOND, trials, options)
     except StageFailedError as error:
@@ -68,15 +69,22 @@ def tune(options: Options) -> int:
     seeds = len(experiment.tuning.seeds)
     settings = experiment.tuning_fingerprint()
     write_atomically(path, selection_text(experiment.name, settings, seeds, choices_of(losses)))
-    print(f"{path}: {len(losses) // len(best)} trials a column")
+    print(f"{path}: {len(losses)} trials of {len(best)} columns and targets")
     return 0
 
 
-def _name_edges(best: "dict[Cell, float]", rates: list[float]) -> None:
+def _tell_longer(grids: "Grids", longer: "Grids") -> None:
+    grown = {(key[0], tuple(rates)) for key, rates in longer.items() if rates != grids[key]}
+    for task, rates in sorted(grown):
+        shown = ", ".join(f"{rate:g}" for rate in rates)
+        print(f"{task}: a winner on the edge; rates {shown}", file=sys.stderr)
+
+
+def _name_edges(best: "dict[Cell, float]", grids: "Grids") -> None:
     from pgf.experiments import is_on_edge
 
     for cell, rate in best.items():
-        if is_on_edge(rate, rates):
+        if is_on_edge(rate, grids[cell.task, cell.column]):
             where = f"{cell.column} at {cell.target} of {cell.task}"
             print(f"{where}: the best rate, {rate:g}, lies on the edge still", file=sys.stderr)
 

@@ -24,10 +24,12 @@ from .settings import TrainingSettings as TrainingSettings
 from .tuning import FIRST as FIRST
 from .tuning import SECOND as SECOND
 from .tuning import Cell as Cell
+from .tuning import Grids as Grids
 from .tuning import Trial as Trial
+from .tuning import first_grids as first_grids
 from .tuning import grid_trials as grid_trials
 from .tuning import is_on_edge as is_on_edge
-from .tuning import longer_grid as longer_grid
+from .tuning import longer_grids as longer_grids
 from .tuning import refining_trials as refining_trials
 from .tuning import stage_values as stage_values
 from .tuning import trial_counts as trial_counts

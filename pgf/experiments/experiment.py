@@ -21,7 +21,7 @@ from pgf.experiments.entries import (
     own_training,
 )
 from pgf.experiments.lengths import longest, with_lengths
-from pgf.experiments.packing import packed_runs
+from pgf.experiments.packing import packed_runs, packs
 from pgf.experiments.run_spec import RunSpec, files_hash
 from pgf.experiments.selection import Selection
 from pgf.experiments.settings import (
@@ -194,7 +194,15 @@ class Experiment(Strict):
     @cached_property
     def selection(self) -> Selection | None:
         """The tuned settings; None where the config does not ask for tuning."""
-        return Selection.read(self.name, self.tuning_fingerprint()) if self.tuning else None
+        return self.read_selection() if self.tuning else None
+
+    def read_selection(self) -> Selection:
+        """Return the tuned settings; UserError where they are not there or do not fit."""
+        return Selection.read(self.name, self.tuning_fingerprint(), removing=self.removing())
+
+    def removing(self) -> list[str]:
+        """Return the columns whose layers are at zero from the start."""
+        return [name for name in self.recipes if self._recipe_class(name).removes]
 
     def _recipe_settings(self, task: str, name: str, target: Target) -> RecipeSettings:
         entry, recipe_class = self.recipes[name], self._recipe_class(name)
@@ -212,18 +220,9 @@ class Experiment(Strict):
         )
 
     def jobs(self) -> dict[str, list[RunSpec]]:
-        """Return the runs of every job, by the job's name.
-
-        A job holds runs of one task, seed after seed, so that a further seed at the end changes no
-        job but the last.
-        """
-        jobs: dict[str, list[RunSpec]] = {}
-        for task in self.tasks:
-            runs = [run for run in self._runs if run.task.name == task]
-            size = self.grid(task).runs_per_job
-            for part, start in enumerate(range(0, len(runs), size)):
-                jobs[f"{task}.part{part}"] = runs[start : start + size]
-        return jobs
+        """Return the runs of every job, by the job's name; a job holds runs of one task."""
+        sizes = {task: self.grid(task).runs_per_job for task in self.tasks}
+        return dict(job for task in self.tasks for job in packs(self._runs, task, sizes[task]))
 
     def analysis_fingerprint(self) -> str:
         """Return a hash of what turns records into tables: rule, columns, rows and code."""

@@ -4,6 +4,10 @@ A job takes seconds to start, and a short run takes no longer. The number follow
 settings alone, so that a further seed at the end of the list changes no job but the last.
 """
 
+from collections.abc import Iterator, Sequence
+
+from pgf.experiments.run_spec import RunSpec
+
 MOST_RUNS = 25
 """Runs of a job at most: who comes back after a job that failed trains few of them again."""
 STEPS_OF_A_JOB = 5000
@@ -25,3 +29,13 @@ def packed_runs(*, steps: int, processes: int = 1, stack: int = 1) -> int:
         return 1
     runs = min(MOST_RUNS, max(1, STEPS_OF_A_JOB // (steps * stack) * stack))
     return max(stack, runs // stack * stack)
+
+
+def packs(runs: Sequence[RunSpec], task: str, size: int) -> Iterator[tuple[str, list[RunSpec]]]:
+    """Yield every job of a task as its name and its runs, seed after seed.
+
+    A further seed at the end changes no job but the last.
+    """
+    own = [run for run in runs if run.task.name == task]
+    for part, start in enumerate(range(0, len(own), size)):
+        yield f"{task}.part{part}", own[start : start + size]

@@ -1,6 +1,6 @@
 """The selection file: tuned settings, committed, from which the runs of a config take theirs."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,18 +35,21 @@ class Selection:
     """(task, target, column) -> its choice."""
 
     @classmethod
-    def read(cls, name: str, settings: str) -> "Selection":
+    def read(cls, name: str, settings: str, *, removing: Collection[str] = ()) -> "Selection":
         """Read the selection of an experiment.
 
         Args:
             name: the experiment's.
             settings: its `tuning_fingerprint`.
+            removing: its columns that may have had more trials than the others.
 
         Raises:
             UserError: there is none, it is of other settings or of another form, or its columns had
                 unequal budgets.
         """
-        return cls(name, _read(name, settings))
+        found = _read(name, settings)
+        _refuse_unequal(found, name, removing)
+        return cls(name, found)
 
     def of(self, task: str, column: str, target: str) -> Choice:
         """Return the choice for a column at a target.
@@ -84,13 +87,21 @@ def _read(name: str, settings: str) -> dict[tuple[str, str, str], Choice]:
     found: dict[tuple[str, str, str], Choice] = {}
     for task, target, column, entry in _entries(values.get("choices"), path):
         found[task, target, column] = _choice(entry, f"{path}: {task}, {target}, {column}", name)
-    budgets = {choice.trials for choice in found.values()}
-    if len(budgets) > 1:
-        raise UserError(
-            f"{path}: columns were tuned with {min(budgets)} to {max(budgets)} trials, where all "
-            f"must have the same number: pgf tune {name}"
-        )
     return found
+
+
+def _refuse_unequal(
+    found: Mapping[tuple[str, str, str], Choice], name: str, removing: Collection[str]
+) -> None:
+    for task in dict.fromkeys(task for task, _, _ in found):
+        counts = {key: choice.trials for key, choice in found.items() if key[0] == task}
+        others = [n for (_, _, column), n in counts.items() if column not in removing]
+        least, most = min(counts.values()), max(others, default=0)
+        if least < most:
+            raise UserError(
+                f"{selection_path(name)}: columns of {task} were tuned with {least} to {most} "
+                f"trials, where all must have the same number: pgf tune {name}"
+            )
 
 
 def _choice(entry: Any, where: str, name: str) -> Choice:

@@ -1,9 +1,13 @@
 """Tuning: the runs that find each column's learning rate, as experiments of their own.
 
-Two stages, with the same number of trials for every column. First a grid of learning rates, which
-grows while a winner lies on its edge. Then, around each winner, two more trials: SR-STE's lambda a
-tenth and ten times as large, for every other recipe the rate by a factor of the root of 2 up and
-down. Every trial is trained at full length on a validation split, with seeds that no table has.
+Two stages, with the same number of trials for every column of a task. First a grid of learning
+rates, which grows for a whole task while a winner lies on its edge. Then, around each winner, two
+more trials: SR-STE's lambda a tenth and ten times as large, for every other recipe the rate by a
+factor of the root of 2 up and down. Every trial is trained at full length on a validation split,
+with seeds that no table has.
+
+The column `removed` trains almost nothing, and its best rates are far above the others'. Its grid
+grows alone: it has as many trials as the others, or more.
 """
 
 import math
@@ -21,6 +25,8 @@ LAMBDA_FACTORS = (0.1, 10.0)
 RATE_FACTORS = (2**-0.5, 2**0.5)
 MOST_RATES = 12
 """Rates of a grid at most: the command names winners that then still lie on the edge."""
+Grids = dict[tuple[str, str], list[float]]
+"""(task, column) -> its learning rates, rising."""
 FIRST, SECOND = "tuning", "refinement"
 """Names of the two stages, behind the experiment's own."""
 
@@ -64,19 +70,27 @@ def cells_of(experiment: Experiment) -> list[Cell]:
     ]
 
 
-def grid_trials(experiment: Experiment, rates: Sequence[float]) -> list[Trial]:
+def first_grids(experiment: Experiment) -> Grids:
+    """Return the grid that tuning starts with."""
+    assert experiment.tuning is not None
+    rates = list(experiment.tuning.learning_rates)
+    return {(cell.task, cell.column): rates for cell in cells_of(experiment)}
+
+
+def grid_trials(experiment: Experiment, grids: Grids) -> list[Trial]:
     """Return the trials of the first stage."""
-    return [Trial(cell, rate) for cell in cells_of(experiment) for rate in rates]
+    cells = cells_of(experiment)
+    return [Trial(cell, rate) for cell in cells for rate in grids[cell.task, cell.column]]
 
 
 def trial_counts(experiment: Experiment) -> tuple[int, int]:
     """Return the runs of the first grid and those of the second stage."""
     assert experiment.tuning is not None
-    rates = experiment.tuning.learning_rates
-    best = dict.fromkeys(cells_of(experiment), rates[0])
-    stages = grid_trials(experiment, rates), refining_trials(experiment, best)
-    grid, refined = (len(trials) * len(experiment.tuning.seeds) for trials in stages)
-    return grid, refined
+    best = dict.fromkeys(cells_of(experiment), experiment.tuning.learning_rates[0])
+    grid = grid_trials(experiment, first_grids(experiment))
+    stages = grid, refining_trials(experiment, best)
+    first, second = (len(trials) * len(experiment.tuning.seeds) for trials in stages)
+    return first, second
 
 
 def refining_trials(experiment: Experiment, best: Mapping[Cell, float]) -> list[Trial]:
@@ -105,8 +119,29 @@ def _rounded(rate: float) -> float:
     return float(f"{rate:.3g}")
 
 
+def longer_grids(experiment: Experiment, grids: Grids, best: Mapping[Cell, float]) -> Grids:
+    """Return the grids, longer where a winner of the task lies on the edge.
+
+    Args:
+        experiment: what is tuned.
+        grids: the rates of the trials so far.
+        best: the winning rate of every cell.
+    """
+    alone = experiment.removing()
+
+    def grown(task: str, column: str) -> list[float]:
+        decisive = [
+            rate
+            for cell, rate in best.items()
+            if cell.task == task and (cell.column == column or cell.column not in alone)
+        ]
+        return longer_grid(grids[task, column], decisive)
+
+    return {key: grown(*key) for key in grids}
+
+
 def longer_grid(rates: Sequence[float], best: Iterable[float]) -> list[float]:
-    """Return the grid with a rate more beyond each edge that a winner lies on; itself otherwise."""
+    """Return a grid with a rate more beyond each edge that a winner lies on; itself otherwise."""
     winners, grid = set(best), sorted(rates)
     below = [_rounded(grid[0] / 2)] if grid[0] in winners else []
     above = [_rounded(grid[-1] * 2)] if grid[-1] in winners else []

@@ -115,6 +115,8 @@ class Recipe(ABC):
     """False if no layer gets a mask."""
     narrows: ClassVar[bool] = False
     """True if the model is narrowed until it has as many weights as the pruned one keeps."""
+    removes: ClassVar[bool] = False
+    """True if the target's layers are at zero from the start: a floor, and no way of pruning."""
     published: ClassVar[dict[str, float]] = {"dense": 0.0, "fine_tune": 0.0}
     """Settings of the authors' files and curves: no dense and no fine-tune phase."""
     advised: ClassVar[dict[str, float]] = {"dense": 0.1, "fine_tune": 0.3}

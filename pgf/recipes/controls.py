@@ -18,6 +18,7 @@ class Removed(FixedMask):
     """
 
     label: ClassVar[str] = "Removed"
+    removes: ClassVar[bool] = True
     mask_source: ClassVar[MaskSource] = MaskSource.NOTHING
     advised: ClassVar[dict[str, float]] = {"dense": 0.0, "fine_tune": 0.0}
     middle: ClassVar[dict[str, float]] = {"dense": 0.0, "fine_tune": 0.0}

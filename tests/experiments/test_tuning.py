@@ -1,52 +1,28 @@
-"""Tuning: equal budgets, grids that grow, refinement, and a selection that the runs take."""
+"""Tuning: equal budgets, grids that grow, and refinement."""
 
-import math
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from support.configs import GOOD
+from support.tuning import RATES, VALUES, made, made_up, selected, stage_of
 
-from pgf.analysis.trials import choices_of, winners
+from pgf.analysis.trials import winners
 from pgf.errors import UserError
 from pgf.experiments.config import load_experiment
-from pgf.experiments.experiment import Experiment
-from pgf.experiments.selection import selection_text
 from pgf.experiments.tuning import (
     FIRST,
     MOST_RATES,
     SECOND,
-    Cell,
-    Trial,
     cells_of,
+    first_grids,
     grid_trials,
     longer_grid,
+    longer_grids,
     refining_trials,
-    stage_values,
 )
-from pgf.experiments.tuning_settings import selection_path
-
-RATES = [0.001, 0.002, 0.004, 0.008]
-VALUES: dict[str, Any] = {
-    **GOOD,
-    "tasks": {"digits": {"task": "digits_vit", "validation": {"evaluate_on": "validation"}}},
-    "recipes": {"dense": {}, "sr_ste": {"options": {"lambda_w": 0.001}}, "mdgf_linear": {}},
-    "tuning": {"learning_rates": RATES, "seeds": [100, 101]},
-}
-
-
-NONSENSE = (
-    ("fast", "{}", "{a: 1.0}"),
-    ("0.1", "[1]", "{a: 1.0}"),
-    ("0.1", "{}", "6"),
-    ("-1", "{}", "{a: 1.0}"),
-    ("0.1", "{}", "{'0.1': 1.0, '0.2': 0.5}"),  # not the trial of least loss
-    ("0.3", "{}", "{'0.1': 1.0, '0.2': 2.0}"),  # a rate that was never tried
-)
-"""Entries of a selection that tuning does not write."""
 
 
 @pytest.fixture(autouse=True)
@@ -55,43 +31,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def made(**changes: Any) -> Experiment:
-    Path("file.yaml").write_text(yaml.safe_dump({**VALUES, **changes}, sort_keys=False))
-    return load_experiment("file.yaml", tuned=False)
-
-
-def stage_of(experiment: Experiment, stage: str, trials: list[Trial]) -> Experiment:
-    values = stage_values(VALUES, experiment, stage, trials)
-    path = Path(f"{values['name']}.yaml")
-    path.write_text(yaml.safe_dump(values, sort_keys=False))
-    return load_experiment(str(path))
-
-
-def selected(experiment: Experiment, losses: dict[Trial, float]) -> None:
-    path = selection_path(experiment.name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    settings = experiment.tuning_fingerprint()
-    path.write_text(selection_text(experiment.name, settings, 2, choices_of(losses)))
-
-
-def made_up(trials: list[Trial]) -> dict[Trial, float]:
-    """Return losses that are least at 0.004 for sparse columns and at 0.002 for dense."""
-    wanted = {"dense": 0.002}
-    return {
-        t: abs(math.log(t.learning_rate / wanted.get(t.cell.column, 0.004))) + 0.1 * len(t.options)
-        for t in trials
-    }
-
-
 def test_every_cell_is_tuned_by_itself_and_dense_once() -> None:
     cells = cells_of(made())
     assert [c.column for c in cells if c.target == "dense"] == ["dense"]
-    assert len(cells) == 1 + 2 * 2 and len(grid_trials(made(), RATES)) == 5 * 4
+    assert len(cells) == 1 + 2 * 2 and len(grid_trials(made(), first_grids(made()))) == 5 * 4
 
 
 def test_the_first_stage_trains_every_rate_on_the_validation_split() -> None:
     experiment = made()
-    runs = stage_of(experiment, FIRST, grid_trials(experiment, RATES)).runs()
+    runs = stage_of(experiment, FIRST, grid_trials(experiment, first_grids(experiment))).runs()
     assert len(runs) == 5 * 4 * 2
     assert {run.seed for run in runs} == {100, 101}
     assert {run.task.options["evaluate_on"] for run in runs} == {"validation"}
@@ -102,7 +50,7 @@ def test_the_first_stage_trains_every_rate_on_the_validation_split() -> None:
 
 def test_every_column_has_the_same_number_of_trials() -> None:
     experiment = made()
-    losses = made_up(grid_trials(experiment, RATES))
+    losses = made_up(grid_trials(experiment, first_grids(experiment)))
     best = {cell: trial.learning_rate for cell, trial in winners(losses).items()}
     refined = refining_trials(experiment, best)
     counts = {cell: sum(t.cell == cell for t in [*losses, *refined]) for cell in best}
@@ -130,34 +78,42 @@ def test_a_winner_on_the_edge_makes_the_grid_longer_there(best: list[float]) -> 
     assert (0.0005 in longer) == (0.001 in best) and (0.016 in longer) == (0.008 in best)
 
 
+def test_a_grid_grows_for_every_column_of_the_task_whose_winner_is_on_the_edge() -> None:
+    tasks = {name: VALUES["tasks"]["digits"] for name in ("digits", "others")}
+    experiment = made(tasks=tasks)
+    best = {cell: RATES[-1] if cell.task == "others" else RATES[1] for cell in cells_of(experiment)}
+    grids = longer_grids(experiment, first_grids(experiment), best)
+    assert {task: rates for (task, _), rates in grids.items()} == {
+        "digits": RATES,
+        "others": [*RATES, 0.016],
+    }
+    counts = Counter(trial.cell for trial in grid_trials(experiment, grids))
+    assert {(cell.task, count) for cell, count in counts.items()} == {("digits", 4), ("others", 5)}
+    selected(experiment, dict.fromkeys(grid_trials(experiment, grids), 1.0))
+    assert load_experiment("file.yaml").runs()
+
+
+def test_the_grid_of_removed_grows_alone_and_with_the_others() -> None:
+    recipes = {**VALUES["recipes"], "gone": {"recipe": "removed"}}
+    experiment = made(recipes=recipes)
+    best = {cell: 0.008 if cell.column == "gone" else 0.002 for cell in cells_of(experiment)}
+    grids = longer_grids(experiment, first_grids(experiment), best)
+    assert {column for (_, column), rates in grids.items() if rates != RATES} == {"gone"}
+    losses = dict.fromkeys(grid_trials(experiment, grids), 1.0)
+    selected(experiment, losses)
+    assert load_experiment("file.yaml").runs()
+    fewer = {t: loss for t, loss in losses.items() if t.learning_rate < 0.01}
+    del fewer[next(t for t in fewer if t.cell.column == "gone")]
+    selected(experiment, fewer)
+    with pytest.raises(UserError, match="with 3 to 4 trials"):
+        load_experiment("file.yaml")
+
+
 def test_a_grid_does_not_grow_for_ever() -> None:
     rates = list(RATES)
     while (longer := longer_grid(rates, [rates[-1]])) != rates:
         rates = longer
     assert len(rates) == MOST_RATES
-
-
-def test_the_runs_take_what_was_selected() -> None:
-    experiment = made()
-    losses = made_up(grid_trials(experiment, RATES))
-    best = {cell: trial.learning_rate for cell, trial in winners(losses).items()}
-    for trial in refining_trials(experiment, best):
-        losses[trial] = -1.0 if dict(trial.options) == {"lambda_w": 0.01} else 9.0
-    selected(experiment, losses)
-    runs = load_experiment("file.yaml").runs()
-    rates = {(run.recipe.name, run.training.learning_rate) for run in runs}
-    assert rates == {("dense", 0.002), ("sr_ste", 0.004), ("mdgf_linear", 0.004)}
-    assert {r.recipe.options["lambda_w"] for r in runs if r.recipe.name == "sr_ste"} == {0.01}
-    # A table's runs are on the test split, with its own seeds.
-    assert {r.seed for r in runs} == set(GOOD["seeds"])
-    assert not any("evaluate_on" in r.task.options for r in runs)
-
-
-def test_of_trials_that_all_diverged_the_first_is_taken_and_said_so() -> None:
-    cell = Cell("digits", "1:4(FF)", "sr_ste")
-    losses = {Trial(cell, rate): math.inf for rate in RATES}
-    entry = choices_of(losses)["digits"]["1:4(FF)"]["sr_ste"]
-    assert entry["learning_rate"] == RATES[0] and entry["loss"] == "diverged"
 
 
 @pytest.mark.parametrize(
@@ -179,44 +135,6 @@ def test_tuning_that_would_decide_nothing_is_refused(tuning: dict[str, Any], wor
 def test_a_task_without_a_validation_split_cannot_be_tuned() -> None:
     with pytest.raises(UserError, match=r"tasks\.digits\.validation is missing"):
         made(tasks={"digits": {"task": "digits_vit"}})
-
-
-def test_a_selection_that_does_not_match_is_refused() -> None:
-    experiment = made()
-    with pytest.raises(UserError, match="is not there yet: pgf tune file"):
-        load_experiment("file.yaml")
-    losses = made_up(grid_trials(experiment, RATES))
-    selected(experiment, {t: loss for t, loss in losses.items() if t.cell.column != "sr_ste"})
-    with pytest.raises(UserError, match="has no choice for sr_ste at 1:4"):
-        load_experiment("file.yaml")
-    unequal = dict(list(losses.items())[:-1])
-    selected(experiment, unequal)
-    with pytest.raises(UserError, match="3 to 4 trials, where all must have the same number"):
-        load_experiment("file.yaml")
-    head = f"experiment: file\nsettings: {experiment.tuning_fingerprint()}\n"
-    entry = "{learning_rate: %s, options: %s, loss: 1.0, trials: %s}"
-    for text in (
-        *("choices: 3", "choices: {a: {b: {c: 1}}}", "choices: [1]", "{}"),
-        *(f"choices: {{a: {{b: {{c: {entry % more}}}}}}}" for more in NONSENSE),
-    ):
-        selection_path("file").write_text(head + text)
-        with pytest.raises(UserError, match=r"selections/file\.yaml"):
-            load_experiment("file.yaml")
-
-
-def test_a_selection_of_another_length_or_experiment_is_refused() -> None:
-    experiment = made()
-    selected(experiment, made_up(grid_trials(experiment, RATES)))
-    assert load_experiment("file.yaml").runs()
-    made(training={**VALUES["training"], "steps": 40})
-    with pytest.raises(UserError, match="was tuned with other tasks, recipes, training or rates"):
-        load_experiment("file.yaml")
-    made(seeds=[7, 8, 9])  # of the tables alone
-    assert load_experiment("file.yaml").runs()
-    path = selection_path("file")
-    path.write_text(path.read_text().replace("experiment: file", "experiment: other"))
-    with pytest.raises(UserError, match="is of the experiment other"):
-        load_experiment("file.yaml")
 
 
 def test_a_lambda_of_zero_cannot_be_tuned() -> None:

@@ -1,0 +1,90 @@
+"""The selection file: the runs take it, and one that does not match is refused."""
+
+import math
+from pathlib import Path
+
+import pytest
+from support.tuning import RATES, VALUES, made, made_up, selected
+
+from pgf.analysis.trials import choices_of, winners
+from pgf.errors import UserError
+from pgf.experiments.config import load_experiment
+from pgf.experiments.tuning import Cell, Trial, first_grids, grid_trials, refining_trials
+from pgf.experiments.tuning_settings import selection_path
+
+NONSENSE = (
+    ("fast", "{}", "{a: 1.0}"),
+    ("0.1", "[1]", "{a: 1.0}"),
+    ("0.1", "{}", "6"),
+    ("-1", "{}", "{a: 1.0}"),
+    ("0.1", "{}", "{'0.1': 1.0, '0.2': 0.5}"),  # not the trial of least loss
+    ("0.3", "{}", "{'0.1': 1.0, '0.2': 2.0}"),  # a rate that was never tried
+)
+"""Entries of a selection that tuning does not write."""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_runs_take_what_was_selected() -> None:
+    experiment = made()
+    losses = made_up(grid_trials(experiment, first_grids(experiment)))
+    best = {cell: trial.learning_rate for cell, trial in winners(losses).items()}
+    for trial in refining_trials(experiment, best):
+        losses[trial] = -1.0 if dict(trial.options) == {"lambda_w": 0.01} else 9.0
+    selected(experiment, losses)
+    runs = load_experiment("file.yaml").runs()
+    rates = {(run.recipe.name, run.training.learning_rate) for run in runs}
+    assert rates == {("dense", 0.002), ("sr_ste", 0.004), ("mdgf_linear", 0.004)}
+    assert {r.recipe.options["lambda_w"] for r in runs if r.recipe.name == "sr_ste"} == {0.01}
+    # A table's runs are on the test split, with its own seeds.
+    assert {r.seed for r in runs} == set(VALUES["seeds"])
+    assert not any("evaluate_on" in r.task.options for r in runs)
+
+
+def test_of_trials_that_all_diverged_the_first_is_taken_and_said_so() -> None:
+    cell = Cell("digits", "1:4(FF)", "sr_ste")
+    losses = {Trial(cell, rate): math.inf for rate in RATES}
+    entry = choices_of(losses)["digits"]["1:4(FF)"]["sr_ste"]
+    assert entry["learning_rate"] == RATES[0] and entry["loss"] == "diverged"
+
+
+def test_a_selection_that_does_not_match_is_refused() -> None:
+    experiment = made()
+    with pytest.raises(UserError, match="is not there yet: pgf tune file"):
+        load_experiment("file.yaml")
+    losses = made_up(grid_trials(experiment, first_grids(experiment)))
+    selected(experiment, {t: loss for t, loss in losses.items() if t.cell.column != "sr_ste"})
+    with pytest.raises(UserError, match="has no choice for sr_ste at 1:4"):
+        load_experiment("file.yaml")
+    unequal = dict(list(losses.items())[:-1])
+    selected(experiment, unequal)
+    with pytest.raises(UserError, match="3 to 4 trials, where all must have the same number"):
+        load_experiment("file.yaml")
+    head = f"experiment: file\nsettings: {experiment.tuning_fingerprint()}\n"
+    entry = "{learning_rate: %s, options: %s, loss: 1.0, trials: %s}"
+    for text in (
+        *("choices: 3", "choices: {a: {b: {c: 1}}}", "choices: [1]", "{}"),
+        *(f"choices: {{a: {{b: {{c: {entry % more}}}}}}}" for more in NONSENSE),
+    ):
+        selection_path("file").write_text(head + text)
+        with pytest.raises(UserError, match=r"selections/file\.yaml"):
+            load_experiment("file.yaml")
+
+
+def test_a_selection_of_another_length_or_experiment_is_refused() -> None:
+    experiment = made()
+    selected(experiment, made_up(grid_trials(experiment, first_grids(experiment))))
+    assert load_experiment("file.yaml").runs()
+    made(training={**VALUES["training"], "steps": 40})
+    with pytest.raises(UserError, match="was tuned with other tasks, recipes, training or rates"):
+        load_experiment("file.yaml")
+    made(seeds=[7, 8, 9])  # of the tables alone
+    assert load_experiment("file.yaml").runs()
+    path = selection_path("file")
+    path.write_text(path.read_text().replace("experiment: file", "experiment: other"))
+    with pytest.raises(UserError, match="is of the experiment other"):
+        load_experiment("file.yaml")
