@@ -23,9 +23,10 @@ def plan(options: Options) -> int:
     experiment, tuning = _as_it_stands(options.experiment)
 
     from pgf.cli.evidence import examine
+    from pgf.experiments import load_experiment
     from pgf.jobs import describe_plan
 
-    claims = examine(experiment)
+    claims = examine(load_experiment(options.experiment, tuned=False))
     text, ready = describe_plan(experiment, RESULTS, jobs=options.jobs)
     print("\n\n".join(part for part in (tuning, text, claims) if part))
     return 0 if ready else 2

@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 SIDE_BY_SIDE = "PGF_JOBS"
 """Environment variable: how many jobs train at the same time; tables and report follow them."""
 SECONDS_BETWEEN_LINES = 30.0
+NAMED_TASKS = 2
 FEW_RUNS = 200
 SECONDS_BETWEEN_LOOKS = 120.0
 SECONDS_BETWEEN_COUNTS = 300.0
@@ -108,6 +109,14 @@ def _say(line: str) -> None:
         sys.stderr.flush()
 
 
+def _not_counted(unknown: Mapping[str, int]) -> str:
+    """Return the runs that the time left leaves out, a few tasks by name."""
+    named = list(unknown)[:NAMED_TASKS]
+    text = "".join(f", and {unknown[task]} runs of {task}" for task in named)
+    others = [count for task, count in unknown.items() if task not in named]
+    return text + (f", and {sum(others)} runs of {len(others)} other tasks" if others else "")
+
+
 @dataclass
 class ProgressReporter:
     """Prints a line per finished run, and now and then one about a long run."""
@@ -167,8 +176,7 @@ class ProgressReporter:
         left = seconds_to_end(seconds, side_by_side=int(side_by_side or 1))
         if side_by_side:
             left += REPORT_SECONDS
-        others = "".join(f", and {count} runs of {task}" for task, count in unknown.items())
-        return f"; about {duration(left)} left{others}"
+        return f"; about {duration(left)} left{_not_counted(unknown)}"
 
     def _print(self, line: str) -> None:
         self.last_line = time.monotonic()

@@ -7,6 +7,7 @@ M *consecutive along the input axis*. Groups never straddle output rows.
 import re
 from dataclasses import dataclass
 from functools import total_ordering
+from itertools import groupby
 
 from pgf.errors import UserError, nearest
 
@@ -19,6 +20,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "QKV": ("Q", "K", "V"),
 }
 """Names a target may use, and the roles each covers."""
+BETWEEN_PARTS = re.compile(r"\+(?![^()]*\))")
+"""A plus outside of brackets."""
 
 
 @total_ordering
@@ -79,6 +82,8 @@ class NMPattern:
 class Target:
     """Layer groups, and the pattern that each ends with; text form `1:8(FF)+1:4(QK)`, or `dense`.
 
+    `1:8(FF+QK)` is short for `1:8(FF)+1:8(QK)`.
+
     >>> from pgf import Target
     >>> str(Target.parse("1:8(FF) + 1:4(QK)").pattern_for("Q"))
     '1:4'
@@ -95,7 +100,7 @@ class Target:
         """
         if text.strip() == "dense":
             return cls()
-        parts = tuple(_parse_part(part, text) for part in text.split("+"))
+        parts = tuple(own for part in BETWEEN_PARTS.split(text) for own in _parse_part(part, text))
         target = cls(parts)
         roles = [role for group, _ in parts for role in GROUPS[group]]
         for role in roles:
@@ -108,8 +113,10 @@ class Target:
 
     @property
     def label(self) -> str:
-        """Form for tables and figures, as the paper prints it: `1:8 (FF)+1:4 (QK)`."""
-        return "+".join(f"{p} ({g})" for g, p in self.parts) or "Dense"
+        """Form for tables and figures: `1:8 (FF)+1:4 (QK)`, `1:8 (FF+QK)` for one pattern."""
+        alike = groupby(self.parts, key=lambda part: part[1])
+        shown = [f"{p} ({'+'.join(group for group, _ in own)})" for p, own in alike]
+        return "+".join(shown) or "Dense"
 
     @property
     def slug(self) -> str:
@@ -126,13 +133,15 @@ class Target:
         return next((p for g, p in self.parts if role in GROUPS[g]), None)
 
 
-def _parse_part(part: str, whole: str) -> tuple[str, NMPattern]:
-    match = re.fullmatch(r"\s*([\d:\s]+?)\s*(?:\(\s*(\w+)\s*\))?\s*", part)
+def _parse_part(part: str, whole: str) -> list[tuple[str, NMPattern]]:
+    match = re.fullmatch(r"\s*([\d:\s]+?)\s*(?:\(([\w\s+]+)\))?\s*", part)
     if match is None:
         raise UserError(f"target '{whole}' is not of the form 1:8(FF) or 1:8(FF)+1:4(QK)")
-    group = (match[2] or "FF").upper()
-    if group not in GROUPS:
-        raise UserError(
-            f"target '{whole}' names the layer group '{match[2]}': {nearest(group, GROUPS)}"
-        )
-    return group, NMPattern.parse(match[1])
+    pattern = NMPattern.parse(match[1])
+    named = [name.strip() for name in (match[2] or "FF").split("+")]
+    for name in named:
+        if name.upper() not in GROUPS:
+            raise UserError(
+                f"target '{whole}' names the layer group '{name}': {nearest(name.upper(), GROUPS)}"
+            )
+    return [(name.upper(), pattern) for name in named]

@@ -5,6 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from matplotlib.text import Text
 from support.figures import RANKS, drawn
 from support.graded import CONTROLS
@@ -14,7 +16,7 @@ from pgf.analysis.figures import figure_names
 from pgf.analysis.figures.write import captions_of, draw_figure
 from pgf.analysis.tables import TABLES
 from pgf.analysis.tables.kinds.claims import findings_of
-from pgf.analysis.tables.lengths import gain_of_doubling
+from pgf.analysis.tables.lengths import fall_of_doubling, gain_of_doubling
 from pgf.analysis.tables.ranking import graded_cells
 from pgf.analysis.tables.terminal import terminal_view
 
@@ -53,8 +55,25 @@ def test_the_share_of_every_length(made):
     assert "+80 [+80, +80]" in texts
 
 
-def test_the_gain_of_a_doubling_is_read_off_the_last_two_lengths(made):
-    assert gain_of_doubling(made, "toy", TARGET) == pytest.approx(100 * 4 / 100)
+@given(st.floats(0.05, 3.0), st.floats(0.1, 10.0), st.sampled_from([(1, 2, 4), (3, 12, 24)]))
+def test_a_power_law_is_continued(exponent, factor, steps):
+    def loss(n):
+        return 1.5 + factor * (100 * n) ** -exponent
+
+    known = [loss(n) for n in steps]
+    fall = fall_of_doubling([100 * n for n in steps], known)
+    assert fall == pytest.approx(loss(steps[-1]) - loss(2 * steps[-1]), rel=1e-4, abs=1e-9)
+
+
+@pytest.mark.parametrize("losses", [(3.0, 2.8, 2.3), (3.0, 2.9, 2.7), (3.0, 3.5, 3.2), (3, 2, 2.1)])
+def test_where_no_power_law_fits_the_last_fall_is_taken(losses):
+    assert fall_of_doubling((100, 200, 800), losses) == pytest.approx((losses[1] - losses[2]) / 2)
+    assert fall_of_doubling((200, 800), losses[1:]) == pytest.approx((losses[1] - losses[2]) / 2)
+
+
+def test_the_gain_of_a_doubling_is_a_share_of_the_gap(made):
+    # It falls by 26, then by 4: by 4 * 4/26 the next time.
+    assert gain_of_doubling(made, "toy", TARGET) == pytest.approx(100 * 4 * 4 / 26 / 100)
     two = {"toy": ("toy_100", "toy_200")}
     shorter = replace(made, runs=made.runs[made.runs["task"] != "toy_400"], families=two)
     assert gain_of_doubling(shorter, "toy", TARGET) == pytest.approx(100 * 26 / 96)

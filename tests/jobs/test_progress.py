@@ -50,6 +50,16 @@ def test_runs_of_a_task_that_has_none_yet_are_counted_instead(tmp_path: Path) ->
     assert left([*first, *other], tmp_path) == (pytest.approx(10.0), {"other": 2})
 
 
+def test_of_many_tasks_without_runs_a_few_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    jobs = {name: runs(name, 2) for name in ("first", "a", "b", "c", "d")}
+    reporter = ProgressReporter(jobs, tmp_path, start=0.0)
+    reporter.finished(jobs["first"][0], DONE, jobs["first"][1])
+    line = capsys.readouterr().err.splitlines()[0]
+    assert "left, and 2 runs of a, and 2 runs of b, and 4 runs of 2 other tasks; now" in line
+
+
 def test_a_line_says_what_the_time_left_leaves_out(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -46,6 +46,13 @@ def test_a_mixed_target_has_its_forms() -> None:
     assert target.slug == "1of8_FF+2of4_QK"
 
 
+def test_groups_of_one_pattern_share_a_bracket() -> None:
+    target = Target.parse("1:16(FF + qkv+O)")
+    assert target == Target.parse("1:16(FF)+1:16(QKV)+1:16(O)")
+    assert target.label == "1:16 (FF+QKV+O)" and str(target) == "1:16(FF)+1:16(QKV)+1:16(O)"
+    assert Target.parse("1:8(FF+O)+1:4(QK)").label == "1:8 (FF+O)+1:4 (QK)"
+
+
 def test_a_bare_pattern_means_the_feed_forward_layers() -> None:
     assert Target.parse("1:16") == Target.parse("1:16(FF)")
 

@@ -1,7 +1,7 @@
 """Recovered share by length of training, of the tasks that an experiment trains at several."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pgf.analysis.statistics import Interval
@@ -12,6 +12,9 @@ from pgf.analysis.tables.recorded import STEPS, of_task, recorded
 
 LEFT = 10.0
 """Percent of the gap from random to dense that doubling the longest length may still gain dense."""
+
+LEAST_EXPONENT, MOST_EXPONENT = 1e-4, 30.0
+"""Of the power law by which a loss falls with the length."""
 
 
 @dataclass(frozen=True)
@@ -67,19 +70,39 @@ def points_of(context: Context) -> Iterator[Point]:
 def gain_of_doubling(context: Context, family: str, target: str) -> float:
     """Return what a doubled length would still gain dense, in percent of random - dense.
 
-    It is read off the last two lengths: the dense loss falls by so much a doubling between them.
-    Negative where dense is worse at the longest. NaN where that has no run, or a random mask is no
-    worse than dense.
+    NaN where the longest length has no run, or a random mask is no worse than dense there.
     """
-    lengths = lengths_of(context, family)
+    lengths = lengths_of(context, family)[-3:]
     if len(lengths) < 2 or lengths[-1][1] != context.families[family][-1]:
         return math.nan
-    (shorter, before), (longer, after) = lengths[-2:]
-    gap = grade_of(context, after, target).dense_gap.estimate
+    gap = grade_of(context, lengths[-1][1], target).dense_gap.estimate
     losses = [
-        losses_of(context, task).of(context.column_of(task, DENSE_ROLE) or "", DENSE).mean()
-        for task in (before, after)
+        float(losses_of(context, task).of(context.column_of(task, DENSE_ROLE) or "", DENSE).mean())
+        for _, task in lengths
     ]
-    if not gap > 0:
-        return math.nan
-    return float(100 * (losses[0] - losses[1]) / math.log2(longer / shorter) / gap)
+    fall = fall_of_doubling([steps for steps, _ in lengths], losses)
+    return 100 * fall / gap if gap > 0 else math.nan
+
+
+def fall_of_doubling(steps: Sequence[int], losses: Sequence[float]) -> float:
+    """Return by how much the loss falls from the last length to its double; negative if it rises.
+
+    Of three lengths by the power law through them, loss = a + b steps^-c; of two, or where the law
+    has no exponent above 0, by the mean fall of a doubling between the last two.
+    """
+    (*_, shorter, longest), (*_, before, after) = steps, losses
+    mean = (before - after) / math.log2(longest / shorter)
+    if len(steps) < 3 or not losses[0] > before > after:
+        return mean
+    ratio = (losses[0] - before) / (before - after)
+
+    def excess(c: float) -> float:
+        x = [(n / longest) ** -c for n in steps]
+        return (x[0] - x[1]) / (x[1] - x[2]) - ratio
+
+    if excess(LEAST_EXPONENT) >= 0 or excess(MOST_EXPONENT) <= 0:
+        return mean
+    from scipy.optimize import brentq  # takes longer than the rest of this module
+
+    c = float(brentq(excess, LEAST_EXPONENT, MOST_EXPONENT))
+    return (before - after) / ((shorter / longest) ** -c - 1) * (1 - 2**-c)

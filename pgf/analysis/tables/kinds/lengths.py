@@ -46,9 +46,10 @@ def _section(context: Context, family: str, points: list[Point]) -> Section:
         "(random mask - recipe) / (random mask - dense) in percent, of the held-out measure after "
         f"the last step, with its {percent(context.analysis)} bootstrap interval over seeds. Every "
         "length is trained by itself, with its own schedule. (x): the target does not grade at "
-        "this length. Claims are judged at the longest length. Gain of a doubling: the fall of the "
-        "dense loss from the last length but one to the last, for each doubling between them, in "
-        f"percent of random mask - dense. Below {LEFT:g}% the longest is long enough."
+        "this length. Claims are judged at the longest length. Gain of a doubling: by how much "
+        "a doubled longest length would lower the dense loss, in percent of random mask - dense, "
+        "by the power law through the last three lengths, or as the mean between the last two. "
+        f"Below {LEFT:g}% the longest is long enough."
         f"{scale_text(context, tasks[-1])}"
     )
     notes = dict.fromkeys(n for t in tasks for n in common_notes(context, t, judged=True))
