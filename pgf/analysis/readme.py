@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from pgf.analysis.results import context_of
+from pgf.analysis.tables.context import Context
 from pgf.analysis.tables.terminal import terminal_view
 from pgf.errors import UserError
 from pgf.experiments import Experiment
@@ -14,12 +15,17 @@ README = Path("README.md")
 def results_block(experiment: Experiment, results: Path) -> str:
     """Return the text between the README's markers for an experiment."""
     context = context_of(experiment, results)
-    commits = ", ".join(sorted({str(commit)[:7] for commit in context.runs["commit"]}))
+    return f"```text\n{terminal_view(context).rstrip()}\n```\n({source_text(context)})\n"
+
+
+def source_text(context: Context) -> str:
+    """Return what a document's numbers are from: `312 runs, 9 and 3 seeds, commit 5409b74`."""
+    runs = context.runs
+    commits = ", ".join(sorted({str(commit)[:7] for commit in runs["commit"]}))
     counts = dict.fromkeys(context.task_runs(task)["seed"].nunique() for task in context.tasks)
     seeds = " and ".join(map(str, counts))
-    changed = " with changes" if context.runs["dirty"].astype(bool).any() else ""
-    source = f"{len(context.runs)} runs, {seeds} seeds, commit {commits}{changed}"
-    return f"```text\n{terminal_view(context).rstrip()}\n```\n({source})\n"
+    changed = " with changes" if runs["dirty"].astype(bool).any() else ""
+    return f"{len(runs)} runs, {seeds} seeds, commit {commits}{changed}"
 
 
 def documents(experiment: str, results: Path) -> list[Path]:

@@ -73,6 +73,20 @@ def leaderboard(options: Options) -> None:
     print(to_markdown(one_table("leaderboard", merge_contexts(contexts))))
 
 
+@command(group=Group.RESULTS, arguments=add_committed)
+def page(options: Options) -> None:
+    """Write the results page README.md from runs.csv and curves.parquet, for an experiment."""
+    from pgf.analysis import context_of, results_page
+    from pgf.experiments import load_experiment
+    from pgf.records import write_atomically
+
+    experiment, results = load_experiment(options.experiment), results_of(options)
+    path = results / experiment.name / "README.md"
+    context, is_tuned = context_of(experiment, results), experiment.tuning is not None
+    write_atomically(path, results_page(context, name=experiment.name, is_tuned=is_tuned))
+    print(f"{path}: what the runs show, and what they do not")
+
+
 @command(group=Group.SELDOM, arguments=add_committed)
 def select(options: Options) -> None:
     """Print the means by which settings are chosen, from runs.csv."""

@@ -18,6 +18,8 @@ from pgf.analysis.tables.losses import losses_of
 
 REMOVED, RANDOM, DENSE_ROLE = "removed", "random_mask", "dense"
 """Roles of the three columns that admission goes by."""
+ANCHORS = (REMOVED, RANDOM, DENSE_ROLE)
+"""Roles that the recovered share is measured by: no recipes to rank."""
 REMOVED_GAP, DENSE_GAP = 4.0, 8.0
 """Least gaps in s: from removed to random, and from random to dense."""
 DRAWS = 2000

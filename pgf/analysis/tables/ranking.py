@@ -7,9 +7,8 @@ import numpy as np
 
 from pgf.analysis.statistics import Interval
 from pgf.analysis.tables.admission import (
+    ANCHORS,
     DENSE_ROLE,
-    RANDOM,
-    REMOVED,
     draws,
     grade_of,
     seeds_table,
@@ -24,8 +23,6 @@ from pgf.analysis.tables.recorded import STEPS, recorded
 
 BASELINE = "sr_ste"
 """Role that the share of cells is counted against."""
-ANCHORS = (REMOVED, RANDOM, DENSE_ROLE)
-"""Roles that the recovered share is measured by: no rows of their own."""
 
 Cell = tuple[str, str]
 """Task and target."""

@@ -66,13 +66,14 @@ def _section(context: Context, task: str) -> Section:
     )
     grades = [grade_of(context, task, target) for target in context.targets_of(task)]
     sparse = [name for name in context.columns_of(task) if name not in context.dense_recipes(task)]
-    blocks = [_admission(grades)]
+    blocks = [admission_block(grades)]
     for more, shown in recipe_panels((), sparse):
         blocks.append(_shares(context, task, shown, f"Recovered share in percent{more}"))
     return Section(task, tuple(blocks), caption, common_notes(context, task, judged=True))
 
 
-def _admission(grades: list[Grade]) -> Block:
+def admission_block(grades: list[Grade], *, title: str = "Admission") -> Block:
+    """Return the gaps of targets, and whether each grades."""
     header = ("target", "grades", "removed - random", "random - dense", "s", "n", "smallest effect")
     rows = [
         row(
@@ -86,7 +87,7 @@ def _admission(grades: list[Grade]) -> Block:
         )
         for grade in grades
     ]
-    return Block(header, tuple(rows), title="Admission", text_columns=(0, 1))
+    return Block(header, tuple(rows), title=title, text_columns=(0, 1))
 
 
 def _gap(gap: Interval, spread: float) -> str:

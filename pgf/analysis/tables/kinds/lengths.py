@@ -23,7 +23,7 @@ def lengths(context: Context) -> Table:
     """Return the table: a section per task that has several lengths, a block per target."""
     points = list(points_of(context))
     families = [family for family in context.families if lengths_of(context, family)]
-    sections = tuple(_section(context, family, points) for family in families)
+    sections = tuple(_section(context, family) for family in families)
     return Table(
         name="lengths",
         title="Recovered share by length of training",
@@ -40,7 +40,7 @@ def _long(point: Point) -> tuple[object, ...]:
     )
 
 
-def _section(context: Context, family: str, points: list[Point]) -> Section:
+def _section(context: Context, family: str) -> Section:
     tasks = [task for _, task in lengths_of(context, family)]
     caption = (
         "(random mask - recipe) / (random mask - dense) in percent, of the held-out measure after "
@@ -53,12 +53,16 @@ def _section(context: Context, family: str, points: list[Point]) -> Section:
         f"{scale_text(context, tasks[-1])}"
     )
     notes = dict.fromkeys(n for t in tasks for n in common_notes(context, t, judged=True))
-    own = [point for point in points if point.family == family]
+    return Section(family, tuple(length_blocks(context, family)), caption, tuple(notes))
+
+
+def length_blocks(context: Context, family: str) -> list[Block]:
+    """Return whether the longest length is long enough, then the shares, a block per target."""
+    own = [point for point in points_of(context) if point.family == family]
     steps = [length for length, _ in lengths_of(context, family)]
     targets = list(dict.fromkeys(point.target for point in own))
     blocks = [_enough(context, family, targets)]
-    blocks += [_block(context, [p for p in own if p.target == t], steps) for t in targets]
-    return Section(family, tuple(blocks), caption, tuple(notes))
+    return blocks + [_block(context, [p for p in own if p.target == t], steps) for t in targets]
 
 
 def _enough(context: Context, family: str, targets: list[str]) -> Block:

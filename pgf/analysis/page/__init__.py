@@ -1,0 +1,5 @@
+"""The results page of an experiment, made from its tables: nothing on it is typed.
+
+`conclusions` says what the runs show and what they do not, `blocks` holds its tables, and `page`
+puts them together.
+"""

@@ -1,0 +1,127 @@
+"""The results page of an experiment as Markdown, with links to its tables and figures."""
+
+from collections.abc import Iterator, Sequence
+
+from pgf.analysis.figures.write import captions_of
+from pgf.analysis.page.blocks import (
+    beaten_block,
+    beaten_by_random,
+    shares,
+    testable,
+    verdicts,
+)
+from pgf.analysis.page.conclusions import not_shown, shown
+from pgf.analysis.readme import source_text
+from pgf.analysis.tables.admission import grade_of
+from pgf.analysis.tables.context import Context
+from pgf.analysis.tables.kinds.grading import admission_block
+from pgf.analysis.tables.kinds.lengths import length_blocks
+from pgf.analysis.tables.lengths import lengths_of
+from pgf.analysis.tables.model import Section, Table
+from pgf.analysis.tables.render import to_markdown
+from pgf.analysis.tables.wording import percent
+
+FIGURES = ("figure3", "leaderboard", "lengths")
+"""Figures that the page shows; `lengths` where there are several."""
+LINKS = ("accuracy", "differences", "claims", "grading", "lengths", "cost", "gradient_noise")
+
+
+def results_page(context: Context, *, name: str, is_tuned: bool) -> str:
+    """Return the page of an experiment; its links go from its own folder.
+
+    Args:
+        context: the runs.
+        name: the experiment's.
+        is_tuned: whether every column has a tuned learning rate.
+    """
+    sections = [
+        _head(context, name, is_tuned),
+        Section("What these runs show", (), _bullets(shown(context))),
+        Section("What they do not show", (), _bullets(not_shown(context))),
+        *_beaten(context),
+        _admission(context),
+        _shares(context),
+        *_lengths(context),
+        *_claims(context),
+        *_figures(context),
+    ]
+    page = to_markdown(Table(name, name, context.runs, tuple(sections)))
+    # The head has no heading of its own.
+    return page.replace("\n## \n\n", "\n", 1)
+
+
+def _head(context: Context, name: str, is_tuned: bool) -> Section:
+    tuned = "every column at every target with a learning rate of its own, chosen on held-out data"
+    text = (
+        f"{source_text(context)}; "
+        f"{tuned if is_tuned else 'learning rates are not tuned for each column'}. "
+        f"`pgf page {name}` makes this page from runs.csv and curves.parquet: nothing "
+        "on it is typed. Tables: "
+        + ", ".join(f"[{table.replace('_', ' ')}](tables/{table}.md)" for table in LINKS)
+        + "."
+    )
+    return Section("", (), text)
+
+
+def _bullets(lines: Sequence[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines) or "Nothing."
+
+
+def _beaten(context: Context) -> Iterator[Section]:
+    found = beaten_by_random(context)
+    if found:
+        caption = (
+            "Recipes whose recovered share lies below 0 with its whole interval. Statistics are "
+            "means over training and seeds; those of the random mask stand in brackets."
+        )
+        yield Section("Where a random mask is better", (beaten_block(context, found),), caption)
+
+
+def _admission(context: Context) -> Section:
+    caption = (
+        "s: standard deviation over seeds of a paired difference to dense. A target grades when "
+        "removing the layers is worse than a random mask by 4 s, and that worse than dense by 8 s."
+    )
+    blocks = [
+        admission_block([grade_of(context, task, t) for t in context.targets_of(task)], title=task)
+        for task in context.judged_tasks
+    ]
+    return Section("Admission", tuple(blocks), caption)
+
+
+def _shares(context: Context) -> Section:
+    caption = (
+        "(random mask - recipe) / (random mask - dense) in percent, of held-out losses after the "
+        f"last step, with {percent(context.analysis)} bootstrap intervals over seeds: 0 is a mask "
+        "drawn at random, 100 is dense."
+    )
+    blocks = tuple(shares(context, task) for task in context.judged_tasks)
+    return Section("Recovered share by target", blocks, caption)
+
+
+def _lengths(context: Context) -> Iterator[Section]:
+    for family in context.families:
+        if lengths_of(context, family):
+            caption = "Every length is trained by itself, with its own schedule and its own rates."
+            blocks = length_blocks(context, family)
+            yield Section(f"Recovered share by length: {family}", tuple(blocks), caption)
+
+
+def _claims(context: Context) -> Iterator[Section]:
+    findings = testable(context)
+    for task in context.judged_tasks:
+        own = [finding for finding in findings if finding.question.task == task]
+        if own:
+            caption = (
+                "Gains are those of the held-out loss, more is better; ratios are of gradient "
+                "statistics, below 1 as the paper claims. [All claims, in words](tables/claims.md)."
+            )
+            yield Section(f"The paper's claims: {task}", (verdicts(context, own),), caption)
+
+
+def _figures(context: Context) -> Iterator[Section]:
+    names = [name for name in FIGURES if name != "lengths" or context.families]
+    captions = captions_of(context, names)
+    for name, section in zip(names, captions.sections, strict=True):
+        text = f"![{section.heading}](figures/{name}.png)\n\n{section.caption}"
+        yield Section(f"Figure: {name}", (), text, section.notes)

@@ -1,0 +1,102 @@
+"""The results page: it repeats the tables, and says what the runs do not show."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from support.graded import CONTROLS, graded
+from support.synthetic import SIX, TARGET, context, runs_frame
+
+from pgf.analysis.figures import figure_names
+from pgf.analysis.page.blocks import EXPLAINING, beaten_by_random
+from pgf.analysis.page.page import FIGURES, results_page
+from pgf.analysis.tables import table_names
+from pgf.analysis.tables.admission import recovered
+from pgf.analysis.tables.kinds.claims import findings_of
+from pgf.analysis.tables.verdicts import VERDICTS
+from pgf.analysis.tables.wording import with_limits
+
+NOISE = np.linspace(-0.5, 0.5, 6)
+
+
+def page_of(made, **more):
+    runs = made.runs.assign(commit="c0", dirty=False)
+    return results_page(replace(made, runs=runs), **{"name": "toy", "is_tuned": True, **more})
+
+
+@pytest.fixture(scope="module")
+def made():
+    """MdGf-Linear recovers half, SR-STE ends worse than a random mask."""
+    better, worse = CONTROLS["random_mask"] + 50, CONTROLS["random_mask"] - 20
+    return graded({"sr_ste": list(worse + NOISE), "mdgf_linear": list(better - NOISE)})
+
+
+def test_the_page_repeats_the_recovered_shares(made):
+    page = page_of(made)
+    for recipe in ("sr_ste", "mdgf_linear"):
+        assert with_limits(recovered(made, "toy", TARGET, recipe), 0) in page
+    best = re.search(r"the best column recovers (\S+)", page)
+    assert best and best[1] == "MdGf-Linear"
+
+
+def test_a_recipe_below_a_random_mask_is_named_with_what_may_explain_it(made):
+    assert [one.recipe for one in beaten_by_random(made)] == ["sr_ste"]
+    page = page_of(made)
+    assert "A mask drawn at random ends better, in so many cells: SR-STE (1)." in page
+    section = page.split("## Where a random mask is better")[1].split("\n## ")[0]
+    assert all(heading in section for heading in EXPLAINING.values())
+    level = graded({"sr_ste": list(CONTROLS["random_mask"] + NOISE)})
+    assert not beaten_by_random(level) and "Where a random mask" not in page_of(level)
+
+
+def test_the_verdicts_are_counted_as_the_table_has_them(made):
+    found = [f.verdict for f in findings_of(made)]
+    page = page_of(made)
+    assert f"Of {len(found)} verdicts on the paper's claims" in page
+    for verdict in VERDICTS:
+        assert (f"{found.count(verdict)} {verdict}" in page) == (verdict in found)
+
+
+def test_what_does_not_grade_is_said_and_nothing_is_recovered_there():
+    flat = graded({"sr_ste": SIX, "mdgf_linear": SIX}, removed=[CONTROLS["random_mask"]] * 6)
+    page = page_of(flat)
+    assert "tells recipes apart at 0 of 1 targets" in page and "does not grade" in page
+    assert "the best column" not in page and "ends better" not in page
+
+
+def test_a_length_that_is_too_short_is_said():
+    def runs_of(task, steps, dense):
+        finals = {("dense", "dense"): [dense] * 6}
+        finals |= {(name, TARGET): [CONTROLS[name]] * 6 for name in ("random_mask", "removed")}
+        finals[("mdgf_linear", TARGET)] = list(-10 + NOISE)
+        return runs_frame(finals, task=task).assign(n_steps=steps)
+
+    runs = pd.concat([runs_of("toy_100", 100, 10.0), runs_of("toy_200", 200, 40.0)])
+    families = {"toy": ("toy_100", "toy_200")}
+    made = replace(context(runs, published={}, baselines=()), families=families)
+    page = page_of(made)
+    assert "twice the length would gain dense 30% of random - dense" in page
+    assert "## Recovered share by length: toy" in page
+    longer = replace(
+        made, runs=pd.concat([runs_of("toy_100", 100, 38.0), runs_of("toy_200", 200, 40.0)])
+    )
+    assert "too short by the protocol" not in page_of(longer)
+
+
+def test_links_go_to_tables_and_figures_that_there_are(made):
+    page = page_of(made)
+    assert {*re.findall(r"\(tables/(\w+)\.md\)", page)} <= {*table_names()}
+    assert {*re.findall(r"\(figures/(\w+)\.png\)", page)} <= {*FIGURES} <= {*figure_names()}
+
+
+def test_whether_rates_were_tuned_is_said(made):
+    assert "chosen on held-out data" in page_of(made)
+    assert "learning rates are not tuned" in page_of(made, is_tuned=False)
+
+
+def test_statistics_stand_beside_those_of_the_random_mask(made):
+    of_sr_ste = made.curves["recipe"] == "sr_ste"
+    curves = made.curves.assign(value=np.where(of_sr_ste, 3.0, 2.0))
+    assert page_of(replace(made, curves=curves)).count("3.0 (2.0)") == len(EXPLAINING)
