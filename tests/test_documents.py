@@ -8,10 +8,10 @@ import pytest
 from support import ROOT
 from test_imports import MAY_IMPORT
 
+from pgf.analysis.page.page import write_page
 from pgf.analysis.picture import FILE, picture
-from pgf.analysis.readme import documents, results_block, with_block
+from pgf.analysis.results import context_of
 from pgf.cli import COMMANDS
-from pgf.errors import UserError
 from pgf.experiments.config import CONFIGS, load_experiment
 from pgf.recipes import RECIPES
 
@@ -40,18 +40,14 @@ def experiments_shown() -> list[str]:
 
 
 @pytest.mark.parametrize("name", experiments_shown())
-def test_documents_show_the_committed_results(name: str) -> None:
+def test_pages_are_made_of_the_committed_results(name: str, tmp_path: Path) -> None:
     if is_changed(f"results/committed/{name}"):
         pytest.skip(f"results/committed/{name} is not as committed")
-    block = results_block(load_experiment(name), ROOT / "results/committed")
-    for path in documents(name, ROOT / "results/committed"):
-        text = path.read_text(encoding="utf-8")
-        assert with_block(text, name, block) == text
-
-
-def test_an_experiment_that_no_document_shows_is_refused() -> None:
-    with pytest.raises(UserError, match=r"neither README.md nor .*smoke/README.md has a block"):
-        documents("smoke", ROOT / "results/committed")
+    experiment, folder = load_experiment(name), tmp_path / name
+    context = context_of(experiment, ROOT / "results/committed")
+    made = write_page(context, folder, is_tuned=experiment.tuning is not None)
+    committed = ROOT / "results/committed" / name / "README.md"
+    assert made.read_text(encoding="utf-8") == committed.read_text(encoding="utf-8")
 
 
 def test_the_readme_lists_every_recipe() -> None:

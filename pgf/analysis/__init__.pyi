@@ -4,11 +4,7 @@ from .evidence import evidence_text as evidence_text
 from .figures import figure_files as figure_files
 from .figures.write import write_figures as write_figures
 from .merging import merge_contexts as merge_contexts
-from .page.page import results_page as results_page
-from .readme import README as README
-from .readme import documents as documents
-from .readme import results_block as results_block
-from .readme import with_block as with_block
+from .page.page import write_page as write_page
 from .reproduction import compare_results as compare_results
 from .reproduction_text import reproduction_text as reproduction_text
 from .results import PAPER as PAPER

@@ -11,19 +11,13 @@ from pgf.cli.registry import COMMITTED, Group, Options, add_write, command
 def _add_bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("parts", nargs="*", metavar="PART", help="masks, steps, sweep ...; or all")
     add_write(parser, "results/committed/bench")
-    parser.add_argument(
-        "--readme", action="store_true", help="measure nothing; write the README's summary"
-    )
 
 
 @command(group=Group.COSTS, arguments=_add_bench, experiment=False)
 def bench(options: Options) -> None:
     """Measure the cost of masks, steps, memory and sweeps on this machine."""
-    from pgf.costs import BENCH_FOLDER, find_part, part_names, write_bench
+    from pgf.costs import BENCH_FOLDER, find_part, part_names, write_bench, write_summary
 
-    if options.readme:
-        _write_summary()
-        return
     measures = {name: find_part(name) for name in options.parts or part_names()}
     with tempfile.TemporaryDirectory() as unkept:
         folder = COMMITTED / BENCH_FOLDER if options.write else Path(unkept)
@@ -33,13 +27,4 @@ def bench(options: Options) -> None:
         print(page.read_text(encoding="utf-8"))
     if options.write:
         print(f"{page}: {len(measures)} parts measured; all digits: {data}")
-
-
-def _write_summary() -> None:
-    from pgf.analysis import README, with_block
-    from pgf.costs import BENCH_FOLDER, summary_block
-
-    text = README.read_text(encoding="utf-8")
-    made = with_block(text, BENCH_FOLDER, summary_block(COMMITTED / BENCH_FOLDER))
-    README.write_text(made, encoding="utf-8")
-    print(f"{README}: the summary of {COMMITTED / BENCH_FOLDER}")
+        print(f"{write_summary(folder)}: the worst line of each part")

@@ -45,8 +45,8 @@ def print_comparison(experiment: "Experiment") -> int:
 
 @command(group=Group.SELDOM)
 def keep(options: Options) -> None:
-    """Copy an experiment's results to the committed ones, for git; its page stays."""
-    from pgf.analysis import context_of, write_figures, write_tables
+    """Copy an experiment's results to the committed ones, for git."""
+    from pgf.analysis import context_of, write_figures, write_page, write_tables
     from pgf.experiments import load_experiment
     from pgf.records import copy_results
 
@@ -60,6 +60,7 @@ def keep(options: Options) -> None:
         raise UserError(f"{source}/compute is missing: pgf compute {experiment.name}")
     write_tables(context, source / "tables")  # the ones there may be of older runs
     write_figures(context, source / "figures")
+    write_page(context, source, is_tuned=experiment.tuning is not None)
     copied = copy_results(source, folder)
     print(f"{folder}: {len(copied)} files")
     if context.runs["dirty"].astype(bool).any():

@@ -3,7 +3,6 @@
 import argparse
 
 from pgf.cli.registry import (
-    COMMITTED,
     RESULTS,
     Group,
     Options,
@@ -76,14 +75,12 @@ def leaderboard(options: Options) -> None:
 @command(group=Group.RESULTS, arguments=add_committed)
 def page(options: Options) -> None:
     """Write the results page README.md from runs.csv and curves.parquet, for an experiment."""
-    from pgf.analysis import context_of, results_page
+    from pgf.analysis import context_of, write_page
     from pgf.experiments import load_experiment
-    from pgf.records import write_atomically
 
     experiment, results = load_experiment(options.experiment), results_of(options)
-    path = results / experiment.name / "README.md"
-    context, is_tuned = context_of(experiment, results), experiment.tuning is not None
-    write_atomically(path, results_page(context, name=experiment.name, is_tuned=is_tuned))
+    folder, is_tuned = results / experiment.name, experiment.tuning is not None
+    path = write_page(context_of(experiment, results), folder, is_tuned=is_tuned)
     print(f"{path}: what the runs show, and what they do not")
 
 
@@ -96,17 +93,3 @@ def select(options: Options) -> None:
 
     experiment = load_experiment(options.experiment)
     print(describe_selection(read_collected(results_of(options) / experiment.name).runs))
-
-
-@command(group=Group.SELDOM)
-def readme(options: Options) -> None:
-    """Write the main table of committed results into its block of the README or of its own page."""
-    from pgf.analysis import documents, results_block, with_block
-    from pgf.experiments import load_experiment
-
-    experiment = load_experiment(options.experiment)
-    block = results_block(experiment, COMMITTED)
-    for path in documents(experiment.name, COMMITTED):
-        text = with_block(path.read_text(encoding="utf-8"), experiment.name, block)
-        path.write_text(text, encoding="utf-8")
-        print(f"{path}: the main table of {experiment.name}")

@@ -5,7 +5,7 @@ from .bench import part_names as part_names
 from .bench.experiment import measure_steps as measure_steps
 from .bench.report import BENCH_FOLDER as BENCH_FOLDER
 from .bench.report import write_bench as write_bench
-from .bench.summary import summary_block as summary_block
+from .bench.summary import write_summary as write_summary
 from .compute import compute_files as compute_files
 from .compute.write import compute_tables as compute_tables
 from .compute.write import write_compute as write_compute

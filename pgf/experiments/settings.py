@@ -154,6 +154,8 @@ class PublishedSettings:
 class AnalysisSettings:
     """The rule by which runs are compared, fixed before they start."""
 
+    about: str = ""
+    """Sentences at the top of the results page: the tasks, models and data."""
     baselines: tuple[str, ...] = ()
     """Recipes (by column name) that all others are compared with, paired by seed."""
     confidence: Between = 0.95

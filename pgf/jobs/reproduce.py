@@ -87,7 +87,7 @@ def set_broken_aside(
 
 def finish(experiment: Experiment, config: Path, results: Path) -> None:
     """Write the report if anything is newer than it, then print the main table and all paths."""
-    from pgf.analysis import context_of, terminal_view
+    from pgf.analysis import context_of, terminal_view, write_page
 
     folder = results / experiment.name
     report = folder / "report.html"
@@ -96,8 +96,10 @@ def finish(experiment: Experiment, config: Path, results: Path) -> None:
     outdated = not report.exists() or report.stat().st_mtime < newest
     if outdated and make_report(config, report) != 0:
         print(f"pgf: {report} could not be written; tables and figures are", file=sys.stderr)
-    print(terminal_view(context_of(experiment, results)))
+    context = context_of(experiment, results)
+    page = write_page(context, folder, is_tuned=experiment.tuning is not None)
+    print(terminal_view(context))
     for kind in ("tables", "figures"):
         names = sorted({path.stem for path in written if path.parent.name == kind})
         print(f"{kind + ':':<9}{folder / kind}/{{{','.join(names)}}}")
-    print(f"{'report:':<9}{report}")
+    print(f"{'page:':<9}{page}\n{'report:':<9}{report}")

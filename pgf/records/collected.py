@@ -14,7 +14,10 @@ from pgf.records.record import OVERALL
 
 RUNS_FILE = "runs.csv"
 CURVES_FILE = "curves.parquet"
-COPIED = (RUNS_FILE, CURVES_FILE, CHECKSUMS, "tables/*", "figures/*", "compute/*")
+COPIED = (
+    *(RUNS_FILE, CURVES_FILE, CHECKSUMS, "README.md"),
+    *("tables/*", "figures/*", "compute/*"),
+)
 """Files of an experiment that git may hold."""
 IDENTITY = ["task", "recipe", "target", "seed"]
 CURVE_ORDER = [*IDENTITY, "name", "layer", "reference", "step"]

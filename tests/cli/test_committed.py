@@ -52,19 +52,21 @@ def test_an_experiment_without_committed_results_says_so(
     assert "nothing to compare with" in capsys.readouterr().err
 
 
-def test_kept_results_are_those_of_the_experiment_and_the_page_stays(folder: Path) -> None:
+def test_kept_results_are_those_of_the_experiment_with_its_page(folder: Path) -> None:
     fresh, kept = folder / f"results/{NAME}", folder / COMMITTED
     (fresh / "tables/accuracy.html").write_text("a report's own")
     (fresh / "README.md").unlink()
     (fresh / "runs").mkdir()
     (fresh / "tables/accuracy.md").unlink()  # written anew, as all tables are
     (kept / "tables/of_old.md").write_text("a table that is no more")
-    page = (kept / "README.md").read_text()
     assert main(["keep", NAME]) == 0
     names = {str(path.relative_to(kept)) for path in kept.rglob("*") if path.is_file()}
     there = {str(path.relative_to(fresh)) for path in fresh.rglob("*") if path.is_file()}
-    assert names == {name for name in there if not name.endswith(".html")} | {"README.md"}
-    assert (kept / "README.md").read_text() == page
+    assert names == {name for name in there if not name.endswith(".html")}
+    page = (kept / "README.md").read_text()
+    (kept / "README.md").write_text("typed")
+    assert main(["page", NAME, "--committed"]) == 0
+    assert (kept / "README.md").read_text() == page and "## What these runs show" in page
 
 
 def test_incomplete_results_are_not_kept(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

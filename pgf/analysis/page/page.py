@@ -1,6 +1,7 @@
 """The results page of an experiment as Markdown, with links to its tables and figures."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from pgf.analysis.figures.write import captions_of
 from pgf.analysis.page.blocks import (
@@ -11,7 +12,6 @@ from pgf.analysis.page.blocks import (
     verdicts,
 )
 from pgf.analysis.page.conclusions import not_shown, shown
-from pgf.analysis.readme import source_text
 from pgf.analysis.tables.admission import grade_of
 from pgf.analysis.tables.context import Context
 from pgf.analysis.tables.kinds.grading import admission_block
@@ -19,11 +19,23 @@ from pgf.analysis.tables.kinds.lengths import length_blocks
 from pgf.analysis.tables.lengths import lengths_of
 from pgf.analysis.tables.model import Section, Table
 from pgf.analysis.tables.render import to_markdown
+from pgf.analysis.tables.terminal import metric_blocks
 from pgf.analysis.tables.wording import percent
+from pgf.records import write_atomically
 
+PAGE = "README.md"
 FIGURES = ("figure3", "leaderboard", "lengths")
 """Figures that the page shows; `lengths` where there are several."""
+WIDTH = 200
+"""Characters of a table's row at most."""
 LINKS = ("accuracy", "differences", "claims", "grading", "lengths", "cost", "gradient_noise")
+
+
+def write_page(context: Context, folder: Path, *, is_tuned: bool) -> Path:
+    """Write the page of an experiment into its folder, and return the file."""
+    path = folder / PAGE
+    write_atomically(path, results_page(context, name=folder.name, is_tuned=is_tuned))
+    return path
 
 
 def results_page(context: Context, *, name: str, is_tuned: bool) -> str:
@@ -41,6 +53,7 @@ def results_page(context: Context, *, name: str, is_tuned: bool) -> str:
         *_beaten(context),
         _admission(context),
         _shares(context),
+        _metrics(context),
         *_lengths(context),
         *_claims(context),
         *_figures(context),
@@ -52,15 +65,26 @@ def results_page(context: Context, *, name: str, is_tuned: bool) -> str:
 
 def _head(context: Context, name: str, is_tuned: bool) -> Section:
     tuned = "every column at every target with a learning rate of its own, chosen on held-out data"
+    about = " ".join(context.analysis.about.split())
     text = (
-        f"{source_text(context)}; "
+        f"{_source(context)}; "
         f"{tuned if is_tuned else 'learning rates are not tuned for each column'}. "
         f"`pgf page {name}` makes this page from runs.csv and curves.parquet: nothing "
         "on it is typed. Tables: "
         + ", ".join(f"[{table.replace('_', ' ')}](tables/{table}.md)" for table in LINKS)
         + "."
     )
-    return Section("", (), text)
+    return Section("", (), "\n\n".join(filter(None, (about, text))))
+
+
+def _source(context: Context) -> str:
+    """Return what the page's numbers are from: `312 runs, 9 and 3 seeds, commit 5409b74`."""
+    runs = context.runs
+    commits = ", ".join(sorted({str(commit)[:7] for commit in runs["commit"]}))
+    counts = dict.fromkeys(context.task_runs(task)["seed"].nunique() for task in context.tasks)
+    seeds = " and ".join(map(str, counts))
+    changed = " with changes" if runs["dirty"].astype(bool).any() else ""
+    return f"{len(runs)} runs, {seeds} seeds, commit {commits}{changed}"
 
 
 def _bullets(lines: Sequence[str]) -> str:
@@ -97,6 +121,11 @@ def _shares(context: Context) -> Section:
     )
     blocks = tuple(shares(context, task) for task in context.judged_tasks)
     return Section("Recovered share by target", blocks, caption)
+
+
+def _metrics(context: Context) -> Section:
+    blocks = [b for task in context.judged_tasks for b in metric_blocks(context, task, width=WIDTH)]
+    return Section("The tasks' own measures", tuple(blocks), "Recipes are not compared by these.")
 
 
 def _lengths(context: Context) -> Iterator[Section]:

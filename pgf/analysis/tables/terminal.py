@@ -17,13 +17,16 @@ TextColumn = list[str]
 def terminal_view(context: Context, *, width: int = 110) -> str:
     """Return the accuracy after the last step as plain text, recipes down and targets across."""
     text = "\n\n".join(
-        to_text(block) for task in context.judged_tasks for block in _blocks(context, task, width)
+        to_text(block)
+        for task in context.judged_tasks
+        for block in metric_blocks(context, task, width=width)
     )
     text = "\n\n".join(filter(None, (text, *map(no_longest, context.absent_longest))))
     return f"{text}\n\n†k: k runs of the cell diverged" if "†" in text else text
 
 
-def _blocks(context: Context, task: str, width: int) -> list[Block]:
+def metric_blocks(context: Context, task: str, *, width: int) -> list[Block]:
+    """Return the mean metric of a task, in blocks that are at most `width` characters wide."""
     scores = mean_scores(context, task, LAST)
     decimals = decimals_for([entry.interval for entry in scores.values()])
     usual = usual_count([entry.interval.n for entry in scores.values()])

@@ -1,6 +1,7 @@
-"""The bench in a few lines, for the README."""
+"""The bench in a few lines, for its page."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,25 +9,37 @@ from pgf.analysis import Block, markdown_block, row
 from pgf.costs.bench.model import Bound, Measurement
 from pgf.costs.bench.report import NOT_MEASURED, file_name, machine
 from pgf.errors import UserError
+from pgf.records import write_atomically
 
+BLOCK = re.compile(r"(<!-- results:bench -->\n).*?(<!-- end -->)", re.S)
 HEADER = ("", "usual way", "worst of ours", "", "target", "reached")
 
 
-def summary_block(folder: Path) -> str:
-    """Return the text between the README's markers for the bench of this machine.
+def write_summary(folder: Path) -> Path:
+    """Write the bench of this machine between the marks of its page, and return the page.
 
     Raises:
-        UserError: nothing was measured on it.
+        UserError: nothing was measured on this machine, or the page has no marks.
     """
+    page = folder / "README.md"
+    text = page.read_text(encoding="utf-8") if page.exists() else ""
+    if not BLOCK.search(text):
+        raise UserError(f"{page} has no block <!-- results:bench --> ... <!-- end -->")
+    block = _summary(folder)
+    write_atomically(page, BLOCK.sub(lambda found: found[1] + block + found[2], text))
+    return page
+
+
+def _summary(folder: Path) -> str:
     path = folder / f"{file_name()}.json"
     if not path.exists():
         raise UserError(f"no {path}: `make WRITE=1 bench` measures, and keeps the result there")
     parts = json.loads(path.read_text(encoding="utf-8"))["parts"]
     rows = tuple(row(*_texts(part)) for part in parts.values())
-    page = f"[every line, with floors and spreads]({folder / (file_name() + '.md')})"
     commits = sorted({part["where"]["commit"][:7] for part in parts.values()})
-    source = f"{machine()}, commit {', '.join(commits)}; {page}"
-    return f"\n{markdown_block(Block(HEADER, rows, text_columns=(0, 3)))}\n\n({source})\n"
+    every = f"[every line, with floors and spreads]({file_name()}.md)"
+    table = markdown_block(Block(HEADER, rows, text_columns=(0, 3)))
+    return f"\n{table}\n\n({machine()}, commit {', '.join(commits)}; {every})\n"
 
 
 def _texts(part: dict[str, Any]) -> list[str]:
