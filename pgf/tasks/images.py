@@ -1,6 +1,6 @@
 """`images`: any timm model on labelled images, by config alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -18,6 +18,7 @@ from pgf.tasks.data.mapped import MappedData
 from pgf.tasks.data.pictures import Pictures, transform
 from pgf.tasks.data.pixels import BILINEAR, WHOLE, PixelData
 from pgf.tasks.data.streams import Batch, Splits
+from pgf.tasks.timm_models import created, narrower_widths
 from pgf.tasks.vision import ImageClassification
 
 if TYPE_CHECKING:
@@ -121,33 +122,13 @@ class Images(ImageClassification):
 
     def model(self) -> nn.Module:
         options = {"num_classes": self.class_count(), **self.create_options()}
-        try:
-            model = self._create({"img_size": self.image_size, **options})
-        except TypeError as error:
-            if "img_size" not in str(error):
-                raise self._refusal(error) from error
-            try:
-                model = self._create(options)  # convolutions take any size
-            except Exception as second:  # whatever one of a thousand models raises
-                raise self._refusal(second) from second
-        except Exception as error:
-            raise self._refusal(error) from error
+        model = created(self.model_name, options, image_size=self.image_size)
         if not self.fused_attention:
             attention: Any
             for attention in model.modules():
                 if hasattr(attention, "fused_attn"):
                     attention.fused_attn = False
         return model
-
-    def _create(self, options: dict[str, Any]) -> nn.Module:
-        return timm.create_model(self.model_name, **options)
-
-    def _refusal(self, error: Exception) -> UserError:
-        reason = " ".join(str(error).split())
-        return UserError(
-            f"timm cannot make {self.model_name} with image_size {self.image_size} and "
-            f"model_options {self.create_options()}: {reason}"
-        )
 
     def as_the_paper_counts(self) -> "Images":
         """Return the task with a ViT of patches alone: the paper counts 196 of 197 tokens."""
@@ -157,6 +138,13 @@ class Images(ImageClassification):
             return self
         options = {**self.model_options, "class_token": False, "global_pool": "avg"}
         return replace(self, model_options=options)
+
+    def narrower(self) -> Iterator["Images"]:
+        """Yield the task with narrower Vision Transformers; nothing for other models."""
+        with torch.device("meta"):
+            model = self.model()
+        for width in narrower_widths(model):
+            yield replace(self, model_options={**self.model_options, "embed_dim": width})
 
     def example(self) -> Batch:
         size = self.image_size

@@ -17,6 +17,7 @@ from pgf.recipes.patterns import Target
 from pgf.sparsity.selection import select_layers
 from pgf.tasks import Task, make_task
 from pgf.tasks.digits import DigitsVit
+from pgf.tasks.images import Images
 from pgf.training.narrowing import narrowed_to
 from pgf.training.run_state import Run
 
@@ -72,6 +73,16 @@ def test_the_narrowed_model_is_the_widest_that_is_small_enough(kind: str, target
     assert size(narrowed) <= kept
     wider = [one for one in task.narrower() if size(one) > size(narrowed)]
     assert all(size(one) > kept for one in wider)
+
+
+def test_vision_transformers_of_timm_are_narrowed_and_other_models_are_not() -> None:
+    options = {"model_options": {"depth": 2, "patch_size": 8}, "image_size": 16, "classes": 4}
+    task = Images(model_name="vit_tiny_patch16_224", **options)
+    kept = narrowed_to(task, SMALL_DENSE, "1:16(FF)")
+    assert isinstance(kept, Images) and kept.model_options["embed_dim"] < 192
+    assert kept.model_options["embed_dim"] % 3 == 0, "of three heads"
+    with pytest.raises(UserError, match="Images has no narrower models"):
+        narrowed_to(Images(model_name="resnet18", classes=4), SMALL_DENSE, "1:8(CONV)")
 
 
 def test_other_recipes_train_the_task_as_it_is() -> None:
