@@ -11,7 +11,6 @@ from .results import PAPER as PAPER
 from .results import check_published as check_published
 from .results import context_of as context_of
 from .results import load_remarks as load_remarks
-from .selection import describe_selection as describe_selection
 from .staleness import OtherSettingsError as OtherSettingsError
 from .tables import table_files as table_files
 from .tables.model import EMPTY as EMPTY

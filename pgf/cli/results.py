@@ -82,14 +82,3 @@ def page(options: Options) -> None:
     folder, is_tuned = results / experiment.name, experiment.tuning is not None
     path = write_page(context_of(experiment, results), folder, is_tuned=is_tuned)
     print(f"{path}: what the runs show, and what they do not")
-
-
-@command(group=Group.SELDOM, arguments=add_committed)
-def select(options: Options) -> None:
-    """Print the means by which settings are chosen, from runs.csv."""
-    from pgf.analysis import describe_selection
-    from pgf.experiments import load_experiment
-    from pgf.records import read_collected
-
-    experiment = load_experiment(options.experiment)
-    print(describe_selection(read_collected(results_of(options) / experiment.name).runs))

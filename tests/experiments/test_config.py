@@ -8,11 +8,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from support import ROOT
-from support.configs import GOOD, changed, load
+from support.configs import GOOD, as_untuned, changed, load
 
 from pgf.errors import UserError
 from pgf.experiments.config import experiment_path, load_experiment
 from pgf.experiments.experiment import Experiment
+from pgf.experiments.tuning_settings import selection_path
 from pgf.recipes import RECIPES
 from pgf.tasks import TASKS
 
@@ -21,8 +22,10 @@ CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_config_of_the_project_loads_under_its_name(path: Path) -> None:
-    experiment = load_experiment(str(path))
+    experiment = as_untuned(str(path))
     assert experiment.name == path.stem and experiment.runs()
+    if selection_path(path.stem).exists():
+        assert load_experiment(str(path)).runs(), "its tuned rates are of this config"
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
@@ -32,7 +35,7 @@ def test_every_head_of_a_config_of_the_project_says_what_it_is(path: Path) -> No
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_runs_are_unique_and_every_run_has_its_job(path: Path) -> None:
-    experiment = load_experiment(str(path))
+    experiment = as_untuned(str(path))
     slugs = [run.slug for run in experiment.runs()]
     in_jobs = [run.slug for runs in experiment.jobs().values() for run in runs]
     assert len(set(slugs)) == len(slugs) and sorted(in_jobs) == sorted(slugs)
@@ -216,9 +219,8 @@ def test_an_unknown_experiment_is_refused_with_the_nearest(
 
 
 def test_tasks_of_the_registry_are_known() -> None:
-    assert {run.task.kind for path in CONFIGS for run in load_experiment(str(path)).runs()} <= set(
-        TASKS
-    )
+    runs = (run for path in CONFIGS for run in as_untuned(str(path)).runs())
+    assert {run.task.kind for run in runs} <= set(TASKS)
 
 
 def test_a_recipe_may_have_settings_of_training_of_its_own(tmp_path: Path) -> None:

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image as Picture
+from support.configs import as_untuned
 from support.texts import glue, mnli, sentences, translated, translations, write_parquet
 
 from pgf.__main__ import main
 from pgf.analysis.results import check_published
-from pgf.experiments.config import load_experiment
 from pgf.experiments.experiment import Experiment
 from pgf.experiments.run_spec import RunSpec
 from pgf.experiments.settings import StatisticsSettings
@@ -41,10 +41,7 @@ FULL_SHAPE_OF_TEXT = (
     ("glue_t5_base", "sdgf_geometric", "1:8(FF)+1:4(QKV)"),
 )
 """The same on texts."""
-SMALL = {
-    *("digits_selection", "laptop", "smoke", "cifar10_selection", "small_text_selection"),
-    *("number_words_selection", "multi30k_encdec", "sst2_t5_small", "cola_t5_small"),
-}
+SMALL = {"admission", "laptop", "smoke", "multi30k_encdec"}
 """Experiments of models that a laptop trains."""
 ABLATIONS = {
     "wmt17_dense_share": "wmt17_encdec",
@@ -62,7 +59,7 @@ T5_BASE: dict[str, Any] = {
 
 @cache
 def experiment(name: str) -> Experiment:
-    return load_experiment(name)
+    return as_untuned(name)
 
 
 @pytest.mark.parametrize("name", CONFIGS)

@@ -53,3 +53,8 @@ def load(values: Any, folder: Path) -> Experiment:
     path = folder / "file.yaml"
     path.write_text(values if isinstance(values, str) else yaml.safe_dump(values, sort_keys=False))
     return load_experiment(str(path))
+
+
+def as_untuned(name: str) -> Experiment:
+    """Return an experiment of the project with every rate that of `training`."""
+    return load_experiment(name, tuned=False).model_copy(update={"tuning": None})
