@@ -15,6 +15,7 @@ from pgf.analysis.page.page import FIGURES, results_page
 from pgf.analysis.tables import table_names
 from pgf.analysis.tables.admission import recovered
 from pgf.analysis.tables.kinds.claims import findings_of
+from pgf.analysis.tables.terminal import terminal_view
 from pgf.analysis.tables.verdicts import VERDICTS
 from pgf.analysis.tables.wording import with_limits
 
@@ -39,6 +40,14 @@ def test_the_page_repeats_the_recovered_shares(made):
         assert with_limits(recovered(made, "toy", TARGET, recipe), 0) in page
     best = re.search(r"the best column recovers (\S+)", page)
     assert best and best[1] == "MdGf-Linear"
+
+
+def test_the_terminal_shows_the_shares_where_a_task_grades(made):
+    text = terminal_view(made)
+    assert "recovered share in percent: 0 is a random mask, 100 is dense" in text
+    assert with_limits(recovered(made, "toy", TARGET, "mdgf_linear"), 0) in text
+    flat = graded({"sr_ste": SIX}, removed=[CONTROLS["random_mask"]] * 6)
+    assert "recovered share" not in terminal_view(flat)
 
 
 def test_a_recipe_below_a_random_mask_is_named_with_what_may_explain_it(made):

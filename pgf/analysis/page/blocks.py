@@ -1,4 +1,4 @@
-"""Tables of a results page: shares by target, verdicts, and recipes that a random mask beats."""
+"""Tables of a results page: verdicts, and recipes that a random mask beats."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 
 from pgf.analysis.statistics import Interval
-from pgf.analysis.tables.admission import ANCHORS, RANDOM, grade_of, recovered
+from pgf.analysis.tables.admission import RANDOM, recovered
 from pgf.analysis.tables.context import Context, target_label
 from pgf.analysis.tables.kinds.claims import findings_of
-from pgf.analysis.tables.model import NO_RUN, Block, Cell, row
+from pgf.analysis.tables.model import Block, row
 from pgf.analysis.tables.phases import WHOLE, phase_means, values_by_seed
+from pgf.analysis.tables.shares import graded_targets, ranked_recipes
 from pgf.analysis.tables.verdicts import NOT_TESTABLE, Finding
 from pgf.analysis.tables.wording import gain_decimals, scientific, with_limits
 
@@ -21,35 +22,6 @@ EXPLAINING = {
     "gradient_norm_pruned": "gradient norm on pruned weights",
 }
 """Statistics by which the paper explains what a moving mask costs -> their headings."""
-
-
-def ranked_recipes(context: Context, task: str) -> list[str]:
-    """Return the sparse recipes of a task without the three that the recovered share is made of."""
-    anchors = {context.column_of(task, role) for role in ANCHORS}
-    return [name for name in context.sparse_recipes(task) if name not in anchors]
-
-
-def graded_targets(context: Context, task: str) -> list[str]:
-    """Return the targets at which a task grades."""
-    return [t for t in context.targets_of(task) if grade_of(context, task, t).grades]
-
-
-def shares(context: Context, task: str) -> Block:
-    """Return the recovered shares of a task, recipes down and targets across."""
-    targets = context.targets_of(task)
-    rows = []
-    for recipe in ranked_recipes(context, task):
-        cells = [_share(recovered(context, task, target, recipe)) for target in targets]
-        rows.append((Cell(context.label(recipe)), *cells))
-    marked = [
-        target_label(t) + ("" if grade_of(context, task, t).grades else " (does not grade)")
-        for t in targets
-    ]
-    return Block(("recipe", *marked), tuple(rows), title=task)
-
-
-def _share(share: Interval) -> Cell:
-    return Cell(with_limits(share, 0)) if share.n else NO_RUN
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from pgf.analysis.page.blocks import beaten_by_random, graded_targets, ranked_recipes
+from pgf.analysis.page.blocks import beaten_by_random
 from pgf.analysis.tables.admission import grade_of, recovered
 from pgf.analysis.tables.context import Context, target_label
 from pgf.analysis.tables.kinds.claims import findings_of
 from pgf.analysis.tables.lengths import LEFT, gain_of_doubling
 from pgf.analysis.tables.ranking import places_of
+from pgf.analysis.tables.shares import graded_targets, ranked_recipes
 from pgf.analysis.tables.verdicts import NOT_SETTLED, NOT_TESTABLE, VERDICTS
 from pgf.analysis.tables.wording import SMALL_SCALE, with_limits
 

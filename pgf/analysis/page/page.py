@@ -7,7 +7,6 @@ from pgf.analysis.figures.write import captions_of
 from pgf.analysis.page.blocks import (
     beaten_block,
     beaten_by_random,
-    shares,
     testable,
     verdicts,
 )
@@ -19,6 +18,7 @@ from pgf.analysis.tables.kinds.lengths import length_blocks
 from pgf.analysis.tables.lengths import lengths_of
 from pgf.analysis.tables.model import Section, Table
 from pgf.analysis.tables.render import to_markdown
+from pgf.analysis.tables.shares import shares_block
 from pgf.analysis.tables.terminal import metric_blocks
 from pgf.analysis.tables.wording import percent
 from pgf.records import write_atomically
@@ -119,7 +119,7 @@ def _shares(context: Context) -> Section:
         f"last step, with {percent(context.analysis)} bootstrap intervals over seeds: 0 is a mask "
         "drawn at random, 100 is dense."
     )
-    blocks = tuple(shares(context, task) for task in context.judged_tasks)
+    blocks = tuple(shares_block(context, task) for task in context.judged_tasks)
     return Section("Recovered share by target", blocks, caption)
 
 

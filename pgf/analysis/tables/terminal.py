@@ -1,4 +1,4 @@
-"""The accuracy table as plain text, for the end of a run."""
+"""The accuracy and the recovered shares as plain text, for the end of a run."""
 
 from collections.abc import Sequence
 
@@ -8,6 +8,7 @@ from pgf.analysis.tables.measurements import metric_name
 from pgf.analysis.tables.model import Block, row
 from pgf.analysis.tables.render import to_text
 from pgf.analysis.tables.scores import LAST
+from pgf.analysis.tables.shares import graded_targets, shares_block
 from pgf.analysis.tables.wording import decimals_for, no_longest, percent, usual_count
 
 TextColumn = list[str]
@@ -15,13 +16,19 @@ TextColumn = list[str]
 
 
 def terminal_view(context: Context, *, width: int = 110) -> str:
-    """Return the accuracy after the last step as plain text, recipes down and targets across."""
-    text = "\n\n".join(
-        to_text(block)
+    """Return the accuracy after the last step as plain text, recipes down and targets across.
+
+    The recovered shares follow, where a task grades.
+    """
+    blocks = [
+        block
         for task in context.judged_tasks
-        for block in metric_blocks(context, task, width=width)
-    )
-    text = "\n\n".join(filter(None, (text, *map(no_longest, context.absent_longest))))
+        for block in (
+            *metric_blocks(context, task, width=width),
+            *_share_blocks(context, task, width),
+        )
+    ]
+    text = "\n\n".join([*map(to_text, blocks), *map(no_longest, context.absent_longest)])
     return f"{text}\n\n†k: k runs of the cell diverged" if "†" in text else text
 
 
@@ -40,6 +47,19 @@ def metric_blocks(context: Context, task: str, *, width: int) -> list[Block]:
         f"{task}: {metric_name(context, task)} after the last step, mean ± half-width of the "
         f"{percent(context.analysis)} interval, n = {usual}"
     )
+    return _blocks(title, first, columns, width)
+
+
+def _share_blocks(context: Context, task: str, width: int) -> list[Block]:
+    if not graded_targets(context, task):
+        return []
+    whole = shares_block(context, task)
+    first, *columns = zip(whole.header, *([c.text for c in r] for r in whole.rows), strict=True)
+    title = f"{whole.title}: 0 is a random mask, 100 is dense"
+    return _blocks(title, list(first), [list(column) for column in columns], width)
+
+
+def _blocks(title: str, first: TextColumn, columns: list[TextColumn], width: int) -> list[Block]:
     blocks = []
     for chunk in _fitting(columns, width - max(map(len, first))):
         header, *rows = zip(first, *chunk, strict=True)
