@@ -74,10 +74,15 @@ def tune(options: Options) -> int:
 
 
 def _tell_longer(grids: "Grids", longer: "Grids") -> None:
-    grown = {(key[0], tuple(rates)) for key, rates in longer.items() if rates != grids[key]}
-    for task, rates in sorted(grown):
-        shown = ", ".join(f"{rate:g}" for rate in rates)
-        print(f"{task}: a winner on the edge; rates {shown}", file=sys.stderr)
+    grown: dict[tuple[str, str], list[str]] = {}
+    for (task, column), rates in longer.items():
+        if rates != grids[task, column]:
+            shown = ", ".join(f"{rate:g}" for rate in rates)
+            grown.setdefault((task, shown), []).append(column)
+    for (task, shown), columns in grown.items():
+        every = len(columns) > 1
+        whose = "of all columns" if every else f"of {columns[0]} alone"
+        print(f"{task}: a winner on the edge; rates {whose}: {shown}", file=sys.stderr)
 
 
 def _name_edges(best: "dict[Cell, float]", grids: "Grids") -> None:

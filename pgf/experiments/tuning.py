@@ -1,13 +1,13 @@
 """Tuning: the runs that find each column's learning rate, as experiments of their own.
 
-Two stages, with the same number of trials for every column of a task. First a grid of learning
-rates, which grows for a whole task while a winner lies on its edge. Then, around each winner, two
-more trials: SR-STE's lambda a tenth and ten times as large, for every other recipe the rate by a
-factor of the root of 2 up and down. Every trial is trained at full length on a validation split,
-with seeds that no table has.
+Two stages, with the same number of trials for every column of a task but `removed`. First a grid
+of learning rates, which grows for a whole task while a winner lies on its edge. Then, around each
+winner, two more trials: SR-STE's lambda a tenth and ten times as large, for every other recipe the
+rate by a factor of the root of 2 up and down. Every trial is trained at full length on a validation
+split, with seeds that no table has.
 
 The column `removed` trains almost nothing, and its best rates are far above the others'. Its grid
-grows alone: it has as many trials as the others, or more.
+grows alone: it has as many trials as the others, or more, which makes admission harder.
 """
 
 import math

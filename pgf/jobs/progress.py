@@ -33,6 +33,7 @@ SIDE_BY_SIDE = "PGF_JOBS"
 """Environment variable: how many jobs train at the same time; tables and report follow them."""
 SECONDS_BETWEEN_LINES = 30.0
 NAMED_TASKS = 2
+"""Tasks without a finished run that a line names, where there are more than one other."""
 FEW_RUNS = 200
 SECONDS_BETWEEN_LOOKS = 120.0
 SECONDS_BETWEEN_COUNTS = 300.0
@@ -111,9 +112,10 @@ def _say(line: str) -> None:
 
 def _not_counted(unknown: Mapping[str, int]) -> str:
     """Return the runs that the time left leaves out, a few tasks by name."""
-    named = list(unknown)[:NAMED_TASKS]
+    tasks = list(unknown)
+    named = tasks if len(tasks) <= NAMED_TASKS + 1 else tasks[:NAMED_TASKS]
     text = "".join(f", and {unknown[task]} runs of {task}" for task in named)
-    others = [count for task, count in unknown.items() if task not in named]
+    others = [unknown[task] for task in tasks[len(named) :]]
     return text + (f", and {sum(others)} runs of {len(others)} other tasks" if others else "")
 
 

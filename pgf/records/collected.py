@@ -61,7 +61,7 @@ def write_collected(collected: Collected, folder: Path) -> None:
 
 
 def copy_results(source: Path, folder: Path) -> list[Path]:
-    """Replace the runs, curves, tables, figures and costs of `folder` by those of `source`.
+    """Replace the page, runs, curves, tables, figures and costs of `folder` by those of `source`.
 
     Returns:
         The files written. HTML, which only a report needs, stays behind; so do runs and logs.

@@ -143,8 +143,10 @@ class Images(ImageClassification):
         """Yield the task with narrower Vision Transformers; nothing for other models."""
         with torch.device("meta"):
             model = self.model()
+        classes = self.class_count()  # or every width would count them in the data anew
         for width in narrower_widths(model):
-            yield replace(self, model_options={**self.model_options, "embed_dim": width})
+            options = {**self.model_options, "embed_dim": width}
+            yield replace(self, model_options=options, classes=classes)
 
     def example(self) -> Batch:
         size = self.image_size

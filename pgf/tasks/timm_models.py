@@ -48,7 +48,8 @@ def _refusal(name: str, options: Mapping[str, Any], image_size: int, error: Exce
 
 def narrower_widths(model: nn.Module) -> Iterator[int]:
     """Yield smaller widths that a Vision Transformer's heads divide; nothing for other models."""
-    if isinstance(model, VisionTransformer):
-        first: Any = model.blocks[0]
-        heads = int(first.attn.num_heads)
+    first: Any = next(iter(getattr(model, "blocks", ())), None)
+    attention = getattr(first, "attn", None)
+    if isinstance(model, VisionTransformer) and attention is not None:
+        heads = int(attention.num_heads)
         yield from range(int(model.embed_dim) - heads, 0, -heads)

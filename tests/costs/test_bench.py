@@ -18,6 +18,7 @@ from pgf.costs.bench.kinds import steps as steps_part
 from pgf.costs.bench.kinds import sweep as sweep_part
 from pgf.costs.bench.model import Bound, Measurement, Part
 from pgf.costs.bench.processes import PYTHON, run
+from pgf.costs.bench.summary import write_summary
 from pgf.costs.bench.timing import ratio
 from pgf.costs.bench.usual import argsort_mask, make_usual
 from pgf.costs.bench.vit import BenchVit, Usual, VitContender
@@ -182,3 +183,16 @@ def test_the_report_keeps_other_parts_and_shows_what_is_missing(tmp_path) -> Non
     assert "123 ms" in text and "0.0123 ms" in text and "at most 1" in text
     assert "not measured" in text and "at least 20" in text and "x / y" in text
     assert text.index("The first") < text.index("The second")
+
+
+def test_the_page_has_a_block_for_every_machine(tmp_path) -> None:
+    line = Measurement(what="a", unit="ms", ours=2.0, floor=1.0, ratio=2.0, target=3.0)
+    report.write_bench({"first": Part(title="The first", ratio_of="x", lines=(line,))}, tmp_path)
+    other = "<!-- another-machine -->\nits table\n<!-- end -->\n\nprose\n"
+    (tmp_path / "README.md").write_text(f"# bench\n\n{other}")
+    once = write_summary(tmp_path).read_text()
+    assert other in once and once.count("The first") == 1
+    assert write_summary(tmp_path).read_text() == once
+    (tmp_path / f"{report.file_name()}.json").unlink()
+    with pytest.raises(UserError, match="`make WRITE=1 bench` measures"):
+        write_summary(tmp_path)

@@ -102,6 +102,9 @@ def test_the_grid_of_removed_grows_alone_and_with_the_others() -> None:
     losses = dict.fromkeys(grid_trials(experiment, grids), 1.0)
     selected(experiment, losses)
     assert load_experiment("file.yaml").runs()
+    best = {cell: 0.002 if cell.column == "gone" else 0.008 for cell in cells_of(experiment)}
+    grids = longer_grids(experiment, grids, best)
+    assert all(set(RATES) | {0.016} == set(rates) for rates in grids.values())
     fewer = {t: loss for t, loss in losses.items() if t.learning_rate < 0.01}
     del fewer[next(t for t in fewer if t.cell.column == "gone")]
     selected(experiment, fewer)

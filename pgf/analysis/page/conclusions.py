@@ -1,21 +1,24 @@
 """Sentences of a results page: every one repeats a table, and none adds to it."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from pgf.analysis.evidence import LEAST_LENGTHS
 from pgf.analysis.page.blocks import beaten_by_random
 from pgf.analysis.tables.admission import grade_of, recovered
 from pgf.analysis.tables.context import Context, target_label
 from pgf.analysis.tables.kinds.claims import findings_of
 from pgf.analysis.tables.lengths import LEFT, gain_of_doubling
+from pgf.analysis.tables.losses import measure_of
 from pgf.analysis.tables.ranking import places_of
-from pgf.analysis.tables.shares import graded_targets, ranked_recipes
+from pgf.analysis.tables.shares import as_long_as_dense, graded_targets, own_recipes
 from pgf.analysis.tables.verdicts import NOT_SETTLED, NOT_TESTABLE, VERDICTS
-from pgf.analysis.tables.wording import SMALL_SCALE, with_limits
+from pgf.analysis.tables.wording import SMALL_SCALE, no_longest, run_notes
 
 
 def shown(context: Context) -> list[str]:
-    """Return what the runs show: which targets grade, who recovers what, and the verdicts."""
+    """Return what the runs show: which targets grade, the shares there, ranks and verdicts."""
     return [
         *(line for task in context.judged_tasks for line in _of_task(context, task)),
         *_ranks(context),
@@ -25,22 +28,23 @@ def shown(context: Context) -> list[str]:
 
 
 def _of_task(context: Context, task: str) -> Iterator[str]:
-    targets = context.targets_of(task)
-    graded = graded_targets(context, task)
-    yield f"`{task}` tells recipes apart at {len(graded)} of {len(targets)} targets."
+    targets, graded = context.targets_of(task), graded_targets(context, task)
+    yield f"`{task}` can grade recipes at {len(graded)} of {len(targets)} targets."
     for target in graded:
-        found = {r: recovered(context, task, target, r) for r in ranked_recipes(context, task)}
-        order = sorted((r for r in found if found[r].n), key=lambda r: -found[r].estimate)
-        if not order:
-            continue
-        ends = [order[0], order[-1]] if len(order) > 1 else order
-        said = [f"{context.label(r)} {with_limits(found[r], 0)}%" for r in ends]
-        gap = grade_of(context, task, target).dense_gap.estimate
-        yield (
-            f"`{task}` at {target_label(target)}: of the {gap:.3g} that a random mask loses "
-            f"against dense the best column recovers {said[0]}"
-            + (f", the last {said[-1]}." if len(ends) > 1 else ".")
-        )
+        shares = [
+            share.estimate
+            for recipe in own_recipes(context, task)
+            if as_long_as_dense(context, task, target, recipe)
+            for share in [recovered(context, task, target, recipe)]
+            if share.n
+        ]
+        if shares:
+            gap = grade_of(context, task, target).dense_gap.estimate
+            yield (
+                f"`{task}` at {target_label(target)}: a random mask ends {gap:.3g} behind dense "
+                f"({measure_of(context, task).name}). The columns recover from {min(shares):.0f}% "
+                f"to {max(shares):.0f}% of that."
+            )
 
 
 def _ranks(context: Context) -> Iterator[str]:
@@ -51,28 +55,40 @@ def _ranks(context: Context) -> Iterator[str]:
     if groups:
         cells = places[0].share.n
         ranked = "; ".join(f"{number}. {', '.join(names)}" for number, names in groups.items())
-        yield f"Over the {cells} cells that grade, those of a group not told apart: {ranked}."
+        yield (
+            f"Columns by mean share over the targets that grade ({cells}); a column joins a group "
+            f"if it is not told apart from the group's first: {ranked}."
+        )
 
 
 def _beaten(context: Context) -> Iterator[str]:
     found = beaten_by_random(context)
-    if not found:
-        return
-    names = Counter(context.label(one.recipe) for one in found)
-    said = ", ".join(f"{name} ({count})" for name, count in names.items())
-    yield f"A mask drawn at random ends better, in so many cells: {said}."
+    if found:
+        names = Counter(context.label(one.recipe) for one in found)
+        said = ", ".join(f"{name} ({count})" for name, count in names.items())
+        yield f"These end worse than a random mask, at so many targets: {said}."
 
 
 def _verdicts(context: Context) -> Iterator[str]:
     counts = Counter(finding.verdict for finding in findings_of(context))
     if total := counts.total():
         said = ", ".join(f"{counts[v]} {v}" for v in VERDICTS if counts[v])
-        yield f"Of {total} verdicts on the paper's claims: {said}."
+        yield f"Of {total} questions on the paper's claims: {said}."
 
 
 def not_shown(context: Context) -> list[str]:
-    """Return what the runs do not show: their scale, what is open, and lengths that fall short."""
-    return [*_scale(context), *_open(context), *_short(context)]
+    """Return what the runs do not show: gaps, scale, what is open, lengths that fall short."""
+    return [
+        *map(no_longest, context.absent_longest),
+        *(
+            f"`{task}`: {note}"
+            for task in context.tasks
+            for note in run_notes(context, task, judged=True)
+        ),
+        *_scale(context),
+        *_open(context),
+        *_short(context),
+    ]
 
 
 def _scale(context: Context) -> Iterator[str]:
@@ -91,22 +107,31 @@ def _open(context: Context) -> Iterator[str]:
     if unsettled:
         yield f"Not settled, for some columns at least: {', '.join(unsettled)}."
     closed = {f.question.claim.id for f in findings if f.verdict != NOT_TESTABLE}
-    absent = dict.fromkeys(f.question.claim.id for f in findings)
-    if never := [name for name in absent if name not in closed]:
+    asked = dict.fromkeys(f.question.claim.id for f in findings)
+    if never := [name for name in asked if name not in closed]:
         yield f"Not testable here: {', '.join(never)}; the table `claims` says why."
 
 
 def _short(context: Context) -> Iterator[str]:
+    """Yield where three lengths are lacking, or the longest gains too much from a doubling."""
+    in_families = {task for tasks in context.families.values() for task in tasks}
+    alone = [task for task in context.judged_tasks if task not in in_families]
+    few = [name for name, tasks in context.families.items() if len(tasks) < LEAST_LENGTHS]
+    if alone or few:
+        yield (
+            f"{_names([*alone, *few])}: fewer than {LEAST_LENGTHS} lengths of training, which turn "
+            "the order of recipes round."
+        )
     for family, tasks in context.families.items():
-        if tasks[-1] not in context.tasks:
-            continue
-        for target in context.targets_of(tasks[-1]):
+        for target in graded_targets(context, tasks[-1]) if tasks[-1] in context.tasks else ():
             gain = gain_of_doubling(context, family, target)
-            if gain >= LEFT:
+            where = f"`{tasks[-1]}` at {target_label(target)}"
+            if math.isnan(gain):
+                yield f"{where}: what a doubled length would gain dense is not known."
+            elif gain >= LEFT:
                 yield (
-                    f"`{tasks[-1]}` at {target_label(target)} is too short by the protocol: twice "
-                    f"the length would gain dense {gain:.0f}% of random - dense, {LEFT:g}% being "
-                    "the limit."
+                    f"{where} is too short by the protocol: a doubled length would gain dense "
+                    f"about {gain:.0f}% of random - dense, and {LEFT:g}% is the limit."
                 )
 
 

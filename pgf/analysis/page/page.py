@@ -13,14 +13,14 @@ from pgf.analysis.page.blocks import (
 from pgf.analysis.page.conclusions import not_shown, shown
 from pgf.analysis.tables.admission import grade_of
 from pgf.analysis.tables.context import Context
-from pgf.analysis.tables.kinds.grading import admission_block
-from pgf.analysis.tables.kinds.lengths import length_blocks
+from pgf.analysis.tables.kinds.grading import admission_block, admission_caption, shares_caption
+from pgf.analysis.tables.kinds.lengths import length_blocks, lengths_caption
 from pgf.analysis.tables.lengths import lengths_of
+from pgf.analysis.tables.losses import LAST_LOSS, measure_of
 from pgf.analysis.tables.model import Section, Table
 from pgf.analysis.tables.render import to_markdown
 from pgf.analysis.tables.shares import shares_block
 from pgf.analysis.tables.terminal import metric_blocks
-from pgf.analysis.tables.wording import percent
 from pgf.records import write_atomically
 
 PAGE = "README.md"
@@ -52,7 +52,7 @@ def results_page(context: Context, *, name: str, is_tuned: bool) -> str:
         Section("What they do not show", (), _bullets(not_shown(context))),
         *_beaten(context),
         _admission(context),
-        _shares(context),
+        *_shares(context),
         _metrics(context),
         *_lengths(context),
         *_claims(context),
@@ -64,15 +64,18 @@ def results_page(context: Context, *, name: str, is_tuned: bool) -> str:
 
 
 def _head(context: Context, name: str, is_tuned: bool) -> Section:
-    tuned = "every column at every target with a learning rate of its own, chosen on held-out data"
     about = " ".join(context.analysis.about.split())
+    tuned = (
+        "every column has a learning rate of its own at every target, chosen on a validation "
+        "split with seeds that no table uses"
+        if is_tuned
+        else "learning rates are not tuned for each column"
+    )
+    links = ", ".join(f"[{table.replace('_', ' ')}](tables/{table}.md)" for table in LINKS)
     text = (
-        f"{_source(context)}; "
-        f"{tuned if is_tuned else 'learning rates are not tuned for each column'}. "
-        f"`pgf page {name}` makes this page from runs.csv and curves.parquet: nothing "
-        "on it is typed. Tables: "
-        + ", ".join(f"[{table.replace('_', ' ')}](tables/{table}.md)" for table in LINKS)
-        + "."
+        f"{_source(context)}; {tuned}. `pgf page {name}` makes this page, with `--committed` the "
+        "one in git: every number and verdict on it comes from runs.csv and curves.parquet. "
+        f"Tables: {links}."
     )
     return Section("", (), "\n\n".join(filter(None, (about, text))))
 
@@ -95,45 +98,39 @@ def _beaten(context: Context) -> Iterator[Section]:
     found = beaten_by_random(context)
     if found:
         caption = (
-            "Recipes whose recovered share lies below 0 with its whole interval. Statistics are "
-            "means over training and seeds; those of the random mask stand in brackets."
+            "Columns that the paired t-test finds worse than the random mask by more than the "
+            "margin, corrected by Holm over all columns and targets. Statistics are means over "
+            "training and seeds; those of the random mask stand in brackets."
         )
         yield Section("Where a random mask is better", (beaten_block(context, found),), caption)
 
 
 def _admission(context: Context) -> Section:
-    caption = (
-        "s: standard deviation over seeds of a paired difference to dense. A target grades when "
-        "removing the layers is worse than a random mask by 4 s, and that worse than dense by 8 s."
-    )
     blocks = [
         admission_block([grade_of(context, task, t) for t in context.targets_of(task)], title=task)
-        for task in context.judged_tasks
+        for task in context.tasks
     ]
-    return Section("Admission", tuple(blocks), caption)
+    return Section("Admission", tuple(blocks), admission_caption(context, context.tasks[0]))
 
 
-def _shares(context: Context) -> Section:
-    caption = (
-        "(random mask - recipe) / (random mask - dense) in percent, of held-out losses after the "
-        f"last step, with {percent(context.analysis)} bootstrap intervals over seeds: 0 is a mask "
-        "drawn at random, 100 is dense."
-    )
-    blocks = tuple(shares_block(context, task) for task in context.judged_tasks)
-    return Section("Recovered share by target", blocks, caption)
+def _shares(context: Context) -> Iterator[Section]:
+    found = [shares_block(context, task) for task in context.judged_tasks]
+    if blocks := tuple(block for block in found if block is not None):
+        yield Section("Recovered share by target", blocks, shares_caption(context))
 
 
 def _metrics(context: Context) -> Section:
     blocks = [b for task in context.judged_tasks for b in metric_blocks(context, task, width=WIDTH)]
-    return Section("The tasks' own measures", tuple(blocks), "Recipes are not compared by these.")
+    by_loss = [t for t in context.judged_tasks if measure_of(context, t).column == LAST_LOSS]
+    caption = "Runs are compared by the held-out loss, not by these." if by_loss else ""
+    return Section("The tasks' own measures", tuple(blocks), caption)
 
 
 def _lengths(context: Context) -> Iterator[Section]:
     for family in context.families:
         if lengths_of(context, family):
-            caption = "Every length is trained by itself, with its own schedule and its own rates."
-            blocks = length_blocks(context, family)
-            yield Section(f"Recovered share by length: {family}", tuple(blocks), caption)
+            blocks = tuple(length_blocks(context, family))
+            yield Section(f"Lengths of training: {family}", blocks, lengths_caption(context))
 
 
 def _claims(context: Context) -> Iterator[Section]:
@@ -142,8 +139,10 @@ def _claims(context: Context) -> Iterator[Section]:
         own = [finding for finding in findings if finding.question.task == task]
         if own:
             caption = (
-                "Gains are those of the held-out loss, more is better; ratios are of gradient "
-                "statistics, below 1 as the paper claims. [All claims, in words](tables/claims.md)."
+                f"Gains are those of the {measure_of(context, task).name}, more is better; ratios "
+                "are of gradient statistics, recipe to control or late to early, and below 1 as "
+                "the paper claims. Nothing is corrected across claims. [All claims in words]"
+                "(tables/claims.md), with those that are not testable here."
             )
             yield Section(f"The paper's claims: {task}", (verdicts(context, own),), caption)
 

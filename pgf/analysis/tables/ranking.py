@@ -8,18 +8,16 @@ import numpy as np
 from pgf.analysis.statistics import Interval
 from pgf.analysis.tables.admission import (
     ANCHORS,
-    DENSE_ROLE,
     draws,
-    grade_of,
     seeds_table,
     share_of_means,
 )
-from pgf.analysis.tables.context import DENSE, Context
+from pgf.analysis.tables.context import Context
 from pgf.analysis.tables.judgement import BETTER, judge
 from pgf.analysis.tables.losses import losses_of
 from pgf.analysis.tables.papers_effects import margin_for
 from pgf.analysis.tables.recipe_costs import recipe_costs
-from pgf.analysis.tables.recorded import STEPS, recorded
+from pgf.analysis.tables.shares import as_long_as_dense, graded_targets
 
 BASELINE = "sr_ste"
 """Role that the share of cells is counted against."""
@@ -50,10 +48,7 @@ class Place:
 def graded_cells(context: Context) -> list[Cell]:
     """Return every task and target that grades."""
     return [
-        (task, target)
-        for task in context.judged_tasks
-        for target in context.targets_of(task)
-        if grade_of(context, task, target).grades
+        (task, target) for task in context.judged_tasks for target in graded_targets(context, task)
     ]
 
 
@@ -77,13 +72,9 @@ def _is_ranked(context: Context, recipe: str, cells: Sequence[Cell]) -> bool:
     for task, target in cells:
         if recipe in {context.column_of(task, role) for role in ANCHORS}:
             return False
-        dense = context.column_of(task, DENSE_ROLE)
-        assert dense is not None
-        lengths = [
-            recorded(context, task, name, own, STEPS)
-            for name, own in ((recipe, target), (dense, DENSE))
-        ]
-        if seeds_table(context, task, target, recipe) is None or lengths[0] != lengths[1]:
+        if seeds_table(context, task, target, recipe) is None:
+            return False
+        if not as_long_as_dense(context, task, target, recipe):
             return False
     return bool(cells)
 

@@ -1,16 +1,27 @@
 """Recovered shares of a task, recipes down and targets across."""
 
 from pgf.analysis.statistics import Interval
-from pgf.analysis.tables.admission import ANCHORS, grade_of, recovered
-from pgf.analysis.tables.context import Context, target_label
+from pgf.analysis.tables.admission import ANCHORS, DENSE_ROLE, grade_of, recovered
+from pgf.analysis.tables.context import DENSE, Context, target_label
+from pgf.analysis.tables.losses import losses_of
 from pgf.analysis.tables.model import NO_RUN, Block, Cell
+from pgf.analysis.tables.recorded import STEPS, recorded
 from pgf.analysis.tables.wording import with_limits
 
 
-def ranked_recipes(context: Context, task: str) -> list[str]:
+def own_recipes(context: Context, task: str) -> list[str]:
     """Return the sparse recipes of a task without the three that the recovered share is made of."""
     anchors = {context.column_of(task, role) for role in ANCHORS}
     return [name for name in context.sparse_recipes(task) if name not in anchors]
+
+
+def as_long_as_dense(context: Context, task: str, target: str, recipe: str) -> bool:
+    """Return whether a recipe was trained for as many steps as dense."""
+    dense = context.column_of(task, DENSE_ROLE)
+    if dense is None:
+        return False
+    own = recorded(context, task, recipe, target, STEPS)
+    return own == recorded(context, task, dense, DENSE, STEPS)
 
 
 def graded_targets(context: Context, task: str) -> list[str]:
@@ -18,19 +29,29 @@ def graded_targets(context: Context, task: str) -> list[str]:
     return [t for t in context.targets_of(task) if grade_of(context, task, t).grades]
 
 
-def shares_block(context: Context, task: str) -> Block:
-    """Return the recovered shares of a task, recipes down and targets across."""
-    targets = context.targets_of(task)
-    rows = []
-    for recipe in ranked_recipes(context, task):
-        cells = [_share(recovered(context, task, target, recipe)) for target in targets]
-        rows.append((Cell(context.label(recipe)), *cells))
+def shares_block(context: Context, task: str) -> Block | None:
+    """Return the recovered shares of a task; None where no recipe has one."""
+    targets, recipes = context.targets_of(task), own_recipes(context, task)
+    found = {(r, t): recovered(context, task, t, r) for r in recipes for t in targets}
+    if not any(share.n for share in found.values()):
+        return None
+    losses = losses_of(context, task)
+    rows = [
+        (
+            Cell(context.label(recipe)),
+            *(_share(found[recipe, t], losses.diverged_in(recipe, t)) for t in targets),
+        )
+        for recipe in recipes
+    ]
     marked = [
         target_label(t) + ("" if grade_of(context, task, t).grades else " (does not grade)")
         for t in targets
     ]
-    return Block(("recipe", *marked), tuple(rows), title=f"{task}: recovered share in percent")
+    title = f"{task}: recovered share in percent"
+    return Block(("recipe", *marked), tuple(rows), title=title)
 
 
-def _share(share: Interval) -> Cell:
-    return Cell(with_limits(share, 0)) if share.n else NO_RUN
+def _share(share: Interval, diverged: int) -> Cell:
+    if not share.n:
+        return NO_RUN
+    return Cell(with_limits(share, 0) + (f" †{diverged}" if diverged else ""))

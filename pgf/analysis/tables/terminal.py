@@ -51,9 +51,9 @@ def metric_blocks(context: Context, task: str, *, width: int) -> list[Block]:
 
 
 def _share_blocks(context: Context, task: str, width: int) -> list[Block]:
-    if not graded_targets(context, task):
-        return []
     whole = shares_block(context, task)
+    if whole is None or not graded_targets(context, task):
+        return []
     first, *columns = zip(whole.header, *([c.text for c in r] for r in whole.rows), strict=True)
     title = f"{whole.title}: 0 is a random mask, 100 is dense"
     return _blocks(title, list(first), [list(column) for column in columns], width)

@@ -109,6 +109,11 @@ def _names(context: Context, cells: Sequence[tuple[str, str, int]]) -> str:
 
 
 def common_notes(context: Context, task: str, *, judged: bool = False) -> tuple[str, ...]:
+    """Return the settings of a task's recipes, and what `run_notes` says of its runs."""
+    return (*settings_notes(context, task), *run_notes(context, task, judged=judged))
+
+
+def run_notes(context: Context, task: str, *, judged: bool) -> list[str]:
     """Return what a reader must know of a task's runs: missing and diverged ones, mixtures.
 
     Args:
@@ -136,7 +141,7 @@ def common_notes(context: Context, task: str, *, judged: bool = False) -> tuple[
             f"Mixture: {mixed} of {len(runs)} runs were made with other settings, code or torch "
             "than the rest."
         )
-    return (*settings_notes(context, task), *notes)
+    return notes
 
 
 def settings_notes(context: Context, task: str) -> tuple[str, ...]:

@@ -11,22 +11,25 @@ from pgf.costs.bench.report import NOT_MEASURED, file_name, machine
 from pgf.errors import UserError
 from pgf.records import write_atomically
 
-BLOCK = re.compile(r"(<!-- results:bench -->\n).*?(<!-- end -->)", re.S)
 HEADER = ("", "usual way", "worst of ours", "", "target", "reached")
 
 
 def write_summary(folder: Path) -> Path:
-    """Write the bench of this machine between the marks of its page, and return the page.
+    """Write the bench of this machine into its block of the page, and return the page.
+
+    Every machine has a block of its own; a new one's stands at the end.
 
     Raises:
-        UserError: nothing was measured on this machine, or the page has no marks.
+        UserError: nothing was measured on this machine.
     """
     page = folder / "README.md"
-    text = page.read_text(encoding="utf-8") if page.exists() else ""
-    if not BLOCK.search(text):
-        raise UserError(f"{page} has no block <!-- results:bench --> ... <!-- end -->")
-    block = _summary(folder)
-    write_atomically(page, BLOCK.sub(lambda found: found[1] + block + found[2], text))
+    text = page.read_text(encoding="utf-8") if page.exists() else "# bench\n"
+    block = f"<!-- {file_name()} -->\n{_summary(folder)}<!-- end -->"
+    own = re.compile(rf"<!-- {re.escape(file_name())} -->\n.*?<!-- end -->", re.S)
+    text, found = own.subn(lambda _: block, text)
+    if not found:
+        text = f"{text.rstrip()}\n\n{block}\n"
+    write_atomically(page, text)
     return page
 
 

@@ -48,7 +48,11 @@ def claims(context: Context) -> Table:
 
 def findings_of(context: Context) -> list[Finding]:
     """Return the verdict on every claim for every task that it speaks of."""
-    means = phase_means(context.runs, context.curves)
+    return context.remembered("findings", lambda: _findings(context))
+
+
+def _findings(context: Context) -> list[Finding]:
+    means = context.remembered("phases", lambda: phase_means(context.runs, context.curves))
     return [
         verdict_on(context, means, Question(claim, task, recipe, control))
         for task in context.judged_tasks
@@ -104,7 +108,7 @@ def _section(context: Context, task: str, findings: list[Finding]) -> Section:
 def _block(context: Context, claim: Claim, findings: list[Finding]) -> Block:
     intervals = [c.interval for f in findings for c in f.comparisons]
     decimals = gain_decimals(intervals)
-    rows = [line for finding in findings for line in _rows(context, finding, decimals)]
+    rows = [line for finding in findings for line in finding_rows(context, finding, decimals)]
     unit = "ratio" if claim.statistic else "gain"
     return Block(
         ("recipe", "control", "verdict", "target", unit, "n", "p", "exact p"),
@@ -115,7 +119,8 @@ def _block(context: Context, claim: Claim, findings: list[Finding]) -> Block:
     )
 
 
-def _rows(context: Context, finding: Finding, decimals: int) -> list[Row]:
+def finding_rows(context: Context, finding: Finding, decimals: int) -> list[Row]:
+    """Return recipe, control, verdict, target, gain or ratio, n, p and exact p; a row a target."""
     question = finding.question
     names = [_name(context, question.task, r) for r in (question.recipe, question.control)]
     head = (*names, finding.verdict)

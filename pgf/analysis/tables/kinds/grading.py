@@ -52,18 +52,29 @@ def _long(grade: Grade, recipe: str, share: Interval) -> tuple[object, ...]:
     )
 
 
-def _section(context: Context, task: str) -> Section:
-    analysis = context.analysis
-    caption = (
+def admission_caption(context: Context, task: str) -> str:
+    """Return how a target is admitted."""
+    return (
         f"On the {measure_of(context, task).name} after the last step, s the standard deviation "
         "over seeds of a paired difference to dense, pooled over columns. A target grades when "
         f"removed is at least {REMOVED_GAP:g} s worse than the random mask (the layers are needed) "
         f"and the random mask at least {DENSE_GAP:g} s worse than dense (pruning costs something). "
-        f"Smallest effect: found with a power of 80% at {analysis.alpha:g}. Recovered share: "
-        "(random - recipe) / (random - dense) in percent, of means over seeds, with its "
-        f"{percent(analysis)} bootstrap interval; below 0 a random mask is better."
-        f"{scale_text(context, task)}"
+        f"Smallest effect: found with a power of 80% at {context.analysis.alpha:g}."
     )
+
+
+def shares_caption(context: Context) -> str:
+    """Return what a recovered share is."""
+    return (
+        "Recovered share: (random - recipe) / (random - dense) in percent, of means over seeds, "
+        f"with its {percent(context.analysis)} bootstrap interval: 0 is a random mask, 100 is "
+        "dense, and below 0 a random mask is better."
+    )
+
+
+def _section(context: Context, task: str) -> Section:
+    said = (admission_caption(context, task), shares_caption(context))
+    caption = f"{' '.join(said)}{scale_text(context, task)}"
     grades = [grade_of(context, task, target) for target in context.targets_of(task)]
     sparse = [name for name in context.columns_of(task) if name not in context.dense_recipes(task)]
     blocks = [admission_block(grades)]

@@ -40,18 +40,22 @@ def _long(point: Point) -> tuple[object, ...]:
     )
 
 
-def _section(context: Context, family: str) -> Section:
-    tasks = [task for _, task in lengths_of(context, family)]
-    caption = (
+def lengths_caption(context: Context) -> str:
+    """Return how the table of lengths is read."""
+    return (
         "(random mask - recipe) / (random mask - dense) in percent, of the held-out measure after "
         f"the last step, with its {percent(context.analysis)} bootstrap interval over seeds. Every "
         "length is trained by itself, with its own schedule. (x): the target does not grade at "
-        "this length. Claims are judged at the longest length. Gain of a doubling: by how much "
-        "a doubled longest length would lower the dense loss, in percent of random mask - dense, "
-        "by the power law through the last three lengths, or as the mean between the last two. "
-        f"Below {LEFT:g}% the longest is long enough."
-        f"{scale_text(context, tasks[-1])}"
+        "this length. †k: k runs of the cell diverged. Claims are judged at the longest length. "
+        "Gain of a doubling: by how much a doubled longest length would lower the dense loss, in "
+        "percent of random mask - dense, by the power law through the last three lengths, or as "
+        f"the mean between the last two. Below {LEFT:g}% the longest is long enough."
     )
+
+
+def _section(context: Context, family: str) -> Section:
+    tasks = [task for _, task in lengths_of(context, family)]
+    caption = f"{lengths_caption(context)}{scale_text(context, tasks[-1])}"
     notes = dict.fromkeys(n for t in tasks for n in common_notes(context, t, judged=True))
     return Section(family, tuple(length_blocks(context, family)), caption, tuple(notes))
 
