@@ -46,10 +46,10 @@ def lengths_caption(context: Context) -> str:
         "(random mask - recipe) / (random mask - dense) in percent, of the held-out measure after "
         f"the last step, with its {percent(context.analysis)} bootstrap interval over seeds. Every "
         "length is trained by itself, with its own schedule. (x): the target does not grade at "
-        "this length. †k: k runs of the cell diverged. Claims are judged at the longest length. "
-        "Gain of a doubling: by how much a doubled longest length would lower the dense loss, in "
-        "percent of random mask - dense, by the power law through the last three lengths, or as "
-        f"the mean between the last two. Below {LEFT:g}% the longest is long enough."
+        "this length. Claims are judged at the longest length. Gain of a doubling: by how much a "
+        "doubled longest length would lower the dense loss, in percent of random mask - dense, by "
+        "the power law through the last three lengths, or as the mean between the last two. Below "
+        f"{LEFT:g}% the longest is long enough."
     )
 
 
