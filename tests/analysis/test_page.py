@@ -116,7 +116,9 @@ def test_a_length_that_is_too_short_is_said():
     made = replace(context(runs, published={}, baselines=()), families=families)
     page = page_of(made)
     assert "a doubled length would gain dense about 30% of random - dense" in page
-    assert "## Lengths of training: toy" in page and "`toy`: fewer than 3 lengths" in page
+    assert (
+        "## Lengths of training: toy" in page and "`toy`: trained at fewer than 3 lengths" in page
+    )
     longer = replace(
         made, runs=pd.concat([runs_of("toy_100", 100, 38.0), runs_of("toy_200", 200, 40.0)])
     )

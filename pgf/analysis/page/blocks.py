@@ -12,7 +12,7 @@ from pgf.analysis.tables.judgement import WORSE, Comparison, judge
 from pgf.analysis.tables.kinds.claims import finding_rows, findings_of
 from pgf.analysis.tables.losses import losses_of
 from pgf.analysis.tables.model import Block, row
-from pgf.analysis.tables.phases import WHOLE, phase_means, values_by_seed
+from pgf.analysis.tables.phases import WHOLE, phases_of, values_by_seed
 from pgf.analysis.tables.shares import graded_targets, own_recipes
 from pgf.analysis.tables.verdicts import NOT_TESTABLE, Finding
 from pgf.analysis.tables.wording import gain_decimals, p_text, scientific, with_limits
@@ -72,7 +72,7 @@ def _against_random(context: Context, task: str, target: str, recipe: str) -> Co
 
 def beaten_block(context: Context, found: Sequence[Beaten]) -> Block:
     """Return them with the statistics that may explain it, each beside the random mask's own."""
-    means = context.remembered("phases", lambda: phase_means(context.runs, context.curves))
+    means = phases_of(context)
     rows = []
     for one in found:
         random = context.column_of(one.task, RANDOM) or ""

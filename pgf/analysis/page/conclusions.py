@@ -119,8 +119,8 @@ def _short(context: Context) -> Iterator[str]:
     few = [name for name, tasks in context.families.items() if len(tasks) < LEAST_LENGTHS]
     if alone or few:
         yield (
-            f"{_names([*alone, *few])}: fewer than {LEAST_LENGTHS} lengths of training, which turn "
-            "the order of recipes round."
+            f"{_names([*alone, *few])}: trained at fewer than {LEAST_LENGTHS} lengths, and the "
+            "order of recipes may change with the length."
         )
     for family, tasks in context.families.items():
         for target in graded_targets(context, tasks[-1]) if tasks[-1] in context.tasks else ():

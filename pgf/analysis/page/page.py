@@ -110,7 +110,7 @@ def _admission(context: Context) -> Section:
         admission_block([grade_of(context, task, t) for t in context.targets_of(task)], title=task)
         for task in context.tasks
     ]
-    return Section("Admission", tuple(blocks), admission_caption(context, context.tasks[0]))
+    return Section("Admission", tuple(blocks), admission_caption(context, *context.tasks))
 
 
 def _shares(context: Context) -> Iterator[Section]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from pgf.analysis.tables.context import COMPLETE, DENSE
+from pgf.analysis.tables.context import COMPLETE, DENSE, Context
 from pgf.recipes import Target
 
 HEADINGS = {
@@ -34,6 +34,11 @@ RUNNING = ("second_moment_norm", "second_moment_variance")
 THIRDS = ("early", "middle", "late")
 WHOLE = "whole"
 KEYS = ["task", "recipe", "target", "seed"]
+
+
+def phases_of(context: Context) -> pd.DataFrame:
+    """Return the phase means of all runs of a context."""
+    return context.remembered("phases", lambda: phase_means(context.runs, context.curves))
 
 
 def phase_means(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:

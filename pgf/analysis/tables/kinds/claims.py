@@ -10,7 +10,7 @@ from pgf.analysis.tables.judgement import Comparison
 from pgf.analysis.tables.losses import measure_of
 from pgf.analysis.tables.model import Block, Row, Section, Table, row
 from pgf.analysis.tables.paper_claims import Claim
-from pgf.analysis.tables.phases import phase_means
+from pgf.analysis.tables.phases import phases_of
 from pgf.analysis.tables.verdicts import Finding, verdict_on
 from pgf.analysis.tables.wording import (
     SMALL_SCALE,
@@ -52,7 +52,7 @@ def findings_of(context: Context) -> list[Finding]:
 
 
 def _findings(context: Context) -> list[Finding]:
-    means = context.remembered("phases", lambda: phase_means(context.runs, context.curves))
+    means = phases_of(context)
     return [
         verdict_on(context, means, Question(claim, task, recipe, control))
         for task in context.judged_tasks

@@ -7,7 +7,7 @@ from pgf.analysis.statistics import Interval, mean_interval
 from pgf.analysis.tables import TABLES
 from pgf.analysis.tables.context import DENSE, Context, target_label
 from pgf.analysis.tables.model import EMPTY, NO_RUN, Block, Cell, Row, Section, Table, recipe_panels
-from pgf.analysis.tables.phases import HEADINGS, KEYS, THIRDS, phase_means
+from pgf.analysis.tables.phases import HEADINGS, KEYS, THIRDS, phases_of
 from pgf.analysis.tables.wording import common_notes, percent, scale_text, scientific, seeds_text
 
 Index = tuple[str, str, str, str, str]
@@ -31,7 +31,7 @@ def gradient_noise(context: Context) -> Table:
 
 
 def _intervals(context: Context) -> dict[Index, Interval]:
-    means = phase_means(context.runs, context.curves)
+    means = phases_of(context)
     columns = [*(key for key in KEYS if key != "seed"), "reference", "name", "phase"]
     samples = {
         tuple(map(str, key)): values.to_numpy()

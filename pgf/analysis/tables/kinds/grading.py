@@ -52,10 +52,11 @@ def _long(grade: Grade, recipe: str, share: Interval) -> tuple[object, ...]:
     )
 
 
-def admission_caption(context: Context, task: str) -> str:
-    """Return how a target is admitted."""
+def admission_caption(context: Context, *tasks: str) -> str:
+    """Return how a target of these tasks is admitted."""
+    measures = " or ".join(dict.fromkeys(measure_of(context, task).name for task in tasks))
     return (
-        f"On the {measure_of(context, task).name} after the last step, s the standard deviation "
+        f"On the {measures} after the last step, s the standard deviation "
         "over seeds of a paired difference to dense, pooled over columns. A target grades when "
         f"removed is at least {REMOVED_GAP:g} s worse than the random mask (the layers are needed) "
         f"and the random mask at least {DENSE_GAP:g} s worse than dense (pruning costs something). "
