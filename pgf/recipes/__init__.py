@@ -6,6 +6,20 @@ your own, under `@register("name")`. `Registry` serves the other rooms, too.
 
 from pgf.recipes import baselines, controls, idp, mdgf, sdgf
 from pgf.recipes.base import Clock, GradientRule, MaskSource, Phase, Recipe
+from pgf.recipes.hooks import (
+    ActsInSteps,
+    AdamStep,
+    Calibrates,
+    ChoosesMasks,
+    Distils,
+    Inputs,
+    Layer,
+    LayerHook,
+    LearnsScores,
+    MasksInputGradients,
+    ShapesWeights,
+    TurnsGradients,
+)
 from pgf.recipes.outside import outside_file
 from pgf.recipes.patterns import GROUPS, ROLES, NMPattern, Target
 from pgf.recipes.registry import RECIPES, Registry, find_recipe, register
@@ -14,14 +28,26 @@ __all__ = [
     "GROUPS",
     "RECIPES",
     "ROLES",
+    "ActsInSteps",
+    "AdamStep",
+    "Calibrates",
+    "ChoosesMasks",
     "Clock",
+    "Distils",
     "GradientRule",
+    "Inputs",
+    "Layer",
+    "LayerHook",
+    "LearnsScores",
     "MaskSource",
+    "MasksInputGradients",
     "NMPattern",
     "Phase",
     "Recipe",
     "Registry",
+    "ShapesWeights",
     "Target",
+    "TurnsGradients",
     "baselines",
     "controls",
     "find_recipe",

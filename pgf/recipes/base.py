@@ -1,5 +1,6 @@
 """The base class of recipes: pure functions of training progress, without tensors."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,6 +31,11 @@ class MaskSource(StrEnum):
     """Uniformly drawn once a run, then fixed."""
     SALIENCY = "saliency"
     """Largest |W dL/dW| of the dense model on the batch of the phase's first step, then fixed."""
+    CALIBRATED = "calibrated"
+    """By the recipe itself, one of `Calibrates`, from the layer's inputs on some batches at the
+    phase's first step, then fixed."""
+    CHOSEN = "chosen"
+    """By the recipe itself, which is one of `ChoosesMasks`."""
     NOTHING = "nothing"
     """A mask that keeps no weight at all, whatever the pattern."""
 
@@ -38,6 +44,13 @@ def _rule(text: str) -> GradientRule:
     if text not in list(GradientRule):
         raise UserError(f"gradient: unknown rule '{text}': {nearest(text, GradientRule)}")
     return GradientRule(text)
+
+
+PHASES = ("dense", "sparse", "fine_tune")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +73,25 @@ class Phase:
     """SR-STE's lambda_W, added to the gradient as lambda (1 - mask) (.) W."""
     mask_source: MaskSource = MaskSource.MAGNITUDE
     transposable: bool = False
-    """True if the mask is N:M along both axes, so that the gradient of the input is sparse too."""
+    """True if the product for the input's gradient is sparse too: by a mask that is N:M along both
+    axes, or by a second one."""
+
+    def __post_init__(self) -> None:
+        if self.name not in PHASES:
+            raise UserError(f"a phase's name is one of {', '.join(PHASES)}, not {self.name!r}")
+        if self.pattern is not None and not isinstance(self.pattern, NMPattern):
+            raise UserError(f"a phase's pattern is an NMPattern or None, not {self.pattern!r}")
+        if not _is_number(self.mask_decay) or not 0.0 <= self.mask_decay <= 1.0:
+            raise UserError(f"a phase's mask_decay is a number in [0, 1], not {self.mask_decay!r}")
+        if not _is_number(self.srste_lambda):
+            raise UserError(f"a phase's srste_lambda is a number, not {self.srste_lambda!r}")
+        if not isinstance(self.gradient_rule, GradientRule):
+            object.__setattr__(self, "gradient_rule", _rule(str(self.gradient_rule)))
+        if not isinstance(self.mask_source, MaskSource):
+            if self.mask_source not in list(MaskSource):
+                hint = nearest(str(self.mask_source), MaskSource)
+                raise UserError(f"a phase's mask_source: no '{self.mask_source}': {hint}")
+            object.__setattr__(self, "mask_source", MaskSource(self.mask_source))
 
     @property
     def density(self) -> float:

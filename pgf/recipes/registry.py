@@ -103,7 +103,9 @@ class Registry(Mapping[str, T], Generic[T]):
         return cast(T, found)
 
 
-RECIPES: Registry[type[Recipe]] = Registry("recipe", base=Recipe, group="pgf.recipes")
+RECIPES: Registry[type[Recipe]] = Registry(
+    "recipe", base=Recipe, group="pgf.recipes", folder="pgf.recipes.zoo"
+)
 
 
 def register(name: str) -> Callable[[type[R]], type[R]]:

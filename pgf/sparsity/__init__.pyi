@@ -12,6 +12,8 @@ from .layers import ModelLayers as ModelLayers
 from .layers import PrunableWeight as PrunableWeight
 from .layers import find_layers as find_layers
 from .layers import read_layers as read_layers
+from .making import make_layers as make_layers
+from .masks import check_mask as check_mask
 from .masks import nm_mask as nm_mask
 from .roles import NO_RULE as NO_RULE
 from .roles import is_layer as is_layer

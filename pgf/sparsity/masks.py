@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from pgf.errors import UserError
 from pgf.recipes import NMPattern
 
 _AS_INTEGER = {
@@ -13,7 +14,7 @@ _AS_INTEGER = {
 }
 
 
-def nm_mask(score: Tensor, pattern: NMPattern) -> Tensor:
+def nm_mask(score: Tensor, pattern: NMPattern, *, among: Tensor | None = None) -> Tensor:
     """Return the mask that keeps the N entries of largest |score| in each group of M.
 
     Groups are consecutive along the last axis. Exactly N are kept, always: equal magnitudes keep
@@ -22,6 +23,7 @@ def nm_mask(score: Tensor, pattern: NMPattern) -> Tensor:
     Args:
         score: (..., width), a floating type; width a multiple of M.
         pattern: N:M.
+        among: a bool tensor of the score's shape; what is False in it is chosen last.
 
     Returns:
         A bool tensor of the score's shape.
@@ -37,7 +39,10 @@ def nm_mask(score: Tensor, pattern: NMPattern) -> Tensor:
     n, m = pattern.n, pattern.m
     if not pattern.fits(score.shape[-1]):
         raise ValueError(f"rows of {score.shape[-1]} weights do not divide into groups of {m}")
-    groups = _ordered_keys(score).reshape(-1, m)
+    keys = _ordered_keys(score)
+    if among is not None:
+        keys = keys.masked_fill(~among, -1)  # the key of 0 is 0
+    groups = keys.reshape(-1, m)
     if n == m:
         mask = torch.ones_like(groups, dtype=torch.bool)
     elif n == 1:
@@ -47,6 +52,31 @@ def nm_mask(score: Tensor, pattern: NMPattern) -> Tensor:
     else:
         mask = _by_threshold(groups, n, m)
     return mask.view(score.shape)
+
+
+def check_mask(mask: Tensor, weight: Tensor, pattern: NMPattern, *, who: str) -> None:
+    """Check that a mask from elsewhere is one of a weight, and keeps N of every M.
+
+    Args:
+        mask: what is checked.
+        weight: (..., width).
+        pattern: N:M.
+        who: what gave the mask, for the error.
+
+    Raises:
+        UserError: it is not.
+    """
+    if mask.shape != weight.shape or mask.dtype is not torch.bool:
+        raise UserError(
+            f"{who} gives a mask of {mask.dtype} {tuple(mask.shape)}: it must be torch.bool "
+            f"{tuple(weight.shape)}"
+        )
+    kept = mask.reshape(-1, pattern.m).sum(dim=1)
+    if not bool((kept == pattern.n).all()):
+        raise UserError(
+            f"{who} gives a mask that keeps {int(kept.min())} to {int(kept.max())} of {pattern.m}: "
+            f"it must keep {pattern.n} of every {pattern.m}"
+        )
 
 
 def _ordered_keys(score: Tensor) -> Tensor:

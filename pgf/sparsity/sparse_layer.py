@@ -1,38 +1,20 @@
 """One block of a weight that carries one pattern: its master, its mask, its effective weight."""
 
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 
-from pgf.recipes import GradientRule, MaskSource, NMPattern, Phase
+from pgf.errors import UserError
+from pgf.recipes import ChoosesMasks, Clock, GradientRule, MaskSource, NMPattern, Phase, Recipe
+from pgf.seeds import seed_for
+from pgf.sparsity.fixed_masks import FixedMasks
 from pgf.sparsity.kernels import Kernel, MaskedLayers, kernel_for, magnitude_mask
 from pgf.sparsity.layers import PrunableWeight
-
-
-class FixedMasks(MutableMapping[str, Tensor]):
-    """Bool masks by their source, kept in the form of the layer's kernel."""
-
-    def __init__(self, layer: "SparseLayer") -> None:
-        self._layer = layer
-        self.packed: dict[str, Tensor] = {}
-
-    def __getitem__(self, source: str) -> Tensor:
-        return self._layer.kernel.unpack(self.packed[source], self._layer.weight.shape)
-
-    def __setitem__(self, source: str, mask: Tensor) -> None:
-        self.packed[source] = self._layer.kernel.pack(mask.to(self._layer.master.device))
-
-    def __delitem__(self, source: str) -> None:
-        del self.packed[source]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.packed)
-
-    def __len__(self) -> int:
-        return len(self.packed)
+from pgf.sparsity.masks import check_mask, nm_mask
+from pgf.sparsity.shaping import is_differentiated, shaped, through
 
 
 @dataclass
@@ -44,7 +26,18 @@ class SparseLayer:
     master: nn.Parameter
     parameter: nn.Parameter
     """The effective weight that the block is a part of."""
+    recipe: Recipe
+    total_steps: int
+    seed: int
+    """Of the layer's own generators."""
     phase: Phase | None = None
+    step: int = 0
+    memory: dict[str, Tensor] = field(default_factory=dict)
+    """What the recipe's hooks keep."""
+    score_parameter: nn.Parameter | None = None
+    """Scores of a recipe that learns some; the optimiser owns them."""
+    backward: Tensor | None = None
+    """Weight of the gradient of the input, in the block's view, where a recipe has one."""
     packed_mask: Tensor | None = None
     """The mask in force, in the kernel's form; None while dense."""
     kernel: Kernel = field(init=False)
@@ -53,7 +46,7 @@ class SparseLayer:
 
     def __post_init__(self) -> None:
         self.kernel = kernel_for(self.weight, self.effective)
-        self.fixed = FixedMasks(self)
+        self.fixed = FixedMasks(self.kernel, self.weight)
 
     @cached_property
     def mask_buffer(self) -> Tensor:
@@ -63,6 +56,17 @@ class SparseLayer:
     @property
     def name(self) -> str:
         return self.block.name
+
+    @property
+    def weight_name(self) -> str:
+        """Name of the model's parameter that the block is a part of."""
+        return f"{self.block.module_name}.weight"
+
+    @property
+    def decay(self) -> float:
+        """D of the phase in force; 1 while dense."""
+        dense = self.phase is None or self.phase.pattern is None
+        return 1.0 if dense else self.phase.mask_decay
 
     @property
     def weight(self) -> Tensor:
@@ -94,6 +98,30 @@ class SparseLayer:
             else self.kernel.unpack(self.packed_mask, self.weight.shape)
         )
 
+    @property
+    def chosen(self) -> Tensor | None:
+        """The last mask of the recipe's own choice; None if it never chose one."""
+        return self.fixed.get(str(MaskSource.CHOSEN))
+
+    @property
+    def scores(self) -> Tensor:
+        """The scores of a recipe that learns some."""
+        assert self.score_parameter is not None
+        return self.score_parameter
+
+    @property
+    def clock(self) -> Clock:
+        """Where `step` stands in the training."""
+        return self.recipe.clock(self.step, self.total_steps)
+
+    def pick(self, score: Tensor, pattern: NMPattern, *, among: Tensor | None = None) -> Tensor:
+        """Return the mask of the N largest |score| in each group of M; see `nm_mask`."""
+        return nm_mask(score, pattern, among=among)
+
+    def generator(self) -> torch.Generator:
+        """Return a generator on the CPU that is the same for one run, layer and step."""
+        return torch.Generator().manual_seed(seed_for(self.seed, "mask", self.step))
+
     def find_mask(self) -> bool:
         """Look for the mask of the phase; the first one of a frozen phase is kept.
 
@@ -101,6 +129,7 @@ class SparseLayer:
             True if a stored mask is used; False if the caller must take it, by magnitude.
 
         Raises:
+            UserError: it is one by calibration, which nobody has taken.
             KeyError: it is one by saliency, which nobody has taken.
         """
         assert self.phase is not None and self.phase.pattern is not None
@@ -108,8 +137,18 @@ class SparseLayer:
         if source is MaskSource.MAGNITUDE:
             self.packed_mask = self.mask_buffer
             return False
-        if str(source) not in self.fixed and source in (MaskSource.FROZEN, MaskSource.NOTHING):
+        if source is MaskSource.CHOSEN:
+            mask = _chooser(self.recipe).choose(self, self.phase.pattern)
+            who = f"{type(self.recipe).__name__}.choose, for {self.name},"
+            check_mask(mask, self.weight, self.phase.pattern, who=who)
+            self.fixed[str(source)] = mask
+        elif str(source) not in self.fixed and source in (MaskSource.FROZEN, MaskSource.NOTHING):
             self.fixed[str(source)] = self.mask_at(self.phase)
+        if source is MaskSource.CALIBRATED and str(source) not in self.fixed:
+            raise UserError(
+                f"{type(self.recipe).__name__} takes its masks from calibration batches: call "
+                f"sparsifier.calibrate(step, forward) before sparsifier.refresh(step)"
+            )
         self.packed_mask = self.fixed.packed[str(source)]
         return True
 
@@ -121,6 +160,8 @@ class SparseLayer:
         """
         assert phase.pattern is not None
         source = str(phase.mask_source)
+        if phase.mask_source is MaskSource.CHOSEN:
+            return _chooser(self.recipe).settle(self, phase.pattern)
         if source in self.fixed:
             return self.fixed[source]
         if phase.mask_source is MaskSource.NOTHING:
@@ -131,15 +172,63 @@ class SparseLayer:
     def gradient_decay(self) -> float:
         """Factor on the gradient of pruned weights, by the phase's rule."""
         assert self.phase is not None
+        if is_differentiated(self.recipe):
+            return 1.0  # the way through `effective` has it already
         chain = self.phase.gradient_rule is GradientRule.CHAIN_RULE
         return self.phase.mask_decay if chain else 1.0
 
     @torch.no_grad()
     def restrict(self, gradient: Tensor) -> None:
-        """Scale a gradient at the effective weight in place, as the phase's rule says."""
+        """Make a gradient at the effective weight the master's, in place, as the phase says."""
+        self.chain(gradient)
         if self.phase is not None and self.packed_mask is not None:
             layer = MaskedLayers([self.weight], [self.packed_mask], [self.gradient_decay])
             self.kernel.restrict(layer, [gradient], lambdas=[0.0])
+
+    def chain(self, gradient: Tensor, *, learn: bool = False) -> None:
+        """Take a gradient at the effective weight back to the master, in place.
+
+        Only for recipes whose effective weight is differentiated; without SR-STE's term.
+
+        Args:
+            gradient: at the effective weight.
+            learn: whether the scores get theirs as well.
+        """
+        if is_differentiated(self.recipe):
+            at_master, at_scores = through(
+                self.recipe,
+                self,
+                gradient,
+                mask=self.mask,
+                decay=self.decay,
+                scores=self.score_parameter if learn else None,
+            )
+            gradient.copy_(at_master)
+            if learn and self.score_parameter is not None:
+                self.score_parameter.grad = at_scores
+
+    @torch.no_grad()
+    def write_pruned(self, mask: Tensor) -> None:
+        """Write the effective weight under a mask with D = 0, whatever is in force."""
+        own = MaskedLayers([self.weight], [self.kernel.pack(mask)], [0.0])
+        self.kernel.write(own, [self.effective])
+        self.shape(mask=mask, decay=0.0)
+
+    @torch.no_grad()
+    def shape(self, *, mask: Tensor | None, decay: float) -> None:
+        """Write the effective weight anew, if the recipe has one of its own."""
+        own = shaped(self.recipe, self, mask=mask, decay=decay)
+        if own is not None:
+            self.effective.copy_(own)
+
+
+def _chooser(recipe: Recipe) -> ChoosesMasks:
+    if not isinstance(recipe, ChoosesMasks):
+        raise TypeError(
+            f"{type(recipe).__name__} has phases with a mask of its own choice, but is "
+            f"no pgf.recipes.ChoosesMasks"
+        )
+    return recipe
 
 
 def together(layers: Sequence[SparseLayer], decays: Sequence[float]) -> MaskedLayers:

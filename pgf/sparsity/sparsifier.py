@@ -6,19 +6,30 @@ dense master W. Per optimiser step: `refresh`, any number of forward and backwar
 `take_gradients`, unscaling, `apply_gradient_rule`, clipping, the step.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from pgf.recipes import MaskSource, NMPattern, Phase, Recipe, Target
-from pgf.sparsity.kernels import MaskedLayers
-from pgf.sparsity.masks import nm_mask
+from pgf.recipes import (
+    ActsInSteps,
+    MaskSource,
+    NMPattern,
+    Phase,
+    Recipe,
+    Target,
+)
+from pgf.sparsity.calibration import calibrate
+from pgf.sparsity.hooked import after_refresh, before_rule
+from pgf.sparsity.launches import restrict, write
+from pgf.sparsity.making import make_layers
 from pgf.sparsity.selection import select_layers
-from pgf.sparsity.sparse_layer import SparseLayer, together
+from pgf.sparsity.sparse_layer import SparseLayer
+from pgf.sparsity.state import load_state, state_of
+from pgf.sparsity.stepping import StepWatch, check_bound
 
 
 class Sparsifier:
@@ -72,40 +83,35 @@ class Sparsifier:
         self.model = model
         self.recipe = recipe
         self.total_steps = total_steps
-        self.masters: dict[str, nn.Parameter] = {}
-        self.effective: dict[str, nn.Parameter] = {}
-        self.layers: list[SparseLayer] = []
         selected = [] if not recipe.prunes else select_layers(model, target, groups)
-        for block, pattern in selected:
-            name = f"{block.module_name}.weight"
-            if name not in self.masters:
-                self.effective[name] = block.module.get_parameter("weight")
-                self.masters[name] = nn.Parameter(self.effective[name].detach().clone())
-            master, effective = self.masters[name], self.effective[name]
-            self.layers.append(SparseLayer(block, pattern, master, effective))
-        self._draw_random_masks(mask_seed)
+        self.layers = make_layers(
+            selected, recipe=recipe, total_steps=total_steps, mask_seed=mask_seed
+        )
+        self.masters = {layer.weight_name: layer.master for layer in self.layers}
+        self.effective = {layer.weight_name: layer.parameter for layer in self.layers}
+        scores = {layer.name: layer.score_parameter for layer in self.layers}
+        self.scores = {name: own for name, own in scores.items() if own is not None}
+        """What the recipe learns beside the masters, by layer; the optimiser owns them, too."""
+        self._watch: StepWatch | None = None
 
-    def _draw_random_masks(self, seed: int) -> None:
-        generator = torch.Generator().manual_seed(seed)
-        for layer in self.layers:
-            # Drawn on the CPU for every recipe, so that all devices and recipes share the draw.
-            score = torch.rand(layer.weight.shape, generator=generator)
-            layer.fixed[str(MaskSource.RANDOM)] = nm_mask(score, layer.pattern)
+    def bind(self, optimizer: torch.optim.Optimizer) -> None:
+        """Let the recipe act in an optimiser's steps; for a recipe that does not, nothing.
+
+        Raises:
+            UserError: the optimiser is none that the recipe can work with.
+        """
+        if isinstance(self.recipe, ActsInSteps) and self.layers:
+            self._watch = StepWatch(self.recipe, self.layers, optimizer)
 
     def phases(self, step: int) -> dict[tuple[NMPattern, int], Phase]:
         """Return the phase of every pattern and width in use."""
         keys = {(layer.pattern, layer.block.width) for layer in self.layers}
-        return {
-            (pattern, width): self.recipe.phase(
-                step, self.total_steps, pattern=pattern, width=width
-            )
-            for pattern, width in keys
-        }
+        ask, total = self.recipe.phase, self.total_steps
+        return {(p, w): ask(step, total, pattern=p, width=w) for p, w in keys}
 
-    def awaiting_saliency(self, step: int) -> list[SparseLayer]:
-        """Return the layers whose mask of a step is by saliency and has not been taken."""
+    def awaiting(self, source: MaskSource, step: int) -> list[SparseLayer]:
+        """Return the layers whose mask of a step is by a source and has not been taken."""
         phases = self.phases(step)
-        source = MaskSource.SALIENCY
         return [
             layer
             for layer in self.layers
@@ -113,42 +119,45 @@ class Sparsifier:
             if phase.pattern and phase.mask_source is source and str(source) not in layer.fixed
         ]
 
+    def calibrate(self, step: int, forward: Callable[[], None]) -> None:
+        """Take the masks that a step waits for from calibration batches; before its `refresh`.
+
+        Args:
+            step: the step that is about to be done.
+            forward: runs the model over the batches; it is called once for each layer.
+
+        Raises:
+            UserError: a layer is not linear, or saw nothing.
+        """
+        if waiting := self.awaiting(MaskSource.CALIBRATED, step):
+            with self.dense():
+                calibrate(self.recipe, waiting, forward)
+
     @torch.no_grad()
     def refresh(self, step: int) -> None:
-        """Write the effective weights of a step into the model."""
+        """Write the effective weights of a step into the model.
+
+        Raises:
+            UserError: the step waits for `calibrate`.
+        """
         phases = self.phases(step)
         masked = []
         for layer in self.layers:
-            layer.phase = phases[layer.pattern, layer.block.width]
+            layer.phase, layer.step = phases[layer.pattern, layer.block.width], step
             if layer.phase.pattern is None:
                 layer.packed_mask = None
             else:
                 masked.append(layer)
         self._copy_masters(masked)
-        self._write(masked)
-
-    def _write(self, masked: Sequence[SparseLayer]) -> None:
-        """Take the masks of the layers' phases and write the effective weights with them."""
-        launches = defaultdict[tuple[object, NMPattern | None], list[SparseLayer]](list)
-        for layer in masked:
-            assert layer.phase is not None
-            pattern = None if layer.find_mask() else layer.phase.pattern
-            launches[layer.launch, pattern].append(layer)
-        for (_, pattern), layers in launches.items():
-            decays = [layer.phase.mask_decay for layer in layers if layer.phase is not None]
-            effectives = [layer.effective for layer in layers]
-            kernel = layers[0].kernel
-            if pattern is None:
-                kernel.write(together(layers, decays), effectives)
-            else:
-                kernel.refresh(together(layers, decays), effectives, pattern=pattern)
+        write(masked)
+        after_refresh(self.recipe, self.layers)
 
     @torch.no_grad()
     def _copy_masters(self, masked: Sequence[SparseLayer]) -> None:
         """Copy the masters of all weights that the layers to be masked do not wholly cover."""
         covered = Counter[str]()
         for layer in masked:
-            covered[f"{layer.block.module_name}.weight"] += layer.weight.numel()
+            covered[layer.weight_name] += layer.weight.numel()
         for name, effective in self.effective.items():
             if covered[name] < effective.numel():
                 effective.copy_(self.masters[name])
@@ -164,17 +173,14 @@ class Sparsifier:
         """Turn the gradient at the effective weight into the master's, once per step.
 
         To be called on unscaled gradients that hold all micro-batches and all ranks.
+
+        Raises:
+            UserError: the recipe acts in the optimiser's step, and no optimiser is bound.
         """
-        launches = defaultdict[object, list[SparseLayer]](list)
-        for layer in self.layers:
-            if layer.packed_mask is not None and layer.master.grad is not None:
-                launches[layer.launch].append(layer)
-        for layers in launches.values():
-            layers[0].kernel.restrict(
-                together(layers, [layer.gradient_decay for layer in layers]),
-                [layer.gradient for layer in layers],
-                lambdas=[layer.phase.srste_lambda for layer in layers if layer.phase is not None],
-            )
+        check_bound(self.recipe, self.layers, self._watch)
+        moving = [layer for layer in self.layers if layer.master.grad is not None]
+        before_rule(self.recipe, moving)
+        restrict([layer for layer in moving if layer.packed_mask is not None])
 
     def target_mask(self, layer: SparseLayer) -> Tensor:
         """Return the mask of the strict target pattern, as evaluation uses it."""
@@ -186,9 +192,7 @@ class Sparsifier:
         saved = {name: effective.detach().clone() for name, effective in self.effective.items()}
         self._copy_masters(self.layers)
         for layer in self.layers:
-            mask = layer.kernel.pack(self.target_mask(layer))
-            with torch.no_grad():
-                layer.kernel.write(MaskedLayers([layer.weight], [mask], [0.0]), [layer.effective])
+            layer.write_pruned(self.target_mask(layer))
         try:
             yield
         finally:
@@ -199,6 +203,8 @@ class Sparsifier:
         """Hold the model at its dense masters; then restore it. For averages of the masters."""
         saved = {name: effective.detach().clone() for name, effective in self.effective.items()}
         self._restore({name: master.detach() for name, master in self.masters.items()})
+        for layer in self.layers:
+            layer.shape(mask=None, decay=1.0)
         try:
             yield
         finally:
@@ -214,20 +220,16 @@ class Sparsifier:
         return self.masters.get(name, parameter)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return masters and fixed masks: the schedule itself is a function of the step."""
-        return {
-            "masters": {name: master.detach() for name, master in self.masters.items()},
-            "fixed": {layer.name: dict(layer.fixed) for layer in self.layers},
-        }
+        """Return masters, fixed masks and the recipe's memory: the schedule is one of the step."""
+        masters = {name: master.detach() for name, master in self.masters.items()}
+        return {"masters": masters, **state_of(self.layers)}
 
     @torch.no_grad()
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Load what `state_dict` returned."""
         for name, master in self.masters.items():
             master.copy_(state["masters"][name])
-        for layer in self.layers:
-            layer.fixed.clear()
-            layer.fixed.update(state["fixed"][layer.name])
+        load_state(self.layers, state)
 
     def zeros(self) -> dict[str, tuple[int, int]]:
         """Return (zeros, entries) of each layer's weights at the strict target, as counted."""

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from pgf.errors import UserError, nearest
 from pgf.experiments import TrainingSettings
+from pgf.recipes import LearnsScores
 from pgf.sparsity import Sparsifier
 
 NEVER_DOWN = ("constant", "inverse_sqrt", "step", "multistep")
@@ -90,6 +91,11 @@ def make_optimizer(
             model, weight_decay=settings.weight_decay, no_weight_decay_list=exempt
         )
     ]
+    if sparsifier.scores:
+        assert isinstance(sparsifier.recipe, LearnsScores)
+        rate = sparsifier.recipe.score_rate * settings.learning_rate
+        own = {"params": list(sparsifier.scores.values()), "weight_decay": 0.0, "lr": rate}
+        groups.append(own)
     options: dict[str, Any] = {}
     if settings.optimizer == "adamw":
         # One kernel for all parameters: on small models the optimiser is mostly launch overhead.
@@ -98,13 +104,15 @@ def make_optimizer(
         options = {"betas": settings.betas}
     if settings.epsilon is not None:
         options["eps"] = settings.epsilon
-    return create_optimizer_v2(
+    optimizer = create_optimizer_v2(
         groups,
         opt=settings.optimizer,
         lr=settings.learning_rate,
         weight_decay=settings.weight_decay,
         **options,
     )
+    sparsifier.bind(optimizer)
+    return optimizer
 
 
 class InverseSquareRoot(Scheduler):  # type: ignore[misc]  # timm has no types

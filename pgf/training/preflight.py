@@ -15,6 +15,7 @@ from pgf.sparsity import select_layers
 from pgf.tasks import Splits, Task, make_task
 from pgf.training.flops import count_flops
 from pgf.training.optimization import check_optimization, choose_device
+from pgf.training.recipe_checks import check_recipes
 from pgf.training.run_state import Run
 from pgf.training.stack import check_stack
 from pgf.training.step import training_step
@@ -53,9 +54,10 @@ def check_runs(specs: Sequence[RunSpec], *, train_here: bool = True) -> None:
                 model = task.model()
             _check_forward(task, model)
             check_stack(model, spec.training, data)
-            own = [s.target for s in specs if s.task.name == spec.task.name]
-            for target in dict.fromkeys(own):
+            own = [s for s in specs if s.task.name == spec.task.name]
+            for target in dict.fromkeys(s.target for s in own):
                 select_layers(model, Target.parse(target), task.groups or None)
+            check_recipes(task, model, own)
         except UserError as error:
             raise UserError(f"task {spec.task.name}: {error}") from error
 

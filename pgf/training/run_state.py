@@ -13,6 +13,7 @@ from pgf.seeds import seed_for
 from pgf.sparsity import Sparsifier
 from pgf.tasks import Splits, Task, make_task
 from pgf.training import checkpoints, parallel
+from pgf.training.distillation import make_teacher
 from pgf.training.evaluation import Evaluation, evaluation_steps
 from pgf.training.gradients import GradientStatistics
 from pgf.training.narrowing import narrowed_to
@@ -44,6 +45,8 @@ class Run:
     precision: Precision
     average: Average | None
     observers: list[Observer]
+    teacher: nn.Module | None = None
+    """The dense model, from the first pruning step of a recipe that distils on."""
     step: int = 0
     """Optimiser steps done."""
     evaluations: list[Evaluation] = field(default_factory=list)
@@ -120,6 +123,7 @@ class Run:
             "seconds": self.seconds,
             "model": {name: _own(value) for name, value in self.model.state_dict().items()},
             "sparsifier": self.sparsifier.state_dict(),
+            "teacher": self.teacher.state_dict() if self.teacher else None,
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.precision.scaler.state_dict(),
             "average": self.average.ema.module.state_dict() if self.average else {},
@@ -140,6 +144,9 @@ class Run:
         self.step, self.seconds = state["step"], state["seconds"]
         self.model.load_state_dict(state["model"])
         self.sparsifier.load_state_dict(state["sparsifier"])
+        if state["teacher"] is not None:
+            self.teacher = make_teacher(self.model, self.sparsifier)
+            self.teacher.load_state_dict(state["teacher"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.precision.scaler.load_state_dict(state["scaler"])
         if self.average:

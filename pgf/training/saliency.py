@@ -35,7 +35,7 @@ def fix_saliency_masks(
         step: the step that is about to be done.
         precision: of the forward passes.
     """
-    waiting = sparsifier.awaiting_saliency(step)
+    waiting = sparsifier.awaiting(MaskSource.SALIENCY, step)
     if not waiting:
         return
     weights = list(sparsifier.effective.values())

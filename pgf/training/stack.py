@@ -18,6 +18,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from pgf.errors import UserError
 from pgf.experiments import TrainingSettings
+from pgf.recipes import Distils, MasksInputGradients, Recipe
 from pgf.tasks import Batch, TextData, TrainingData
 from pgf.training.run_state import Run
 from pgf.training.step import Prepared, prepare, update
@@ -46,6 +47,18 @@ def check_stack(
             raise UserError("training.stack: a model with dropout trains alone (stack: 1)")
 
 
+def check_stacked_recipe(recipe: Recipe, settings: TrainingSettings) -> None:
+    """Check that a recipe's runs can train with others as one.
+
+    Raises:
+        UserError: they cannot: the model's own passes are not all that they need.
+    """
+    if settings.stack > 1 and isinstance(recipe, Distils | MasksInputGradients):
+        raise UserError(
+            f"training.stack: the recipe {type(recipe).__name__} trains alone (stack: 1)"
+        )
+
+
 def _is_random(module: nn.Module) -> bool:
     if isinstance(module, DropPath):
         return bool(module.drop_prob)
@@ -59,6 +72,8 @@ class Stack:
         self.runs = list(runs)
         first = self.runs[0]
         check_stack(first.model, first.spec.training, first.splits.train)
+        for run in self.runs:
+            check_stacked_recipe(run.sparsifier.recipe, run.spec.training)
         self.trained: dict[str, Tensor] = {}
         self.fixed: dict[str, Tensor] = {}
         parameters = [dict(run.model.named_parameters()) for run in self.runs]

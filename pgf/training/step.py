@@ -8,10 +8,13 @@ import torch
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
+from pgf.recipes import Distils
 from pgf.records import OVERALL
 from pgf.seeds import seed_for
 from pgf.tasks import Batch
 from pgf.training import parallel
+from pgf.training.calibration import calibration_passes
+from pgf.training.distillation import distilled_loss, is_taught, make_teacher
 from pgf.training.observers import CurvePoint, StepState
 from pgf.training.run_state import Run
 from pgf.training.saliency import fix_saliency_masks, untouched
@@ -48,6 +51,9 @@ def prepare(run: Run, batch: Batch) -> Prepared:
     fix_saliency_masks(
         run.task, run.sparsifier, micro_batches, shares, step=run.step, precision=run.precision
     )
+    run.sparsifier.calibrate(run.step, lambda: calibration_passes(run))
+    if run.teacher is None and is_taught(run.sparsifier, run.step):
+        run.teacher = make_teacher(run.model, run.sparsifier)
     run.sparsifier.refresh(run.step)
     return Prepared(drawn, micro_batches, shares, run.schedule.set(run.step))
 
@@ -58,12 +64,19 @@ def _passes(run: Run, prepared: Prepared) -> float:
     for i, (micro_batch, share) in enumerate(zip(prepared.micro_batches, shares, strict=True)):
         with _exchange(run, now=i == len(shares) - 1):
             with run.precision.autocast():
-                loss = run.task.loss(run.replica, micro_batch) * share
+                loss = _loss(run, micro_batch) * share
             # What processes exchange is their mean gradient, and the sum is meant.
             run.precision.scaler.scale(loss * parallel.size()).backward()
         total += float(loss.detach())
     (total,) = parallel.total([total])
     return total
+
+
+def _loss(run: Run, micro_batch: Batch) -> Tensor:
+    recipe = run.sparsifier.recipe
+    if run.teacher is None or not isinstance(recipe, Distils):
+        return run.task.loss(run.replica, micro_batch)
+    return distilled_loss(recipe, run.task, run.replica, run.teacher, micro_batch)
 
 
 def update(run: Run, prepared: Prepared, loss: float) -> float:

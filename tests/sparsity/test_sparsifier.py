@@ -45,7 +45,7 @@ def sparsified(
     sparsifier = Sparsifier(
         model, target=Target.parse(target), recipe=recipe, total_steps=total, mask_seed=seed
     )
-    for layer in sparsifier.awaiting_saliency(total - 1):
+    for layer in sparsifier.awaiting(MaskSource.SALIENCY, total - 1):
         # There is no batch here; which weights it would choose does not matter.
         layer.fixed[MaskSource.SALIENCY.value] = layer.fixed[MaskSource.RANDOM.value].flip(0)
     return sparsifier

@@ -1,0 +1,36 @@
+"""Calls of a recipe's hooks on all layers; nothing happens for a recipe without them."""
+
+from collections.abc import Iterable
+
+import torch
+
+from pgf.recipes import MasksInputGradients, Recipe, ShapesWeights, TurnsGradients
+from pgf.sparsity.sparse_layer import SparseLayer
+
+
+@torch.no_grad()
+def after_refresh(recipe: Recipe, layers: Iterable[SparseLayer]) -> None:
+    """Write what the plain formula does not: shaped weights, and those of the backward pass."""
+    if isinstance(recipe, ShapesWeights):
+        for layer in layers:
+            layer.shape(mask=layer.mask, decay=layer.decay)
+    if isinstance(recipe, MasksInputGradients):
+        for layer in layers:
+            assert layer.backward is not None
+            dense = layer.packed_mask is None
+            own = layer.effective if dense else recipe.backward_weight(layer)
+            layer.backward.copy_(own)
+
+
+@torch.no_grad()
+def before_rule(recipe: Recipe, moving: Iterable[SparseLayer]) -> None:
+    """Take gradients at effective weights back to what they were made from, and turn them.
+
+    Args:
+        recipe: the layers'.
+        moving: the layers that have a gradient.
+    """
+    for layer in moving:
+        layer.chain(layer.gradient, learn=True)
+        if isinstance(recipe, TurnsGradients):
+            recipe.turn(layer.gradient, layer)

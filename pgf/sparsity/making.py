@@ -1,0 +1,66 @@
+"""The sparse layers of a model, made once: masters, random masks, what a recipe prepares."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from pgf.recipes import (
+    LayerHook,
+    LearnsScores,
+    MasksInputGradients,
+    MaskSource,
+    NMPattern,
+    Recipe,
+)
+from pgf.seeds import seed_for
+from pgf.sparsity.layers import PrunableWeight
+from pgf.sparsity.masks import nm_mask
+from pgf.sparsity.sparse_layer import SparseLayer
+from pgf.sparsity.two_weights import split
+
+
+@torch.no_grad()
+def make_layers(
+    selected: Sequence[tuple[PrunableWeight, NMPattern]],
+    *,
+    recipe: Recipe,
+    total_steps: int,
+    mask_seed: int,
+) -> list[SparseLayer]:
+    """Return the sparse layers of selected blocks; blocks of one weight share one master.
+
+    Args:
+        selected: blocks with their patterns, as `select_layers` returns them.
+        recipe: the layers' recipe.
+        total_steps: optimiser steps of the whole training.
+        mask_seed: seed of random masks, and of what the recipe draws.
+    """
+    masters: dict[str, nn.Parameter] = {}
+    layers = []
+    generator = torch.Generator().manual_seed(mask_seed)
+    for block, pattern in selected:
+        parameter = block.module.get_parameter("weight")
+        if block.module_name not in masters:
+            masters[block.module_name] = nn.Parameter(parameter.detach().clone())
+        seed = seed_for(mask_seed, "mask", len(layers))
+        layer = SparseLayer(
+            block=block,
+            pattern=pattern,
+            master=masters[block.module_name],
+            parameter=parameter,
+            recipe=recipe,
+            total_steps=total_steps,
+            seed=seed,
+        )
+        # Drawn on the CPU for every recipe, so that all devices and recipes share the draw.
+        score = torch.rand(layer.weight.shape, generator=generator)
+        layer.fixed[str(MaskSource.RANDOM)] = nm_mask(score, pattern)
+        if isinstance(recipe, LayerHook):
+            recipe.begin(layer)
+        if isinstance(recipe, LearnsScores):
+            layer.score_parameter = nn.Parameter(recipe.first_scores(layer))
+        if isinstance(recipe, MasksInputGradients):
+            layer.backward = block.view(split(block.module, block.name))
+        layers.append(layer)
+    return layers
