@@ -18,7 +18,9 @@ from pgf.recipes import RECIPES
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SETUPS = (ROOT / "configs/README.md").read_text(encoding="utf-8")
 ROOMS = (ROOT / "pgf/README.md").read_text(encoding="utf-8")
+ZOO = ROOT / "pgf/recipes/zoo/README.md"
 PAGES = [
+    "pgf/recipes/zoo/README.md",
     *("README.md", "CONTRIBUTING.md", "configs/README.md", "pgf/README.md", "results/README.md"),
     *(
         "workflow/README.md",
@@ -52,7 +54,10 @@ def test_pages_are_made_of_the_committed_results(name: str, tmp_path: Path) -> N
 
 def test_the_readme_lists_every_recipe() -> None:
     section = README.split("## Recipes")[1].split("## ")[0]
-    assert set(re.findall(r"^\| `(\w+)` \|", section, re.M)) == set(RECIPES)
+    elsewhere = set(re.findall(r"^\| `(\w+)` \|", ZOO.read_text(encoding="utf-8"), re.M))
+    assert elsewhere == {path.stem for path in ZOO.parent.glob("*.py")} - {"__init__"}
+    listed = set(re.findall(r"^\| `(\w+)` \|", section, re.M))
+    assert listed | elsewhere == set(RECIPES) and not listed & elsewhere
 
 
 def test_the_readme_is_short() -> None:

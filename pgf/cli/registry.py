@@ -60,7 +60,7 @@ def command(
     """
 
     def add(function: Function) -> Function:
-        name = function.__name__.removesuffix("_")
+        name = function.__name__.removesuffix("_").replace("_", "-")
         COMMANDS[name] = Command(function, arguments, experiment, group)
         return function
 

@@ -33,7 +33,7 @@ def tune(options: Options) -> int:
         grid_trials,
         load_experiment,
         longer_grids,
-        read_yaml,
+        read_config,
         refining_trials,
         selection_path,
         selection_text,
@@ -46,7 +46,7 @@ def tune(options: Options) -> int:
     if experiment.tuning is None:
         raise UserError(f"{options.experiment} has no key `tuning`: there is nothing to tune")
     examine(experiment)
-    values = with_lengths(read_yaml(experiment_path(options.experiment)))
+    values = with_lengths(read_config(experiment_path(options.experiment)))
     grids = first_grids(experiment)
     try:
         while True:

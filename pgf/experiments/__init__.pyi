@@ -4,6 +4,7 @@ from .config import CONFIGS as CONFIGS
 from .config import experiment_path as experiment_path
 from .config import experiment_with as experiment_with
 from .config import load_experiment as load_experiment
+from .config import read_config as read_config
 from .entries import Grid as Grid
 from .entries import Strict as Strict
 from .experiment import Experiment as Experiment

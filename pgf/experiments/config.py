@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from pgf.errors import UserError, nearest
 from pgf.experiments.entries import RecipeEntry, TaskEntry
@@ -15,7 +16,7 @@ from pgf.experiments.settings import (
 )
 from pgf.experiments.tuning_settings import TuningSettings
 from pgf.experiments.validation import read_yaml, refuse_repeats, validated
-from pgf.recipes import Target
+from pgf.recipes import Target, beside
 
 CONFIGS = Path("configs")
 RESERVED = "committed"
@@ -50,6 +51,21 @@ def experiment_path(name: str) -> Path:
     return candidate
 
 
+def read_config(path: Path) -> dict[str, Any]:
+    """Return a config's values; recipes and tasks whose files lie beside it are named from here.
+
+    Raises:
+        UserError: it is no YAML, holds a key twice, or holds something else.
+    """
+    values = read_yaml(path)
+    for part, key in (("recipes", "recipe"), ("tasks", "task")):
+        entries = values.get(part)
+        for entry in entries.values() if isinstance(entries, dict) else ():
+            if isinstance(entry, dict) and isinstance(entry.get(key), str):
+                entry[key] = beside(entry[key], path.parent)
+    return values
+
+
 def load_experiment(name: str, *, tuned: bool = True) -> Experiment:
     """Read and check an experiment, given by name or by path.
 
@@ -61,7 +77,7 @@ def load_experiment(name: str, *, tuned: bool = True) -> Experiment:
         UserError: what is wrong, in which file, at which key.
     """
     path = experiment_path(name)
-    values = read_yaml(path)
+    values = read_config(path)
     try:
         experiment = validated(Experiment, values, "", parts=PARTS)
         if experiment.name != path.stem:

@@ -1,5 +1,7 @@
 """Many runs on machines: jobs, leases, progress, Snakemake and SLURM."""
 
+from .conformance import check_recipe as check_recipe
+from .conformance import step_cost as step_cost
 from .gpus import choose_gpus as choose_gpus
 from .gpus import claimed_gpus as claimed_gpus
 from .job import run_job as run_job

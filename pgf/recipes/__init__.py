@@ -20,7 +20,7 @@ from pgf.recipes.hooks import (
     ShapesWeights,
     TurnsGradients,
 )
-from pgf.recipes.outside import outside_file
+from pgf.recipes.outside import beside, outside_file
 from pgf.recipes.patterns import GROUPS, ROLES, NMPattern, Target
 from pgf.recipes.registry import RECIPES, Registry, find_recipe, register
 
@@ -49,6 +49,7 @@ __all__ = [
     "Target",
     "TurnsGradients",
     "baselines",
+    "beside",
     "controls",
     "find_recipe",
     "idp",

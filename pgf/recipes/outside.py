@@ -11,6 +11,19 @@ from types import ModuleType
 from pgf.errors import UserError
 
 
+def beside(name: str, folder: Path) -> str:
+    """Return a name of `path/to/file.py:Class` by which the file is found from the current folder.
+
+    Args:
+        name: any name; one of another form, or of a file that is there, is returned as it is.
+        folder: where the file is looked for if it is not in the current folder.
+    """
+    where, _, class_name = name.rpartition(":")
+    if where.endswith(".py") and not Path(where).is_file() and (folder / where).is_file():
+        return f"{folder / where}:{class_name}"
+    return name
+
+
 def outside_file(name: str, *, group: str) -> Path | None:
     """Return the file that a name from outside the package leads to, without importing it.
 
@@ -64,6 +77,11 @@ def outside_class(kind: str, path: str) -> object:
         UserError: the module or file cannot be imported, or has no such name.
     """
     where, _, class_name = path.rpartition(":")
+    if where.endswith(".py") and not Path(where).is_file():
+        raise UserError(
+            f"{kind} '{path}': no file {where} in the current folder, {Path.cwd()}, nor beside the "
+            f"config that names it"
+        )
     try:
         module = _module_of_file(Path(where)) if where.endswith(".py") else _module(where)
     except Exception as error:  # whatever a user's own file raises

@@ -30,16 +30,20 @@ class StepWatch:
                 f"the recipe {type(self.recipe).__name__} works with Adam's moments: the optimiser "
                 f"must be adam or adamw, not {type(self.optimizer).__name__}"
             )
-        self.groups = {
+        owned = self._groups()
+        for layer in self.layers:
+            if id(layer.master) not in owned:
+                raise UserError(f"the optimiser does not own the master weight of {layer.name}")
+        self.optimizer.register_step_pre_hook(self._before)
+        self.optimizer.register_step_post_hook(self._after)
+
+    def _groups(self) -> dict[int, dict[str, Any]]:
+        # Anew for every step: loading a state gives an optimiser other groups.
+        return {
             id(parameter): group
             for group in self.optimizer.param_groups
             for parameter in group["params"]
         }
-        for layer in self.layers:
-            if id(layer.master) not in self.groups:
-                raise UserError(f"the optimiser does not own the master weight of {layer.name}")
-        self.optimizer.register_step_pre_hook(self._before)
-        self.optimizer.register_step_post_hook(self._after)
 
     @torch.no_grad()
     def _before(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
@@ -52,8 +56,9 @@ class StepWatch:
 
     @torch.no_grad()
     def _after(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        groups = self._groups()
         for layer in self._moving():
-            group = self.groups[id(layer.master)]
+            group = groups[id(layer.master)]
             if self.recipe.needs_moments:
                 step = self._adam(layer, group, optimizer.state[layer.master])
                 self.recipe.after_adam(layer, step)

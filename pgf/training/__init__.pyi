@@ -13,10 +13,12 @@ from .interruption import HANG_SECONDS as HANG_SECONDS
 from .interruption import TO_BE_CONTINUED as TO_BE_CONTINUED
 from .interruption import InterruptedRunError as InterruptedRunError
 from .interruption import Watch as Watch
+from .loop import train as train
 from .loop import train_together as train_together
 from .outcome import write_outcome as write_outcome
 from .preflight import HARDLY_EVER as HARDLY_EVER
 from .preflight import check_runs as check_runs
 from .preflight import seconds_per_step as seconds_per_step
+from .recipe_checks import walk as walk
 from .run_state import Run as Run
 from .step import training_step as training_step

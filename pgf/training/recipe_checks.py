@@ -94,7 +94,7 @@ def walk(recipe: Recipe, total_steps: int, *, pattern: NMPattern, width: int) ->
             f"{_place(recipe)}: the last step must be at {pattern} with mask_decay 0, not at "
             f"{last.pattern} with {last.mask_decay}"
         )
-    if isinstance(recipe, Distils) and phases[0].pattern is not None:
+    if isinstance(recipe, Distils) and recipe.dense == 0.0:
         raise UserError("it learns from the dense model, but has no dense phase: set dense above 0")
 
 

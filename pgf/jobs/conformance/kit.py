@@ -1,0 +1,66 @@
+"""All laws on one recipe, and what it costs beside dense training."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from pgf.errors import UserError
+from pgf.jobs.conformance.laws import LAWS
+from pgf.jobs.conformance.trial import Trial
+from pgf.training import Run
+
+TIMED = 40
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A law, and what breaks it."""
+
+    law: str
+    broken: str | None
+
+    @property
+    def holds(self) -> bool:
+        """True if nothing breaks it."""
+        return self.broken is None
+
+
+def check_recipe(kind: str, options: dict[str, Any], *, target: str) -> Iterator[Finding]:
+    """Yield what each law finds of a recipe.
+
+    Args:
+        kind: its name, `module:Class` or `path/to/file.py:Class`.
+        options: its settings.
+        target: what is pruned, of a Vision Transformer of width 32.
+
+    Raises:
+        UserError: there is no such recipe, or it cannot take the options or the target.
+    """
+    trial = Trial(kind, options, target)
+    trial.spec().make_recipe()
+    for law in LAWS:
+        try:
+            yield Finding(law.name, law.holds(trial))
+        except UserError as error:
+            yield Finding(law.name, str(error))
+
+
+def step_cost(kind: str, options: dict[str, Any], *, target: str) -> float:
+    """Return the time of a step as a multiple of a dense one, on a small model on this machine."""
+    mine, dense = (_seconds(Trial(k, o, target)) for k, o in ((kind, options), ("dense", {})))
+    return mine / dense
+
+
+def _seconds(trial: Trial) -> float:
+    times, began = [], time.perf_counter()
+
+    def note(run: Run) -> None:
+        nonlocal began
+        now = time.perf_counter()
+        times.append(now - began)
+        began = now
+
+    trial.run(after=note, steps=TIMED, evaluations=1)
+    return median(times)

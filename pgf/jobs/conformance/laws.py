@@ -1,0 +1,140 @@
+"""The laws, each a function of a trial that returns what breaks it; None if it holds."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from pgf.errors import UserError
+from pgf.experiments import StatisticsSettings
+from pgf.jobs.conformance.trial import STEPS, Trial, first_difference, values_of
+from pgf.recipes import NMPattern, Target
+from pgf.training import Run, train, walk
+
+FEW = 4
+"""Steps after which runs that differ by rounding are compared: later a mask may have flipped."""
+TOLERANCE = 0.01
+"""Largest distance of the weights of two such runs, as a share of the way they have gone."""
+WIDTHS = (16, 32, 64, 128, 768)
+Law = Callable[[Trial], str | None]
+
+
+@dataclass(frozen=True)
+class Named:
+    """A law and its name."""
+
+    name: str
+    holds: Law
+
+
+def _timetable(trial: Trial) -> str | None:
+    recipe = trial.spec().make_recipe()
+    if not recipe.prunes:
+        return None
+    for pattern in {p for _, p in Target.parse(trial.target).parts}:
+        for width in WIDTHS:
+            for total in (1, 2, 7, STEPS, 1000):
+                if pattern.fits(width):
+                    try:
+                        walk(recipe, total, pattern=pattern, width=width)
+                    except UserError as error:
+                        return str(error)
+    return None
+
+
+def _exact(trial: Trial) -> str | None:
+    run = trial.usual
+    with run.sparsifier.strict():
+        for layer in run.sparsifier.layers:
+            if said := _too_many(layer.effective, layer.pattern, layer.name):
+                return said
+    removes = run.sparsifier.recipe.removes
+    for layer in run.sparsifier.layers:
+        mask = run.sparsifier.target_mask(layer)
+        kept = mask.reshape(-1, layer.pattern.m).sum(dim=1)
+        if not bool((kept == (0 if removes else layer.pattern.n)).all()):
+            return f"the mask of {layer.name} does not keep {layer.pattern} everywhere"
+    return None
+
+
+def _too_many(weight: torch.Tensor, pattern: NMPattern, name: str) -> str | None:
+    most = int((weight != 0).reshape(-1, pattern.m).sum(dim=1).max())
+    return f"{name} has {most} of {pattern.m} weights, over {pattern}" if most > pattern.n else None
+
+
+def _strict_end(trial: Trial) -> str | None:
+    broken: list[str] = []
+
+    def look(run: Run) -> None:
+        if run.step == STEPS:  # the effective weights are still those of the last step
+            said = [_too_many(x.effective, x.pattern, x.name) for x in run.sparsifier.layers]
+            broken.extend(text for text in said if text)
+
+    trial.run(after=look)
+    return f"in the last step {broken[0]}" if broken else None
+
+
+def _deterministic(trial: Trial) -> str | None:
+    return _unlike(trial.run(), trial.usual, "a second run")
+
+
+def _resumes(trial: Trial) -> str | None:
+    states: dict[int, dict[str, object]] = {}
+
+    def keep(run: Run) -> None:
+        if run.step in (1, STEPS // 3, STEPS // 2, STEPS - 2):
+            states[run.step] = copy.deepcopy(run.state_dict())
+
+    trial.run(after=keep)
+    for step, state in states.items():
+        torch.manual_seed(991)  # what another process would find
+        run = Run.make(trial.spec(), splits=trial.splits)
+        run.load_state_dict(state)
+        if said := _unlike(train(run), trial.usual, f"a run resumed after step {step}"):
+            return said
+    return None
+
+
+def _unobserved(trial: Trial) -> str | None:
+    watched = trial.run(statistics=StatisticsSettings(every=2, noise_every=4))
+    return _unlike(watched, trial.usual, "a run with statistics")
+
+
+def _accumulates(trial: Trial) -> str | None:
+    start = values_of(trial.begun())
+    whole, parts = (_after_few(trial, accumulation=count) for count in (1, 3))
+    way = sum(float((whole[name] - value).abs().sum()) for name, value in start.items())
+    gap = sum(float((whole[name] - value).abs().sum()) for name, value in parts.items())
+    if gap <= TOLERANCE * way:
+        return None
+    return (
+        f"with three micro-batches weights end {gap / way:.1%} of their way apart"
+    )
+
+
+def _after_few(trial: Trial, *, accumulation: int) -> dict[str, torch.Tensor]:
+    found: dict[str, torch.Tensor] = {}
+
+    def keep(run: Run) -> None:
+        if run.step == FEW:
+            found.update({name: value.clone() for name, value in values_of(run).items()})
+
+    trial.run(after=keep, accumulation=accumulation)
+    return found
+
+
+def _unlike(run: Run, usual: Run, who: str) -> str | None:
+    name = first_difference(run, usual)
+    return f"{who} differs in {name}" if name else None
+
+
+LAWS = (
+    Named("every step has a phase that can be followed, the same when asked again", _timetable),
+    Named("exactly N of every M at the strict target", _exact),
+    Named("the last step trains at the strict target", _strict_end),
+    Named("the same seed gives bitwise the same run", _deterministic),
+    Named("a resumed run is bitwise the uninterrupted one", _resumes),
+    Named("statistics change nothing", _unobserved),
+    Named("micro-batches change rounding alone", _accumulates),
+)

@@ -1,0 +1,96 @@
+"""The short trainings that laws are tried on: a tiny Vision Transformer on the digits."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pgf.experiments import (
+    RecipeSettings,
+    RunSpec,
+    StatisticsSettings,
+    TaskSettings,
+    TrainingSettings,
+)
+from pgf.tasks import Splits, TensorData, find_task
+from pgf.training import Run, train
+
+STEPS = 20
+SAMPLES = 120
+"""Test images that an evaluation looks at: what is tried is not their accuracy."""
+MODEL = {"width": 32, "depth": 1, "heads": 2, "patch": 4}
+TARGET = "1:4(FF)+2:8(QK)"
+SELDOM = StatisticsSettings(every=10**6, noise_every=10**6)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A recipe with its options, to be trained in several ways."""
+
+    kind: str
+    options: dict[str, Any]
+    target: str = TARGET
+
+    def spec(self, **training: Any) -> RunSpec:
+        """Return the run; `training` are settings that differ from the usual ones."""
+        values = {"steps": STEPS, "batch_size": 24, "learning_rate": 4e-3, "evaluations": 2}
+        return RunSpec(
+            experiment="conformance",
+            task=TaskSettings(name="digits", kind="digits_vit", options=dict(MODEL)),
+            recipe=RecipeSettings(
+                name="recipe", kind=self.kind, label=self.kind, options=self.options
+            ),
+            target=self.target,
+            references=(self.target,),
+            seed=7,
+            training=TrainingSettings(**{**values, **training}),
+            statistics=SELDOM,
+        )
+
+    def run(
+        self,
+        *,
+        statistics: StatisticsSettings = SELDOM,
+        after: Callable[[Run], None] | None = None,
+        **training: Any,
+    ) -> Run:
+        """Return a finished run; `after` is called after every step."""
+        spec = replace(self.spec(**training), statistics=statistics)
+        return train(Run.make(spec, splits=self.splits), progress=after)
+
+    def begun(self) -> Run:
+        """Return the run before its first step."""
+        return Run.make(self.spec(), splits=self.splits)
+
+    @cached_property
+    def splits(self) -> Splits:
+        """The digits, with few of the test images."""
+        splits = find_task("digits_vit")().load()
+        assert isinstance(splits.test, TensorData)
+        few = TensorData(splits.test.inputs[:SAMPLES], splits.test.labels[:SAMPLES])
+        return replace(splits, test=few)
+
+    @cached_property
+    def usual(self) -> Run:
+        """The finished run that others are compared with."""
+        return self.run()
+
+
+def values_of(run: Run) -> dict[str, Tensor]:
+    """Return all that a run has learned: model, masters, scores."""
+    masters = {f"master {name}": own.detach() for name, own in run.sparsifier.masters.items()}
+    scores = {f"scores {name}": own.detach() for name, own in run.sparsifier.scores.items()}
+    return {**dict(run.model.state_dict()), **masters, **scores}
+
+
+def first_difference(run: Run, other: Run) -> str | None:
+    """Return what of two runs is not bitwise the same; None if all is."""
+    mine, theirs = values_of(run), values_of(other)
+    for name, value in mine.items():
+        if not torch.equal(value, theirs[name]):
+            return name
+    losses = [[e.values for e in each.evaluations] for each in (run, other)]
+    return None if losses[0] == losses[1] else "an evaluation"
