@@ -2,9 +2,9 @@
 
 Two stages, with the same number of trials for every column of a task but `removed`. First a grid
 of learning rates, which grows for a whole task while a winner lies on its edge. Then, around each
-winner, two more trials: SR-STE's lambda a tenth and ten times as large, for every other recipe the
-rate by a factor of the root of 2 up and down. Every trial is trained at full length on a validation
-split, with seeds that no table has.
+winner, two more trials: what the recipe refines, such as SR-STE's lambda a tenth and ten times as
+large, for every other recipe the rate by a factor of the root of 2 up and down. Every trial is
+trained at full length on a validation split, with seeds that no table has.
 
 The column `removed` trains almost nothing, and its best rates are far above the others'. Its grid
 grows alone: it has as many trials as the others, or more, which makes admission harder.
@@ -19,9 +19,6 @@ from pgf.errors import UserError
 from pgf.experiments.experiment import Experiment
 from pgf.recipes import Target, find_recipe
 
-LAMBDA = "lambda_w"
-"""Option that is tuned where a recipe has it."""
-LAMBDA_FACTORS = (0.1, 10.0)
 RATE_FACTORS = (2**-0.5, 2**0.5)
 MOST_RATES = 12
 """Rates of a grid at most: the command names winners that then still lie on the edge."""
@@ -101,15 +98,13 @@ def refining_trials(experiment: Experiment, best: Mapping[Cell, float]) -> list[
 def _around(experiment: Experiment, cell: Cell, rate: float) -> Iterator[Trial]:
     entry = experiment.recipes[cell.column]
     recipe = find_recipe(entry.recipe or cell.column)
-    if LAMBDA in recipe.__dataclass_fields__:
-        own = float(entry.options.get(LAMBDA, recipe.__dataclass_fields__[LAMBDA].default))
-        if own == 0:
-            raise UserError(
-                f"recipes.{cell.column}: {LAMBDA} 0 cannot be tuned: give the recipe ste"
-            )
-        for factor in LAMBDA_FACTORS:
-            yield Trial(cell, rate, ((LAMBDA, own * factor),))
-    else:
+    try:
+        refinements = recipe.refinements(entry.options)
+    except UserError as error:
+        raise UserError(f"recipes.{cell.column}: {error}") from error
+    for options in refinements:
+        yield Trial(cell, rate, tuple(options.items()))
+    if not refinements:
         for factor in RATE_FACTORS:
             yield Trial(cell, _rounded(rate * factor))
 

@@ -183,6 +183,24 @@ class Recipe(ABC):
         return {"published": cls.published, "advised": cls.advised, "25-75": cls.middle}[name]
 
     @classmethod
+    def refinements(cls, options: Mapping[str, Any]) -> list[dict[str, float]]:
+        """Return the two settings that tuning tries beside a config's own at the best rate.
+
+        They are lambda a tenth and ten times as large where a recipe has one. An empty list means
+        none: tuning tries two more rates.
+
+        Raises:
+            UserError: lambda is 0, of which there are no multiples.
+        """
+        field = cls.__dataclass_fields__.get("lambda_w")
+        if field is None:
+            return []
+        own = float(options.get("lambda_w", field.default))
+        if own == 0:
+            raise UserError("lambda_w 0 cannot be tuned: give the recipe ste")
+        return [{"lambda_w": own * 0.1}, {"lambda_w": own * 10.0}]
+
+    @classmethod
     def with_preset(
         cls, preset: str | None, pattern: NMPattern | None, options: Mapping[str, Any]
     ) -> dict[str, Any]:

@@ -38,8 +38,12 @@ def launched_processes() -> int:
 
 
 @contextmanager
-def group(*, on_gpus: bool = True) -> Iterator[None]:
+def group(*, on_gpus: bool = True, store: dist.Store | None = None) -> Iterator[None]:
     """Join the processes that `torchrun` started, over NCCL where each has a GPU, else gloo.
+
+    Args:
+        on_gpus: False to stay on processors.
+        store: where processes that something else started meet, by their `RANK`.
 
     Raises:
         UserError: there are GPUs, and fewer than processes.
@@ -57,7 +61,10 @@ def group(*, on_gpus: bool = True) -> Iterator[None]:
             )
         torch.cuda.set_device(here)
     # gloo beside NCCL: objects and counts go between the processors.
-    dist.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo", timeout=WAIT)
+    own = {"store": store, "rank": int(os.environ["RANK"]), "world_size": launched_processes()}
+    dist.init_process_group(
+        "cpu:gloo,cuda:nccl" if gpus else "gloo", timeout=WAIT, **(own if store else {})
+    )
     try:
         yield
     finally:

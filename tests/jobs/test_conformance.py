@@ -79,7 +79,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("recipe", HOOKED)
 def test_a_recipe_of_the_package_keeps_all_laws(recipe: str) -> None:
-    broken = [f for f in check_recipe(recipe, {}, target=TARGET) if not f.holds]
+    broken = [f for f in check_recipe(recipe, {}, target=TARGET, processes=False) if not f.holds]
     assert not broken
 
 
@@ -90,6 +90,15 @@ def test_what_breaks_a_law_is_found_and_said(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text(HEAD + source + "\n")
     law, words = BROKEN[source]
-    first = next(f for f in check_recipe("mine.py:Mine", {}, target=TARGET) if not f.holds)
+    first = next(
+        f for f in check_recipe("mine.py:Mine", {}, target=TARGET, processes=False) if not f.holds
+    )
     assert first.law.startswith(law)
     assert first.broken is not None and re.search(words, first.broken)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", ["srigl", "gpusq"])
+def test_two_processes_train_what_one_does(recipe: str) -> None:
+    *_, last = check_recipe(recipe, {}, target=TARGET)
+    assert last.law.startswith("two processes") and last.broken is None

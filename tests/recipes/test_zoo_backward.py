@@ -106,7 +106,9 @@ def test_bi_mask_keeps_a_part_of_the_forward_mask_that_is_nm_along_the_outputs()
 def test_more_tries_of_bi_mask_keep_no_less() -> None:
     def kept(tries: int) -> int:
         loop = Loop(BiMask(tries=tries)).run(1)
-        return sum(int(x.backward.count_nonzero()) for x in loop.layers.values() if x.backward is not None)
+        return sum(
+            int(x.backward.count_nonzero()) for x in loop.layers.values() if x.backward is not None
+        )
 
     assert kept(1) <= kept(20) <= kept(200)
 

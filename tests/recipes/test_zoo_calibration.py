@@ -110,7 +110,7 @@ def slow_dsnot(weight: Tensor, x: Tensor, samples: int, cycles: int, threshold: 
         for _ in range(cycles):
             if not free:
                 break
-            grown = max(free, key=lambda i: (grow_by[i] if error > 0 else -grow_by[i]))
+            grown = max(free, key=lambda i: grow_by[i] if error > 0 else -grow_by[i])
             group = [i for i in may_fall if i // PATTERN.m == grown // PATTERN.m]
             if not group:
                 break

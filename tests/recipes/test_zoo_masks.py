@@ -115,7 +115,9 @@ def test_what_is_kept_through_an_update_keeps_its_weight(recipe: Recipe) -> None
 
 
 def test_set_grows_at_random_and_alike_for_one_seed() -> None:
-    one, other, graded = (Loop(r, total=20).run(6) for r in (Set(every=5), Set(every=5), Srigl(every=5)))
+    one, other, graded = (
+        Loop(r, total=20).run(6) for r in (Set(every=5), Set(every=5), Srigl(every=5))
+    )
     for name, layer in one.layers.items():
         assert torch.equal(layer.mask, other.layers[name].mask)  # type: ignore[arg-type]
     grown = [torch.equal(x.mask, graded.layers[n].mask) for n, x in one.layers.items()]  # type: ignore[arg-type]

@@ -108,5 +108,5 @@ def test_a_loop_that_forgot_to_bind_is_told() -> None:
 def test_an_optimiser_without_the_masters_is_refused() -> None:
     loop = Loop(SrSteDecoupled())
     other = torch.optim.AdamW(loop.model.parameters())
-    with pytest.raises(UserError, match="does not own the master weight of mlp.fc1"):
+    with pytest.raises(UserError, match=r"does not own the master weight of mlp\.fc1"):
         loop.sparsifier.bind(other)

@@ -7,11 +7,13 @@ from statistics import median
 from typing import Any
 
 from pgf.errors import UserError
-from pgf.jobs.conformance.laws import LAWS
+from pgf.jobs.conformance.laws import LAWS, Named
+from pgf.jobs.conformance.processes import processes_agree
 from pgf.jobs.conformance.trial import Trial
 from pgf.training import Run
 
 TIMED = 40
+TOGETHER = Named("two processes train what one does", processes_agree)
 
 
 @dataclass(frozen=True)
@@ -27,20 +29,23 @@ class Finding:
         return self.broken is None
 
 
-def check_recipe(kind: str, options: dict[str, Any], *, target: str) -> Iterator[Finding]:
+def check_recipe(
+    kind: str, options: dict[str, Any], *, target: str, processes: bool = True
+) -> Iterator[Finding]:
     """Yield what each law finds of a recipe.
 
     Args:
         kind: its name, `module:Class` or `path/to/file.py:Class`.
         options: its settings.
         target: what is pruned, of a Vision Transformer of width 32.
+        processes: False to leave out the law that starts two processes, which takes half a minute.
 
     Raises:
         UserError: there is no such recipe, or it cannot take the options or the target.
     """
     trial = Trial(kind, options, target)
     trial.spec().make_recipe()
-    for law in LAWS:
+    for law in (*LAWS, *((TOGETHER,) if processes else ())):
         try:
             yield Finding(law.name, law.holds(trial))
         except UserError as error:

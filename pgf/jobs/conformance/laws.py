@@ -8,14 +8,16 @@ import torch
 
 from pgf.errors import UserError
 from pgf.experiments import StatisticsSettings
-from pgf.jobs.conformance.trial import STEPS, Trial, first_difference, values_of
+from pgf.jobs.conformance.trial import (
+    STEPS,
+    Trial,
+    first_difference,
+    values_after,
+    way_apart,
+)
 from pgf.recipes import NMPattern, Target
 from pgf.training import Run, train, walk
 
-FEW = 4
-"""Steps after which runs that differ by rounding are compared: later a mask may have flipped."""
-TOLERANCE = 0.01
-"""Largest distance of the weights of two such runs, as a share of the way they have gone."""
 WIDTHS = (16, 32, 64, 128, 768)
 Law = Callable[[Trial], str | None]
 
@@ -102,26 +104,8 @@ def _unobserved(trial: Trial) -> str | None:
 
 
 def _accumulates(trial: Trial) -> str | None:
-    start = values_of(trial.begun())
-    whole, parts = (_after_few(trial, accumulation=count) for count in (1, 3))
-    way = sum(float((whole[name] - value).abs().sum()) for name, value in start.items())
-    gap = sum(float((whole[name] - value).abs().sum()) for name, value in parts.items())
-    if gap <= TOLERANCE * way:
-        return None
-    return (
-        f"with three micro-batches weights end {gap / way:.1%} of their way apart"
-    )
-
-
-def _after_few(trial: Trial, *, accumulation: int) -> dict[str, torch.Tensor]:
-    found: dict[str, torch.Tensor] = {}
-
-    def keep(run: Run) -> None:
-        if run.step == FEW:
-            found.update({name: value.clone() for name, value in values_of(run).items()})
-
-    trial.run(after=keep, accumulation=accumulation)
-    return found
+    whole, parts = (values_after(trial, accumulation=count) for count in (1, 3))
+    return way_apart(trial, whole, parts, who="three micro-batches")
 
 
 def _unlike(run: Run, usual: Run, who: str) -> str | None:

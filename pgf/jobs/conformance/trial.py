@@ -23,6 +23,10 @@ SAMPLES = 120
 """Test images that an evaluation looks at: what is tried is not their accuracy."""
 MODEL = {"width": 32, "depth": 1, "heads": 2, "patch": 4}
 TARGET = "1:4(FF)+2:8(QK)"
+FEW = 4
+"""Steps after which runs that differ by rounding are compared: later a mask may have flipped."""
+TOLERANCE = 0.01
+"""Largest distance of the weights of two such runs, as a share of the way they have gone."""
 SELDOM = StatisticsSettings(every=10**6, noise_every=10**6)
 
 
@@ -94,3 +98,27 @@ def first_difference(run: Run, other: Run) -> str | None:
             return name
     losses = [[e.values for e in each.evaluations] for each in (run, other)]
     return None if losses[0] == losses[1] else "an evaluation"
+
+
+def values_after(trial: Trial, **training: Any) -> dict[str, Tensor]:
+    """Return what a run has learned after a few steps; `training` as for `Trial.spec`."""
+    found: dict[str, Tensor] = {}
+
+    def keep(run: Run) -> None:
+        if run.step == FEW:
+            found.update({name: value.clone() for name, value in values_of(run).items()})
+
+    trial.run(after=keep, **training)
+    return found
+
+
+def way_apart(
+    trial: Trial, usual: dict[str, Tensor], other: dict[str, Tensor], *, who: str
+) -> str | None:
+    """Return how far two runs are apart if it is more than rounding; None if not."""
+    start = values_of(trial.begun())
+    way = sum(float((usual[name] - value).abs().sum()) for name, value in start.items())
+    gap = sum(float((usual[name] - value).abs().sum()) for name, value in other.items())
+    if gap <= TOLERANCE * way:
+        return None
+    return f"with {who} weights end {gap / way:.1%} of their way apart"
