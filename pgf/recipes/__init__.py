@@ -22,7 +22,13 @@ from pgf.recipes.hooks import (
 )
 from pgf.recipes.outside import beside, outside_file
 from pgf.recipes.patterns import GROUPS, ROLES, NMPattern, Target
-from pgf.recipes.registry import RECIPES, Registry, find_recipe, register
+from pgf.recipes.registry import (
+    RECIPES,
+    Registry,
+    find_recipe,
+    pruning_recipes,
+    register,
+)
 
 __all__ = [
     "GROUPS",
@@ -55,6 +61,7 @@ __all__ = [
     "idp",
     "mdgf",
     "outside_file",
+    "pruning_recipes",
     "register",
     "sdgf",
 ]

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from pgf.errors import UserError, nearest
 from pgf.recipes.base import Recipe
+from pgf.recipes.hooks import LayerHook
 from pgf.recipes.outside import load_point, outside_class, points_of
 
 T = TypeVar("T")
@@ -143,3 +144,16 @@ def find_recipe(name: str) -> type[Recipe]:
     'SR-STE'
     """
     return RECIPES.find(name)
+
+
+def pruning_recipes(*, with_hooks: bool) -> list[str]:
+    """Return the built-in recipes that prune: those that phases say everything of, or the others.
+
+    Args:
+        with_hooks: True for those that act on tensors by hooks of their own.
+    """
+    return [
+        name
+        for name, kind in RECIPES.items()
+        if kind.prunes and issubclass(kind, LayerHook) == with_hooks
+    ]

@@ -23,7 +23,7 @@ from pgf.costs.bench.timing import ratio
 from pgf.costs.bench.usual import argsort_mask, make_usual
 from pgf.costs.bench.vit import BenchVit, Usual, VitContender
 from pgf.errors import UserError
-from pgf.recipes import RECIPES
+from pgf.recipes import pruning_recipes
 from pgf.recipes.patterns import NMPattern, Target
 
 
@@ -61,9 +61,7 @@ def test_the_usual_way_trains_by_the_formulas_of_srste() -> None:
 
 
 def test_a_contender_is_in_the_sparse_phase_whatever_its_recipe() -> None:
-    for name, kind in RECIPES.items():
-        if not kind.prunes:
-            continue
+    for name in pruning_recipes(with_hooks=False):
         contender = VitContender(name, batch_size=2)
         contender.step()
         assert all(layer.packed_mask is not None for layer in contender.run.sparsifier.layers), name
@@ -111,7 +109,7 @@ def test_small_versions_of_the_parts_measure_what_they_say(
     monkeypatch.setattr(steps_part, "TARGETS", {2: 1.05})
     lines += steps_part.steps(quiet).lines
     assert all(line.ratio is not None and math.isfinite(line.ratio) for line in lines)
-    sparse = [name for name, kind in RECIPES.items() if kind.prunes]
+    sparse = pruning_recipes(with_hooks=False)
     named = [line.what.split(",")[0] for line in lines]
     assert set(sparse) <= set(named)
 

@@ -12,7 +12,7 @@ from pgf.costs.bench.kinds.sweep import measure_sweep
 from pgf.costs.bench.model import Bound, Measurement, Part, Progress
 from pgf.costs.bench.timing import gpu_clock, rotate
 from pgf.costs.bench.vit import BenchVit, VitContender
-from pgf.recipes import RECIPES, NMPattern
+from pgf.recipes import NMPattern, pruning_recipes
 from pgf.sparsity import MaskedLayers, kernel_for
 
 FF_OF_VIT_B = ((3072, 768), (768, 3072)) * 12
@@ -98,7 +98,7 @@ def measure_steps_of(
     clock: Callable[[], float], *, task: BenchVit, **contender: Any
 ) -> list[Measurement]:
     """Measure a step of every recipe, against dense."""
-    names = [name for name, kind in RECIPES.items() if kind.prunes]
+    names = pruning_recipes(with_hooks=False)
     runs = {name: VitContender(name, task=task, **contender) for name in ("dense", *names)}
     times = rotate({name: r.step for name, r in runs.items()}, rounds=ROUNDS, clock=clock)
     return [

@@ -6,7 +6,7 @@ from torch.profiler import ProfilerActivity, profile
 from pgf.costs.bench import PARTS
 from pgf.costs.bench.model import Measurement, Part, Progress
 from pgf.costs.bench.vit import Usual, VitContender
-from pgf.recipes import RECIPES
+from pgf.recipes import pruning_recipes
 
 BATCH = 8
 TARGET = 1.125
@@ -16,15 +16,15 @@ TARGET = 1.125
 def memory(progress: Progress) -> Part:
     """Bytes at the peak of a step, in units of the sparse layers' weights."""
     torch.set_num_threads(1)
-    progress("memory: one step of every recipe")
-    dense = _peak(VitContender("dense", batch_size=BATCH))
-    usual = _peak(Usual(batch_size=BATCH)) - dense
+    progress("memory: one step of every recipe without hooks")
+    dense = peak_of(VitContender("dense", batch_size=BATCH))
+    usual = peak_of(Usual(batch_size=BATCH)) - dense
     lines = []
-    for name in [name for name, kind in RECIPES.items() if kind.prunes]:
+    for name in pruning_recipes(with_hooks=False):
         contender = VitContender(name, batch_size=BATCH)
         masters = contender.run.sparsifier.masters.values()
         weights = sum(master.numel() * master.element_size() for master in masters)
-        more = _peak(contender) - dense
+        more = peak_of(contender) - dense
         lines.append(
             Measurement(
                 what=name,
@@ -48,7 +48,7 @@ def memory(progress: Progress) -> Part:
     )
 
 
-def _peak(contender: VitContender) -> int:
+def peak_of(contender: VitContender) -> int:
     """Return the bytes that tensors take at most during a step, the run's own included."""
     contender.step()
     held = _held(contender)
@@ -69,6 +69,8 @@ def _held(contender: VitContender) -> int:
     sparsifier = run.sparsifier
     masks = [layer.packed_mask for layer in sparsifier.layers]
     masks += [mask for layer in sparsifier.layers for mask in layer.fixed.packed.values()]
-    tensors = [*run.model.parameters(), *run.model.buffers(), *sparsifier.masters.values()]
+    kept = [tensor for layer in sparsifier.layers for tensor in layer.memory.values()]
+    kept += [*sparsifier.scores.values(), *(run.teacher.parameters() if run.teacher else ())]
+    tensors = [*run.model.parameters(), *run.model.buffers(), *sparsifier.masters.values(), *kept]
     every = {id(t): t for t in [*tensors, *state, *masks] if t is not None}
     return sum(tensor.numel() * tensor.element_size() for tensor in every.values())

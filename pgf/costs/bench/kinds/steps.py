@@ -1,4 +1,4 @@
-"""A training step of every recipe, against dense."""
+"""A training step of every recipe without hooks, against dense."""
 
 import torch
 
@@ -6,7 +6,7 @@ from pgf.costs.bench import PARTS
 from pgf.costs.bench.model import Measurement, Part, Progress
 from pgf.costs.bench.timing import milliseconds, rotate
 from pgf.costs.bench.vit import TARGET, Usual, VitContender
-from pgf.recipes import RECIPES
+from pgf.recipes import pruning_recipes
 
 DENSE, USUAL = "dense", "usual way"
 ROUNDS = {64: 15, 8: 41}
@@ -33,7 +33,7 @@ def steps(progress: Progress) -> Part:
 
 def _measure(batch_size: int, progress: Progress) -> list[Measurement]:
     torch.set_num_threads(1)
-    names = [name for name, kind in RECIPES.items() if kind.prunes]
+    names = pruning_recipes(with_hooks=False)
     contenders: dict[str, VitContender] = {}
     for name in (DENSE, *names):
         contenders[name] = VitContender(name, batch_size=batch_size)
