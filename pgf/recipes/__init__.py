@@ -5,7 +5,7 @@ your own, under `@register("name")`. `Registry` serves the other rooms, too.
 """
 
 from pgf.recipes import baselines, controls, idp, mdgf, sdgf
-from pgf.recipes.base import Clock, GradientRule, MaskSource, Phase, Recipe
+from pgf.recipes.base import Recipe
 from pgf.recipes.hooks import (
     ActsInSteps,
     AdamStep,
@@ -22,6 +22,7 @@ from pgf.recipes.hooks import (
 )
 from pgf.recipes.outside import beside, outside_file
 from pgf.recipes.patterns import GROUPS, ROLES, NMPattern, Target
+from pgf.recipes.phases import Clock, GradientRule, MaskSource, Phase
 from pgf.recipes.registry import (
     RECIPES,
     Registry,

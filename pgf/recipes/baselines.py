@@ -4,8 +4,9 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from pgf.errors import UserError
-from pgf.recipes.base import Clock, GradientRule, MaskSource, Phase, Recipe
+from pgf.recipes.base import Recipe
 from pgf.recipes.patterns import NMPattern
+from pgf.recipes.phases import Clock, GradientRule, MaskSource, Phase
 from pgf.recipes.registry import register
 
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pgf.recipes.base import MaskSource, Phase
 from pgf.recipes.baselines import Dense, FixedMask
 from pgf.recipes.patterns import NMPattern
+from pgf.recipes.phases import MaskSource, Phase
 from pgf.recipes.registry import register
 
 

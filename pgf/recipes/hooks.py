@@ -11,8 +11,8 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from pgf.recipes.base import Clock, Phase
 from pgf.recipes.patterns import NMPattern
+from pgf.recipes.phases import Clock, Phase
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -171,7 +171,7 @@ class Calibrates(LayerHook):
     def calibrate(self, layer: Layer, inputs: Inputs) -> "Tensor":
         """Return the mask, bool and exactly N of every M; the weight may be written to.
 
-        Layers come in the model's order, and each sees what the pruned ones before it give.
+        Layers come in the model's order; those before this one are pruned already.
         """
 
 
@@ -179,15 +179,17 @@ class Distils(LayerHook):
     """Distillation from the dense model, as it was at the end of the dense phase."""
 
     @abstractmethod
-    def distil(self, loss: "Tensor", *, student: "Tensor", teacher: "Tensor") -> "Tensor":
+    def distil(
+        self, loss: "Tensor", *, student: "Tensor", teacher: "Tensor", weight: float
+    ) -> "Tensor":
         """Return the loss of a micro-batch after the dense phase.
 
         Args:
-            loss: the task's own.
-            student: the model's logits, (..., classes).
+            loss: the task's own, a mean.
+            student: the model's logits, (..., classes), also of positions that are padding.
             teacher: those of the dense model on the same inputs, without a gradient.
-
-        Logits stand for every position, also those that the task's loss leaves out as padding.
+            weight: what `loss` is the mean over, such as tokens: a sum over positions divided by it
+                is the same for any number of micro-batches.
         """
 
 
@@ -221,6 +223,7 @@ class AdamStep:
     betas: tuple[float, float]
     epsilon: float
     weight_decay: float
+    """Decay beside the moments, AdamW's; 0 under Adam, whose own is in the gradient."""
 
 
 class ActsInSteps(LayerHook):

@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import os
 import sys
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -20,7 +21,8 @@ def beside(name: str, folder: Path) -> str:
     """
     where, _, class_name = name.rpartition(":")
     if where.endswith(".py") and not Path(where).is_file() and (folder / where).is_file():
-        return f"{folder / where}:{class_name}"
+        # From the current folder, however the config was named: runs are known by this name.
+        return f"{os.path.relpath(folder / where)}:{class_name}"
     return name
 
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from pgf.errors import UserError
-from pgf.recipes.base import Clock, Phase, Recipe
+from pgf.recipes.base import Recipe
 from pgf.recipes.patterns import NMPattern
+from pgf.recipes.phases import Clock, Phase
 from pgf.recipes.registry import register
 
 

@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from pgf.errors import UserError
 from pgf.recipes import Calibrates, Inputs, MaskSource, Recipe
 from pgf.sparsity.masks import check_mask
-from pgf.sparsity.roles import is_conv1d
 from pgf.sparsity.sparse_layer import SparseLayer
 
 
@@ -24,9 +23,10 @@ def calibrate(recipe: Recipe, layers: Sequence[SparseLayer], forward: Callable[[
         forward: runs the model over the calibration batches.
 
     Raises:
-        UserError: a layer is not linear, or saw nothing.
+        UserError: a layer saw nothing, or the recipe's mask is none.
     """
-    assert isinstance(recipe, Calibrates)
+    if not isinstance(recipe, Calibrates):
+        raise UserError(f"the recipe {type(recipe).__name__} takes no masks by calibration")
     for layer in layers:
         mask = recipe.calibrate(layer, _inputs(layer, forward))
         who = f"{type(recipe).__name__}.calibrate, for {layer.name},"
@@ -37,10 +37,6 @@ def calibrate(recipe: Recipe, layers: Sequence[SparseLayer], forward: Callable[[
 
 def _inputs(layer: SparseLayer, forward: Callable[[], None]) -> Inputs:
     module = layer.block.module
-    if not (isinstance(module, nn.Linear) or is_conv1d(module)):
-        raise UserError(
-            f"calibration is for linear layers: {layer.name} is a {type(module).__name__}"
-        )
     width = layer.block.width
     total = torch.zeros(width, dtype=torch.float64, device=layer.weight.device)
     gram = torch.zeros(width, width, dtype=torch.float64, device=layer.weight.device)

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from pgf.errors import UserError
 from pgf.recipes import (
+    Calibrates,
     LayerHook,
     LearnsScores,
     MasksInputGradients,
@@ -16,6 +18,7 @@ from pgf.recipes import (
 from pgf.seeds import seed_for
 from pgf.sparsity.layers import PrunableWeight
 from pgf.sparsity.masks import nm_mask
+from pgf.sparsity.roles import is_conv1d
 from pgf.sparsity.sparse_layer import SparseLayer
 from pgf.sparsity.two_weights import split
 
@@ -35,6 +38,9 @@ def make_layers(
         recipe: the layers' recipe.
         total_steps: optimiser steps of the whole training.
         mask_seed: seed of random masks, and of what the recipe draws.
+
+    Raises:
+        UserError: a layer is none that the recipe can work with.
     """
     masters: dict[str, nn.Parameter] = {}
     layers = []
@@ -56,11 +62,22 @@ def make_layers(
         # Drawn on the CPU for every recipe, so that all devices and recipes share the draw.
         score = torch.rand(layer.weight.shape, generator=generator)
         layer.fixed[str(MaskSource.RANDOM)] = nm_mask(score, pattern)
+        if isinstance(recipe, Calibrates | MasksInputGradients):
+            _check_linear(block, recipe)
         if isinstance(recipe, LayerHook):
             recipe.begin(layer)
         if isinstance(recipe, LearnsScores):
             layer.score_parameter = nn.Parameter(recipe.first_scores(layer))
         if isinstance(recipe, MasksInputGradients):
-            layer.backward = block.view(split(block.module, block.name))
+            layer.backward = block.view(split(block.module))
         layers.append(layer)
     return layers
+
+
+def _check_linear(block: PrunableWeight, recipe: Recipe) -> None:
+    module = block.module
+    if not (isinstance(module, nn.Linear) or is_conv1d(module)):
+        raise UserError(
+            f"the recipe {type(recipe).__name__} is for linear layers: {block.name} is a "
+            f"{type(module).__name__}"
+        )

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from pgf.errors import UserError
 from pgf.recipes import Layer, Recipe, ShapesWeights
 
 
@@ -20,10 +21,19 @@ def shaped(recipe: Recipe, layer: Layer, *, mask: Tensor | None, decay: float) -
         layer: the layer.
         mask: bool, in the block's view; None while dense.
         decay: D.
+
+    Raises:
+        UserError: the recipe's is of another shape.
     """
     if not isinstance(recipe, ShapesWeights):
         return None
-    return recipe.effective(layer.weight, mask=mask, decay=decay, layer=layer)
+    effective = recipe.effective(layer.weight, mask=mask, decay=decay, layer=layer)
+    if effective.shape != layer.weight.shape:
+        raise UserError(
+            f"{type(recipe).__name__}.effective, for {layer.name}, gives a weight of "
+            f"{tuple(effective.shape)}: it must be {tuple(layer.weight.shape)}"
+        )
+    return effective
 
 
 def through(

@@ -139,8 +139,7 @@ class SparseLayer:
             return False
         if source is MaskSource.CHOSEN:
             mask = _chooser(self.recipe).choose(self, self.phase.pattern)
-            who = f"{type(self.recipe).__name__}.choose, for {self.name},"
-            check_mask(mask, self.weight, self.phase.pattern, who=who)
+            self._check(mask, self.phase.pattern, "choose")
             self.fixed[str(source)] = mask
         elif str(source) not in self.fixed and source in (MaskSource.FROZEN, MaskSource.NOTHING):
             self.fixed[str(source)] = self.mask_at(self.phase)
@@ -152,6 +151,10 @@ class SparseLayer:
         self.packed_mask = self.fixed.packed[str(source)]
         return True
 
+    def _check(self, mask: Tensor, pattern: NMPattern, method: str) -> None:
+        who = f"{type(self.recipe).__name__}.{method}, for {self.name},"
+        check_mask(mask, self.weight, pattern, who=who)
+
     @torch.no_grad()
     def mask_at(self, phase: Phase) -> Tensor:
         """Return the mask of a phase as bools in the block's view, whatever is in force now.
@@ -161,7 +164,9 @@ class SparseLayer:
         assert phase.pattern is not None
         source = str(phase.mask_source)
         if phase.mask_source is MaskSource.CHOSEN:
-            return _chooser(self.recipe).settle(self, phase.pattern)
+            mask = _chooser(self.recipe).settle(self, phase.pattern)
+            self._check(mask, phase.pattern, "settle")
+            return mask
         if source in self.fixed:
             return self.fixed[source]
         if phase.mask_source is MaskSource.NOTHING:
@@ -224,9 +229,9 @@ class SparseLayer:
 
 def _chooser(recipe: Recipe) -> ChoosesMasks:
     if not isinstance(recipe, ChoosesMasks):
-        raise TypeError(
-            f"{type(recipe).__name__} has phases with a mask of its own choice, but is "
-            f"no pgf.recipes.ChoosesMasks"
+        raise UserError(
+            f"{type(recipe).__name__} has phases with masks of its own choice, but is no "
+            f"pgf.recipes.ChoosesMasks"
         )
     return recipe
 

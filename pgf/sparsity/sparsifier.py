@@ -15,7 +15,6 @@ import torch
 from torch import Tensor, nn
 
 from pgf.recipes import (
-    ActsInSteps,
     MaskSource,
     NMPattern,
     Phase,
@@ -95,13 +94,15 @@ class Sparsifier:
         self._watch: StepWatch | None = None
 
     def bind(self, optimizer: torch.optim.Optimizer) -> None:
-        """Let the recipe act in an optimiser's steps; for a recipe that does not, nothing.
+        """Let the recipe act in an optimiser's steps; in place of one that was bound before.
 
         Raises:
-            UserError: the optimiser is none that the recipe can work with.
+            UserError: the optimiser is none that the recipe can work with, or does not own what
+                it is to train.
         """
-        if isinstance(self.recipe, ActsInSteps) and self.layers:
-            self._watch = StepWatch(self.recipe, self.layers, optimizer)
+        if self._watch is not None:
+            self._watch.release()
+        self._watch = StepWatch(self.recipe, self.layers, optimizer)
 
     def phases(self, step: int) -> dict[tuple[NMPattern, int], Phase]:
         """Return the phase of every pattern and width in use."""

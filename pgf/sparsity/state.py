@@ -3,12 +3,26 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from torch import Tensor
+
+from pgf.errors import UserError
 from pgf.sparsity.sparse_layer import SparseLayer
 
 
 def state_of(layers: Iterable[SparseLayer]) -> dict[str, Any]:
-    """Return the layers' fixed masks, scores, and what the recipe keeps in their memory."""
+    """Return the layers' fixed masks, scores, and what the recipe keeps in their memory.
+
+    Raises:
+        UserError: the recipe keeps something else than a tensor.
+    """
     layers = list(layers)
+    for layer in layers:
+        for key, value in layer.memory.items():
+            if not isinstance(value, Tensor):
+                raise UserError(
+                    f"{type(layer.recipe).__name__} keeps a {type(value).__name__} in the memory "
+                    f"of {layer.name}, as '{key}': it must be a tensor"
+                )
     scores = {layer.name: layer.score_parameter for layer in layers}
     return {
         "fixed": {layer.name: dict(layer.fixed) for layer in layers},

@@ -8,36 +8,55 @@ import torch
 from torch import Tensor
 
 from pgf.errors import UserError
-from pgf.recipes import ActsInSteps, AdamStep, Recipe
+from pgf.recipes import ActsInSteps, AdamStep, LearnsScores, Recipe
 from pgf.sparsity.sparse_layer import SparseLayer
 
 ADAM = (torch.optim.Adam, torch.optim.AdamW)
+Group = dict[str, Any]
 
 
 @dataclass
 class StepWatch:
-    """Calls a recipe's hooks after every step of an optimiser."""
+    """Calls a recipe's hooks after every step of an optimiser that is done and not skipped."""
 
-    recipe: ActsInSteps
+    recipe: Recipe
     layers: Sequence[SparseLayer]
     optimizer: torch.optim.Optimizer
     before: dict[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
     """Copies of weight and v of each layer, during a step."""
 
     def __post_init__(self) -> None:
-        if self.recipe.needs_moments and not isinstance(self.optimizer, ADAM):
+        self._check()
+        optimizer = self.optimizer
+        self._handles = (
+            [
+                optimizer.register_step_pre_hook(self._before),
+                optimizer.register_step_post_hook(self._after),
+            ]
+            if isinstance(self.recipe, ActsInSteps)
+            else []
+        )
+
+    def _check(self) -> None:
+        needs_adam = isinstance(self.recipe, ActsInSteps) and self.recipe.needs_moments
+        if needs_adam and not isinstance(self.optimizer, ADAM):
             raise UserError(
-                f"the recipe {type(self.recipe).__name__} works with Adam's moments: the optimiser "
-                f"must be adam or adamw, not {type(self.optimizer).__name__}"
+                f"the recipe {type(self.recipe).__name__} works with Adam's moments: the "
+                f"optimiser must be adam or adamw, not {type(self.optimizer).__name__}"
             )
         owned = self._groups()
         for layer in self.layers:
-            if id(layer.master) not in owned:
-                raise UserError(f"the optimiser does not own the master weight of {layer.name}")
-        self.optimizer.register_step_pre_hook(self._before)
-        self.optimizer.register_step_post_hook(self._after)
+            parts = {"master weight": layer.master, "scores": layer.score_parameter}
+            for what, parameter in parts.items():
+                if parameter is not None and id(parameter) not in owned:
+                    raise UserError(f"the optimiser does not own the {what} of {layer.name}")
 
-    def _groups(self) -> dict[int, dict[str, Any]]:
+    def release(self) -> None:
+        """Leave the optimiser alone from here on."""
+        for handle in self._handles:
+            handle.remove()
+
+    def _groups(self) -> dict[int, Group]:
         # Anew for every step: loading a state gives an optimiser other groups.
         return {
             id(parameter): group
@@ -47,6 +66,7 @@ class StepWatch:
 
     @torch.no_grad()
     def _before(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        assert isinstance(self.recipe, ActsInSteps)
         if self.recipe.needs_moments:
             for layer in self._moving():
                 second = optimizer.state[layer.master].get("exp_avg_sq")
@@ -56,23 +76,27 @@ class StepWatch:
 
     @torch.no_grad()
     def _after(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
-        groups = self._groups()
-        for layer in self._moving():
-            group = groups[id(layer.master)]
-            if self.recipe.needs_moments:
-                step = self._adam(layer, group, optimizer.state[layer.master])
-                self.recipe.after_adam(layer, step)
-            else:
-                self.recipe.after_step(layer, learning_rate=float(group["lr"]))
+        assert isinstance(self.recipe, ActsInSteps)
+        # A fused optimiser is called in a step that a GradScaler skips, too, and told so.
+        found_inf = getattr(optimizer, "found_inf", None)
+        if found_inf is None or not bool(found_inf):
+            groups = self._groups()
+            for layer in self._moving():
+                self._act(self.recipe, layer, groups[id(layer.master)])
         self.before.clear()
+
+    def _act(self, recipe: ActsInSteps, layer: SparseLayer, group: Group) -> None:
+        if recipe.needs_moments:
+            recipe.after_adam(layer, self._adam(layer, group))
+        else:
+            recipe.after_step(layer, learning_rate=float(group["lr"]))
 
     def _moving(self) -> list[SparseLayer]:
         return [layer for layer in self.layers if layer.master.grad is not None]
 
-    def _adam(
-        self, layer: SparseLayer, group: dict[str, Any], state: dict[str, Tensor]
-    ) -> AdamStep:
+    def _adam(self, layer: SparseLayer, group: Group) -> AdamStep:
         weight, second = self.before[layer.name]
+        state = self.optimizer.state[layer.master]
         return AdamStep(
             gradient=layer.gradient,
             weight_before=weight,
@@ -83,18 +107,20 @@ class StepWatch:
             learning_rate=float(group["lr"]),
             betas=group["betas"],
             epsilon=group["eps"],
-            weight_decay=group["weight_decay"],
+            # Adam's own decay is a part of the gradient, and so of the moments.
+            weight_decay=group["weight_decay"] if group["decoupled_weight_decay"] else 0.0,
         )
 
 
 def check_bound(recipe: Recipe, layers: Sequence[SparseLayer], watch: StepWatch | None) -> None:
-    """Check that a recipe that acts in an optimiser's steps has one.
+    """Check that a recipe that needs to know the optimiser does.
 
     Raises:
-        UserError: it has none.
+        UserError: it does not.
     """
-    if isinstance(recipe, ActsInSteps) and layers and watch is None:
+    if isinstance(recipe, ActsInSteps | LearnsScores) and layers and watch is None:
+        needs = "acts in its step" if isinstance(recipe, ActsInSteps) else "learns scores with it"
         raise UserError(
-            f"the recipe {type(recipe).__name__} acts in the optimiser's step: call "
+            f"the recipe {type(recipe).__name__} must know the optimiser, since it {needs}: call "
             f"sparsifier.bind(optimizer) before training"
         )

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pgf.errors import UserError
 from pgf.sparsity.roles import is_conv1d
 
 BACKWARD = "backward_weight"
@@ -35,24 +34,15 @@ class _TwoWeights(torch.autograd.Function):
         return (gradient @ other).to(x.dtype), of_weight, None, of_bias
 
 
-def split(module: nn.Module, name: str) -> Tensor:
+def split(module: nn.Module) -> Tensor:
     """Let a linear layer take its input's gradient with a weight of its own; return that weight.
 
     Args:
         module: a `Linear` or transformers' `Conv1D`.
-        name: its name, for the error.
 
     Returns:
         The buffer of the weight's own shape, to be written before every forward pass.
-
-    Raises:
-        UserError: it is another kind of layer.
     """
-    if not (isinstance(module, nn.Linear) or is_conv1d(module)):
-        raise UserError(
-            f"a second mask for the input's gradient is for linear layers: {name} is a "
-            f"{type(module).__name__}"
-        )
     if not hasattr(module, BACKWARD):
         weight = module.get_parameter("weight").detach().clone()
         module.register_buffer(BACKWARD, weight, persistent=False)

@@ -10,12 +10,15 @@ from pgf.errors import UserError
 from pgf.recipes import Distils
 from pgf.sparsity import Sparsifier
 from pgf.tasks import Batch, Task
+from pgf.training import parallel
 
 
 def make_teacher(model: nn.Module, sparsifier: Sparsifier) -> nn.Module:
     """Return a copy of a model at its dense weights, for evaluation."""
     with sparsifier.dense():
         teacher = copy.deepcopy(model)
+    # Batch statistics differ by process, and a checkpoint has those of the first.
+    parallel.take_from_first(list(teacher.buffers()))
     return teacher.eval().requires_grad_(False)
 
 
@@ -57,4 +60,5 @@ def distilled_loss(
             f"the recipe {type(recipe).__name__} compares logits, and the model of "
             f"{type(task).__name__} gives none"
         )
-    return recipe.distil(loss, student=student.logits, teacher=taught.logits)
+    weight = task.weight(batch)
+    return recipe.distil(loss, student=student.logits, teacher=taught.logits, weight=weight)

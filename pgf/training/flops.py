@@ -17,7 +17,8 @@ force:
 The other count that is in use, `sparse_input_gradient=True`, has the gradient of the input at F N/M
 whatever the mask, as a second mask for the transposed weights would.
 
-All other operations of the two passes count as they are, in every recipe. This is what hardware
+All other operations of the two passes count as they are, in every recipe; a teacher adds its
+forward pass to every step after the dense phase. This is what hardware
 with full use of N:M could save, not what today's does. Evaluations, statistics and the choice of
 masks are not in it.
 """
@@ -35,7 +36,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from pgf.recipes import GradientRule, NMPattern, Phase, Recipe
+from pgf.recipes import Distils, GradientRule, NMPattern, Phase, Recipe
 from pgf.sparsity import PrunableWeight, is_layer
 from pgf.tasks import Task
 
@@ -170,6 +171,9 @@ def training_flops(
         groups[group] = groups.get(group, 0.0) + flops.of(block)
     steps = np.array(after, dtype=np.int64)
     total = steps * float(flops.training)
+    if isinstance(recipe, Distils):
+        dense = recipe.clock(0, total_steps).start
+        total += np.maximum(steps - dense, 0) * float(flops.forward)
     for (pattern, width, needs_input_gradient), own in groups.items():
         forward, of_input, of_weight = _shares_so_far(recipe, total_steps, pattern, width)[:, steps]
         if sparse_input_gradient:

@@ -139,3 +139,10 @@ def from_first(value: T) -> T:
     box: list[Any] = [value]
     dist.broadcast_object_list(box, src=0)
     return box[0]
+
+
+def take_from_first(tensors: Sequence[Tensor]) -> None:
+    """Give all processes the first one's tensors, in place."""
+    if size() > 1:
+        for tensor in tensors:
+            dist.broadcast(tensor, src=0)

@@ -15,6 +15,7 @@ from pgf.recipes import (
     ChoosesMasks,
     Distils,
     LayerHook,
+    LearnsScores,
     MaskSource,
     NMPattern,
     Phase,
@@ -23,6 +24,7 @@ from pgf.recipes import (
 )
 from pgf.sparsity import make_layers, select_layers
 from pgf.tasks import Task
+from pgf.training.distillation import distilled_loss
 from pgf.training.stack import check_stacked_recipe
 
 NEEDED = {MaskSource.CHOSEN: ChoosesMasks, MaskSource.CALIBRATED: Calibrates}
@@ -35,7 +37,7 @@ def check_recipes(task: Task, model: nn.Module, specs: Sequence[RunSpec]) -> Non
 
     Args:
         task: what is trained.
-        model: its model, on any device; nothing is computed with it.
+        model: its model, on the meta device.
         specs: the runs.
 
     Raises:
@@ -66,8 +68,26 @@ def _check(task: Task, model: nn.Module, recipe: Recipe, spec: RunSpec) -> None:
             f"it works with Adam's moments: training.optimizer must be adam or adamw, not "
             f"{spec.training.optimizer}"
         )
+    if isinstance(recipe, Distils):
+        _check_teacher(task, model, recipe, steps=spec.training.steps)
+    if spec.training.ema_decay and isinstance(recipe, Calibrates | LearnsScores):
+        raise UserError(
+            "training.ema_decay: it writes weights or scores outside the optimiser, which the "
+            "average would not take up: leave the average out"
+        )
     if isinstance(recipe, LayerHook):
         make_layers(selected, recipe=recipe, total_steps=spec.training.steps, mask_seed=0)
+
+
+def _check_teacher(task: Task, model: nn.Module, recipe: Distils, *, steps: int) -> None:
+    assert isinstance(recipe, Recipe)
+    if recipe.clock(0, steps).start == 0:
+        raise UserError(
+            f"it learns from the dense model, but dense {recipe.dense} is no step of {steps}: make "
+            f"it larger"
+        )
+    inputs, labels = (part.to("meta") for part in task.example())
+    distilled_loss(recipe, task, model, model, (inputs, labels))
 
 
 def walk(recipe: Recipe, total_steps: int, *, pattern: NMPattern, width: int) -> None:
@@ -94,8 +114,6 @@ def walk(recipe: Recipe, total_steps: int, *, pattern: NMPattern, width: int) ->
             f"{_place(recipe)}: the last step must be at {pattern} with mask_decay 0, not at "
             f"{last.pattern} with {last.mask_decay}"
         )
-    if isinstance(recipe, Distils) and recipe.dense == 0.0:
-        raise UserError("it learns from the dense model, but has no dense phase: set dense above 0")
 
 
 def _check_phase(recipe: Recipe, step: int, phase: Phase, *, width: int) -> None:

@@ -208,12 +208,36 @@ def test_the_advised_preset_is_at_zero_after_seventy_percent(name: str) -> None:
     assert found[139].mask_decay > 0.0 and found[140].mask_decay == 0.0
 
 
-@pytest.mark.parametrize("rule", GradientRule)
-@pytest.mark.parametrize("name", sorted(name for name in RECIPES if RECIPES[name].prunes))
-def test_the_sparse_phase_takes_the_gradient_rule_asked_for(name: str, rule: GradientRule) -> None:
-    # A recipe may end under a frozen mask, whose pruned weights get no gradient by any rule.
-    found = phases(RECIPES[name](**SHARES, gradient=rule), "1:8")
-    assert {p.gradient_rule for p in found if p.name == "sparse"} <= {rule}
+PRUNING = sorted(name for name in RECIPES if RECIPES[name].prunes)
+HEALING = {"pat", "iss_p"}
+"""Recipes that end under a frozen mask, whose pruned weights get no gradient by any rule."""
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [
+        (name, rule)
+        for name in sorted(RECIPES)
+        for rule in RECIPES[name].rules
+        if RECIPES[name].prunes
+    ],
+)
+def test_every_pruning_phase_takes_the_gradient_rule_asked_for(
+    name: str, rule: GradientRule
+) -> None:
+    found = [p for p in phases(RECIPES[name](**SHARES, gradient=rule), "1:8") if p.pattern]
+    own = [p for p in found if not (name in HEALING and p.name == "fine_tune")]
+    assert {p.gradient_rule for p in own} == {rule}
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in sorted(RECIPES) if len(RECIPES[name].rules) == 1]
+)
+def test_a_rule_that_cannot_act_is_refused(name: str) -> None:
+    (own,) = RECIPES[name].rules
+    other = next(rule for rule in GradientRule if rule is not own)
+    with pytest.raises(UserError, match=f"this recipe has one rule, {own}"):
+        RECIPES[name](gradient=other)
 
 
 @pytest.mark.parametrize("recipe", [SrSte, Idp])

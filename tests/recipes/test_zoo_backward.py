@@ -19,6 +19,7 @@ from pgf.recipes.zoo.bdwp import Bdwp
 from pgf.recipes.zoo.bi_mask import BiMask
 from pgf.recipes.zoo.lbc import Lbc
 from pgf.recipes.zoo.maskllm import MaskLlm
+from pgf.recipes.zoo.wanda import Wanda
 from pgf.sparsity import Sparsifier
 from pgf.sparsity.two_weights import split
 
@@ -27,7 +28,7 @@ PATTERN = NMPattern(1, 4)
 
 def two_weights(module: nn.Module, weight: Tensor, other: Tensor, x: Tensor) -> list[Tensor]:
     """Return output and gradients of a layer whose input's gradient goes through `other`."""
-    other_buffer = split(module, "layer")
+    other_buffer = split(module)
     with torch.no_grad():
         module.get_parameter("weight").copy_(weight)
         other_buffer.copy_(other)
@@ -126,9 +127,27 @@ def test_outputs_that_do_not_divide_are_refused_before_training() -> None:
         )
 
 
-def test_a_second_mask_on_a_convolution_is_refused() -> None:
-    with pytest.raises(UserError, match="for linear layers: conv is a Conv2d"):
-        split(nn.Conv2d(4, 4, 1), "conv")
+@pytest.mark.parametrize("recipe", [Bdwp(), Wanda()])
+def test_a_convolution_is_refused_before_training(recipe: Recipe) -> None:
+    with pytest.raises(UserError, match=r"is for linear layers: 0 is a Conv2d"):
+        Sparsifier(
+            nn.Sequential(nn.Conv2d(4, 4, 1)),
+            target=Target.parse("1:4(CONV)"),
+            recipe=recipe,
+            total_steps=1,
+            mask_seed=0,
+        )
+
+
+def test_blocks_that_no_layer_has_go_with_the_model() -> None:
+    loop = Loop(Bdwp(dense=0.2), target="2:8(QK)").run(5)
+    loop.sparsifier.refresh(5)
+    module = loop.model.attn["qkv"]
+    whole, masked = module.get_buffer("backward_weight"), module.weight.detach()
+    assert torch.equal(whole[32:], masked[32:]), "V stays dense, and moves"
+    for rows in (slice(0, 16), slice(16, 32)):
+        master = loop.sparsifier.masters["attn.qkv.weight"][rows].detach()
+        assert torch.equal(whole[rows], master * slow_mask(master.t(), NMPattern(2, 8)).t())
 
 
 def alive_after(step: int, count: int, end: int) -> int:

@@ -170,15 +170,3 @@ def test_without_calibration_a_loop_is_told_what_to_call() -> None:
         sparsifier.refresh(0)
     with pytest.raises(UserError, match="no calibration batch came through 0"):
         sparsifier.calibrate(0, lambda: None)
-
-
-def test_a_convolution_is_refused() -> None:
-    sparsifier = Sparsifier(
-        nn.Sequential(nn.Conv2d(4, 4, 1)),
-        target=Target.parse("2:4(CONV)"),
-        recipe=Wanda(),
-        total_steps=1,
-        mask_seed=0,
-    )
-    with pytest.raises(UserError, match="for linear layers: 0 is a Conv2d"):
-        sparsifier.calibrate(0, lambda: None)

@@ -60,7 +60,7 @@ def test_pat_follows_the_weights_and_then_heals_under_one_mask() -> None:
 
 
 def test_the_l1_term_is_there_while_dense_and_not_after() -> None:
-    loop = Loop(SparseThenPrune(lambda_1=0.3, dense=0.5, fine_tune=0.5)).run()
+    loop = Loop(SparseThenPrune(lambda_w=0.3, dense=0.5, fine_tune=0.5)).run()
     for seen in loop.seen.values():
         for one in seen:
             if one.mask is None:

@@ -16,7 +16,7 @@ from pgf.experiments import (
     TaskSettings,
     TrainingSettings,
 )
-from pgf.recipes import Target
+from pgf.recipes import LayerHook, Target
 from pgf.tasks import Batch, ImageClassification, Splits, TensorData
 from pgf.training import HARDLY_EVER, Run
 
@@ -51,7 +51,7 @@ class BenchVit(ImageClassification):
 
 
 class VitContender(Contender):
-    """A run in the middle of its training."""
+    """A run in the middle of its training; under a recipe with hooks, of its sparse phase."""
 
     def __init__(
         self,
@@ -76,7 +76,9 @@ class VitContender(Contender):
             statistics=statistics,
         )
         super().__init__(Run.make(spec, task=task, splits=task.load()))
-        self.run.step = STEPS // 2
+        clock = self.run.sparsifier.recipe.clock(0, STEPS)
+        sparse = (clock.start + clock.end) // 2
+        self.run.step = sparse if isinstance(self.run.sparsifier.recipe, LayerHook) else STEPS // 2
 
 
 class Usual(VitContender):

@@ -1,15 +1,19 @@
 """All laws on one recipe, and what it costs beside dense training."""
 
 import time
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from typing import Any
 
 from pgf.errors import UserError
+from pgf.experiments import validated
 from pgf.jobs.conformance.laws import LAWS, Named
 from pgf.jobs.conformance.processes import processes_agree
 from pgf.jobs.conformance.trial import Trial
+from pgf.recipes import find_recipe
 from pgf.training import Run
 
 TIMED = 40
@@ -32,7 +36,7 @@ class Finding:
 def check_recipe(
     kind: str, options: dict[str, Any], *, target: str, processes: bool = True
 ) -> Iterator[Finding]:
-    """Yield what each law finds of a recipe.
+    """Yield what each law finds of a recipe; without phases it is the first alone.
 
     Args:
         kind: its name, `module:Class` or `path/to/file.py:Class`.
@@ -43,13 +47,24 @@ def check_recipe(
     Raises:
         UserError: there is no such recipe, or it cannot take the options or the target.
     """
+    validated(find_recipe(kind), options, "options")
     trial = Trial(kind, options, target)
-    trial.spec().make_recipe()
+    trial.check()
     for law in (*LAWS, *((TOGETHER,) if processes else ())):
-        try:
-            yield Finding(law.name, law.holds(trial))
-        except UserError as error:
-            yield Finding(law.name, str(error))
+        broken = _broken(law, trial)
+        yield Finding(law.name, broken)
+        if broken and law is LAWS[0]:
+            return  # no step of it could be followed
+
+
+def _broken(law: Named, trial: Trial) -> str | None:
+    try:
+        return law.holds(trial)
+    except UserError as error:
+        return str(error)
+    except Exception as error:  # whatever a user's own hooks raise
+        file, line, *_ = traceback.extract_tb(error.__traceback__)[-1]
+        return f"{type(error).__name__}: {error} ({Path(file).name}, line {line})"
 
 
 def step_cost(kind: str, options: dict[str, Any], *, target: str) -> float:

@@ -1,8 +1,9 @@
 """The laws, each a function of a trial that returns what breaks it; None if it holds."""
 
-import copy
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -16,7 +17,7 @@ from pgf.jobs.conformance.trial import (
     way_apart,
 )
 from pgf.recipes import NMPattern, Target
-from pgf.training import Run, train, walk
+from pgf.training import Run, checkpoints, train, walk
 
 WIDTHS = (16, 32, 64, 128, 768)
 Law = Callable[[Trial], str | None]
@@ -82,19 +83,25 @@ def _deterministic(trial: Trial) -> str | None:
 
 
 def _resumes(trial: Trial) -> str | None:
-    states: dict[int, dict[str, object]] = {}
+    steps = (1, STEPS // 3, STEPS // 2, STEPS - 2)
+    average = 0.8 if trial.averages else None
+    with tempfile.TemporaryDirectory() as folder:
+        paths = {step: Path(folder) / f"{step}.pt" for step in steps}
 
-    def keep(run: Run) -> None:
-        if run.step in (1, STEPS // 3, STEPS // 2, STEPS - 2):
-            states[run.step] = copy.deepcopy(run.state_dict())
+        def keep(run: Run) -> None:
+            if run.step in paths:
+                checkpoints.save(paths[run.step], run.state_dict())
 
-    trial.run(after=keep)
-    for step, state in states.items():
-        torch.manual_seed(991)  # what another process would find
-        run = Run.make(trial.spec(), splits=trial.splits)
-        run.load_state_dict(state)
-        if said := _unlike(train(run), trial.usual, f"a run resumed after step {step}"):
-            return said
+        whole = trial.run(after=keep, ema_decay=average)
+        for step, path in paths.items():
+            torch.manual_seed(991)  # what another process would find
+            run = trial.begun(ema_decay=average)
+            state = checkpoints.load(path, fingerprint=run.spec.fingerprint())
+            if state is None:
+                return f"the checkpoint after step {step} cannot be read"
+            run.load_state_dict(state)
+            if said := _unlike(train(run), whole, f"a run resumed after step {step}"):
+                return said
     return None
 
 

@@ -15,6 +15,8 @@ from pgf.experiments import (
     TaskSettings,
     TrainingSettings,
 )
+from pgf.recipes import Calibrates, LearnsScores, Target
+from pgf.sparsity import select_layers
 from pgf.tasks import Splits, TensorData, find_task
 from pgf.training import Run, train
 
@@ -24,7 +26,7 @@ SAMPLES = 120
 MODEL = {"width": 32, "depth": 1, "heads": 2, "patch": 4}
 TARGET = "1:4(FF)+2:8(QK)"
 FEW = 4
-"""Steps after which runs that differ by rounding are compared: later a mask may have flipped."""
+"""Sparse steps after which runs that differ by rounding are compared: later masks may flip."""
 TOLERANCE = 0.01
 """Largest distance of the weights of two such runs, as a share of the way they have gone."""
 SELDOM = StatisticsSettings(every=10**6, noise_every=10**6)
@@ -41,6 +43,7 @@ class Trial:
     def spec(self, **training: Any) -> RunSpec:
         """Return the run; `training` are settings that differ from the usual ones."""
         values = {"steps": STEPS, "batch_size": 24, "learning_rate": 4e-3, "evaluations": 2}
+        values |= {"device": "cpu", "precision": "float32"}
         return RunSpec(
             experiment="conformance",
             task=TaskSettings(name="digits", kind="digits_vit", options=dict(MODEL)),
@@ -65,9 +68,23 @@ class Trial:
         spec = replace(self.spec(**training), statistics=statistics)
         return train(Run.make(spec, splits=self.splits), progress=after)
 
-    def begun(self) -> Run:
-        """Return the run before its first step."""
-        return Run.make(self.spec(), splits=self.splits)
+    def check(self) -> None:
+        """Check that the target names layers of the model, and that they hold its patterns.
+
+        Raises:
+            UserError: it does not.
+        """
+        target = Target.parse(self.target)
+        select_layers(find_task("digits_vit")(**MODEL).model(), target)
+
+    def begun(self, **training: Any) -> Run:
+        """Return the run before its first step; `training` as for `spec`."""
+        return Run.make(self.spec(**training), splits=self.splits)
+
+    @property
+    def averages(self) -> bool:
+        """True if the recipe goes with a moving average of the weights."""
+        return not isinstance(self.spec().make_recipe(), Calibrates | LearnsScores)
 
     @cached_property
     def splits(self) -> Splits:
@@ -101,11 +118,12 @@ def first_difference(run: Run, other: Run) -> str | None:
 
 
 def values_after(trial: Trial, **training: Any) -> dict[str, Tensor]:
-    """Return what a run has learned after a few steps; `training` as for `Trial.spec`."""
+    """Return what a run has learned a few steps after its dense phase; as for `Trial.spec`."""
     found: dict[str, Tensor] = {}
+    last = min(STEPS, trial.spec().make_recipe().clock(0, STEPS).start + FEW)
 
     def keep(run: Run) -> None:
-        if run.step == FEW:
+        if run.step == last:
             found.update({name: value.clone() for name, value in values_of(run).items()})
 
     trial.run(after=keep, **training)

@@ -14,13 +14,13 @@ from pgf.recipes.registry import register
 class Ast(ActsInSteps, Ste):
     """AST, the adaptive sparse trainer, without its distillation and its extra weights.
 
-    u = m + lambda (1 - mask) (.) W with m the first moment of the loss's gradient alone;
-    v <- beta_2 v + (1 - beta_2) u^2; w <- w - eta u^ / (sqrt(v^) + epsilon). lambda rises linearly
-    over the first `ramp` of training and then stays (Huang et al., arXiv 2407.20584; values
-    by their README for GPT-2: 1e-4, over 10,000 of 40,000 steps). Their `adamw.py`
-    divides u by 1 - beta_1^t as a whole, as here. It negates a mask of integers with `~`, which
-    gives -1 and -2 for 0 and 1: its pruned weights grow, and its kept ones twice as fast. Here the
-    formula holds.
+    u = m + lambda (1 - mask) (.) W with m the first moment of the loss's gradient alone, and W
+    after AdamW's own decay; v <- beta_2 v + (1 - beta_2) u^2, w <- w - eta u^ / (sqrt(v^) + eps).
+    lambda rises linearly over the first `ramp` of training and then stays (Huang et al.,
+    arXiv 2407.20584; values by their README for GPT-2: 1e-4, over 10,000 of 40,000 steps). Their
+    `adamw.py` divides u by 1 - beta_1^t as a whole, as here. It negates a mask of integers with
+    `~`, which gives -1 and -2 for 0 and 1: its pruned weights grow, and its kept ones twice as
+    fast. Here the formula holds.
     """
 
     label: ClassVar[str] = "AST"
@@ -41,11 +41,10 @@ class Ast(ActsInSteps, Ste):
             return
         beta_1, beta_2 = step.betas
         pull = layer.clock.step / max(1, self.ramp * layer.clock.total)
-        decay = step.weight_before.masked_fill(layer.mask, 0.0)
-        update = step.first + min(1.0, pull) * self.lambda_w * decay
+        decayed = step.weight_before * (1 - step.learning_rate * step.weight_decay)
+        update = step.first + min(1.0, pull) * self.lambda_w * decayed.masked_fill(layer.mask, 0.0)
         second = beta_2 * step.second_before + (1 - beta_2) * update.square()
         step.second.copy_(second)
         denominator = (second / (1 - beta_2**step.count)).sqrt() + step.epsilon
         rate = step.learning_rate / (1 - beta_1**step.count)
-        decayed = step.weight_before * (1 - step.learning_rate * step.weight_decay)
         layer.weight.copy_(decayed - rate * update / denominator)

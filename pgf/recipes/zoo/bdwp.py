@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from pgf.errors import UserError
-from pgf.recipes.base import Phase
 from pgf.recipes.baselines import SrSte
 from pgf.recipes.hooks import Layer, MasksInputGradients
 from pgf.recipes.patterns import NMPattern
+from pgf.recipes.phases import Phase
 from pgf.recipes.registry import register
 
 if TYPE_CHECKING:

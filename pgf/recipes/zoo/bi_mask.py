@@ -19,8 +19,8 @@ class BiMask(Bdwp):
 
     Groups of outputs are formed after a permutation of the output rows. Every `every` steps the
     permutation is the one of `tries` random ones under which most weights stay; in between the
-    second mask follows the weights (Zhang et al., arXiv 2302.06058, and their `conv_type.py`: 100
-    and 100). The gradient of the weight passes straight, with SR-STE's term.
+    second mask follows the weights (Zhang et al., arXiv 2302.06058, and their `conv_type.py`; their
+    commands have 100 and 100). The gradient of the weight passes straight, with SR-STE's term.
     """
 
     label: ClassVar[str] = "Bi-Mask"

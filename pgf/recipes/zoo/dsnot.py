@@ -15,13 +15,15 @@ if TYPE_CHECKING:
 @register("dsnot")
 @dataclass(frozen=True, kw_only=True)
 class Dsnot(AfterTraining):
-    """DSnoT: after Wanda weights grow and fall in pairs while a row's expected error shrinks.
+    """DSnoT: after Wanda weights grow and fall in pairs, for a smaller expected error of each row.
 
     The expected error of an output row is e = sum over pruned w of w x, x the mean over samples of
     the sum over tokens. In each of at most `cycles` rounds a row grows the pruned weight of largest
     w x / var(x) in the direction of e, and in its group the kept weight of least |w| |x| falls. A
     row is left alone from the round on in which e would change its sign, or is at most `threshold`
-    (Zhang et al., arXiv 2310.08915, and their `prune.py` for N:M).
+    (Zhang et al., arXiv 2310.08915, and their `prune.py` for N:M). Their code leaves Wanda's masks
+    as they are in feed-forward layers unless told otherwise, and takes the mean of the variances of
+    batches for var(x), where this is the variance over all of them.
     """
 
     label: ClassVar[str] = "DSnoT"

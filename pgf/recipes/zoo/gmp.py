@@ -4,9 +4,10 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from pgf.recipes.base import Clock, GradientRule, MaskSource, Phase, Recipe
+from pgf.recipes.base import Recipe
 from pgf.recipes.hooks import ChoosesMasks, Layer
 from pgf.recipes.patterns import NMPattern
+from pgf.recipes.phases import Clock, GradientRule, MaskSource, Phase
 from pgf.recipes.registry import register
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from itertools import combinations
 from typing import TYPE_CHECKING, ClassVar
 
 from pgf.errors import UserError
-from pgf.recipes.base import Clock, GradientRule, MaskSource, Phase
 from pgf.recipes.baselines import TargetAtOnce
 from pgf.recipes.hooks import ChoosesMasks, Layer, LearnsScores
 from pgf.recipes.patterns import NMPattern
+from pgf.recipes.phases import Clock, GradientRule, MaskSource, Phase
 from pgf.recipes.registry import register
 
 if TYPE_CHECKING:
@@ -58,16 +58,24 @@ class Lbc(ChoosesMasks, LearnsScores, TargetAtOnce):
     """LBC: every choice of N of M weights has a learned score; the worst are dropped in turn.
 
     A weight takes part while a choice with it is left. The score of a choice has the gradient
-    sum (dL/dW~) W over its weights, as if it were part of a mask; 1 + ceil((C - 1)(1 - t)^3) of the
-    C choices are left at the share t of the sparse phase (Zhang et al., arXiv 2206.06662, and their
-    `imagenet.py` and `conv_type.py`). Scores start at 1 over the number of choices with one given
-    weight. Here they have no weight decay.
+    sum (dL/dW~) W over its weights, as if it were part of a mask; 1 + ceil((C - 1)(1 - t)^power) of
+    the C choices are left at the share t of the sparse phase (Zhang et al., arXiv 2206.06662, with
+    a power of 3, as their ResNet code has it; their DeiT code has 4). Scores start at 1 over the
+    number of choices with one given weight. Here they have no weight decay.
     """
 
     label: ClassVar[str] = "LBC"
+    rules: ClassVar[tuple[GradientRule, ...]] = (GradientRule.CHAIN_RULE,)
+    published: ClassVar[dict[str, float]] = {"dense": 0.0, "fine_tune": 0.5}
     advised: ClassVar[dict[str, float]] = {"dense": 0.0, "fine_tune": 0.3}
 
+    power: float = 3.0
     gradient: GradientRule = GradientRule.CHAIN_RULE
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.power <= 0:
+            raise UserError(f"power must be above 0: {self.power}")
 
     def first_scores(self, layer: Layer) -> "Tensor":
         n, m = layer.pattern.n, layer.pattern.m
@@ -86,7 +94,7 @@ class Lbc(ChoosesMasks, LearnsScores, TargetAtOnce):
         del pattern
         scores = self._left(layer)
         count = scores.shape[1]
-        left = 1 + math.ceil((count - 1) * (1 - layer.clock.progress) ** 3 - 1e-9)
+        left = 1 + math.ceil((count - 1) * (1 - layer.clock.progress) ** self.power - 1e-9)
         if layer.step >= layer.clock.end:
             left = 1
         kept = scores.argsort(dim=1, descending=True, stable=True)[:, :left]
@@ -95,7 +103,8 @@ class Lbc(ChoosesMasks, LearnsScores, TargetAtOnce):
         return best(self._left(layer), layer)
 
     def settle(self, layer: Layer, pattern: NMPattern) -> "Tensor":
-        del pattern
+        if layer.chosen is None:
+            return layer.pick(layer.weight, pattern)
         return best(self._left(layer), layer)
 
     def _left(self, layer: Layer) -> "Tensor":

@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from pgf.errors import UserError
-from pgf.recipes.base import Clock, MaskSource, Phase
 from pgf.recipes.baselines import TargetAtOnce
 from pgf.recipes.hooks import ActsInSteps, AdamStep, ChoosesMasks, Layer, LearnsScores
 from pgf.recipes.patterns import NMPattern
+from pgf.recipes.phases import Clock, GradientRule, MaskSource, Phase
 from pgf.recipes.registry import register
 from pgf.recipes.zoo.lbc import best, by_candidate, candidates, options
 
@@ -18,15 +18,18 @@ if TYPE_CHECKING:
 @register("maskllm")
 @dataclass(frozen=True, kw_only=True)
 class MaskLlm(ActsInSteps, ChoosesMasks, LearnsScores, TargetAtOnce):
-    """MaskLLM: after dense training the weights are frozen, and each group learns which to keep.
+    """MaskLLM: after dense training weights are frozen, and each group learns which to keep.
 
     W~ = W (.) sum_c y_c m_c over all choices c of N of M, y = softmax((kappa s + g) / tau) with
     Gumbel noise g, drawn anew in every step; the best score decides in the end. tau falls and kappa
     rises linearly over the sparse phase. Scores start as N(0, 0.01^2), plus `prior` standard
     deviations times the number of weights that a choice shares with the magnitude mask, less 1
     (Fang et al., arXiv 2409.17481, and their `differentiable_mask.py`; values by their scripts for
-    Llama-2, with ten times the learning rate for scores). Their model is pre-trained; here the
-    dense phase stands for that.
+    Llama-2, with ten times the learning rate for scores).
+
+    Theirs differs: the model is pre-trained, where here the dense phase stands for that; nothing
+    but scores is trained, where here biases, norms and layers outside the target go on; the prior
+    is SparseGPT's mask; scores have weight decay; and a term of 1e-5 holds the kept weights large.
     """
 
     label: ClassVar[str] = "MaskLLM"
@@ -36,6 +39,9 @@ class MaskLlm(ActsInSteps, ChoosesMasks, LearnsScores, TargetAtOnce):
     advised: ClassVar[dict[str, float]] = {"dense": 0.5, "fine_tune": 0.0}
     middle: ClassVar[dict[str, float]] = {"dense": 0.5, "fine_tune": 0.0}
 
+    rules: ClassVar[tuple[GradientRule, ...]] = (GradientRule.CHAIN_RULE,)
+
+    gradient: GradientRule = GradientRule.CHAIN_RULE
     dense: float = 0.5
     prior: float = 3.0
     temperature: tuple[float, float] = (4.0, 0.05)
@@ -44,10 +50,11 @@ class MaskLlm(ActsInSteps, ChoosesMasks, LearnsScores, TargetAtOnce):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("temperature", "scale"):
-            first, last = getattr(self, name)
-            if not (first > 0 and last > 0):
-                raise UserError(f"{name} is two numbers above 0, first and last: {first}, {last}")
-            object.__setattr__(self, name, (float(first), float(last)))
+            value = getattr(self, name)
+            ends = tuple(value) if isinstance(value, list | tuple) else (value,)
+            if len(ends) != 2 or not all(isinstance(x, int | float) and x > 0 for x in ends):
+                raise UserError(f"{name} is two numbers above 0, the first and the last: {value}")
+            object.__setattr__(self, name, ends)
 
     def first_scores(self, layer: Layer) -> "Tensor":
         import torch

@@ -3,10 +3,11 @@
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from pgf.recipes.base import Clock, Phase
+from pgf.errors import UserError
 from pgf.recipes.baselines import SrSte
 from pgf.recipes.hooks import Layer, ShapesWeights
 from pgf.recipes.patterns import NMPattern
+from pgf.recipes.phases import Clock, Phase
 from pgf.recipes.registry import register
 
 if TYPE_CHECKING:
@@ -28,8 +29,14 @@ class MaxQ(ShapesWeights, SrSte):
     """
 
     label: ClassVar[str] = "MaxQ"
+    published: ClassVar[dict[str, float]] = {"dense": 0.0, "fine_tune": 0.75}
 
     tau: float = 0.01
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.tau <= 0:
+            raise UserError(f"tau must be above 0: {self.tau}")
 
     def sparse(self, clock: Clock, *, pattern: NMPattern, width: int | None) -> Phase:
         del width

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from pgf.recipes.base import Clock, GradientRule, MaskSource, Phase
 from pgf.recipes.baselines import Ste
 from pgf.recipes.patterns import NMPattern
+from pgf.recipes.phases import Clock, GradientRule, MaskSource, Phase
 from pgf.recipes.registry import register
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pgf.errors import UserError
 from pgf.recipes.baselines import OneShot
 from pgf.recipes.hooks import Layer, ShapesWeights
+from pgf.recipes.phases import GradientRule
 from pgf.recipes.registry import register
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Powerpropagation(ShapesWeights, OneShot):
     """
 
     label: ClassVar[str] = "Powerpropagation"
+    rules: ClassVar[tuple[GradientRule, ...]] = (GradientRule.CHAIN_RULE,)
     differentiated: ClassVar[bool] = True
 
     alpha: float = 2.0

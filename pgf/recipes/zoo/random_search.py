@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pgf.errors import UserError
-from pgf.recipes.base import GradientRule, MaskSource, Phase
 from pgf.recipes.baselines import TargetAtOnce
 from pgf.recipes.hooks import ChoosesMasks, Layer
 from pgf.recipes.patterns import NMPattern
+from pgf.recipes.phases import GradientRule, MaskSource, Phase
 from pgf.recipes.registry import register
 
 if TYPE_CHECKING:
@@ -22,11 +22,11 @@ DRAWS = (1, 2)
 @register("random_search")
 @dataclass(frozen=True, kw_only=True)
 class RandomSearch(ChoosesMasks, TargetAtOnce):
-    """Random search: the best of three random masks by validation loss, in place of a rate.
+    """Random search: the best of three random masks by validation loss.
 
-    The mask depends on `draw` and the layer's name alone, and so is the same for all seeds of a
-    run; tuning tries draws 1 and 2 beside 0, each trained at full length on validation data, where
-    other recipes try two more learning rates. What choosing among masks is worth when it is blind.
+    The mask depends on `draw` and the layer's name alone, and so is the same for all seeds. Tuning
+    tries draws 1 and 2 beside 0, each trained at full length on validation data; other recipes try
+    two more learning rates instead.
     """
 
     label: ClassVar[str] = "Random search"
@@ -36,7 +36,7 @@ class RandomSearch(ChoosesMasks, TargetAtOnce):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.draw != int(self.draw) or self.draw < 0:
+        if not isinstance(self.draw, int | float) or self.draw != int(self.draw) or self.draw < 0:
             raise UserError(f"draw is a whole number, 0 or more: {self.draw}")
 
     @classmethod

@@ -19,20 +19,20 @@ class SparseThenPrune(TurnsGradients, OneShot):
 
     The gradient of lambda |W| is lambda sign(W), added in the dense phase to the layers of the
     target. After Prasetyo et al., "Sparse then Prune" (arXiv 2307.11988), for Vision Transformers
-    and unstructured pruning. Their code takes its term over the attention probabilities a, as the
-    mean of 0.01 log(1 + a^2), and not over weights; the value of lambda here is a guess, to be
-    tuned.
+    and unstructured pruning. Their code takes its term over the last block's attention
+    probabilities a, as the mean of 0.01 log(1 + a^2), and not over weights; lambda here is a guess,
+    to be tuned.
     """
 
     label: ClassVar[str] = "Sparse then prune"
 
-    lambda_1: float = 1e-4
+    lambda_w: float = 1e-4
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.lambda_1 < 0:
-            raise UserError(f"lambda_1 must not be negative: {self.lambda_1}")
+        if self.lambda_w < 0:
+            raise UserError(f"lambda_w must not be negative: {self.lambda_w}")
 
     def turn(self, gradient: "Tensor", layer: Layer) -> None:
         if layer.mask is None:
-            gradient.add_(layer.weight.sign(), alpha=self.lambda_1)
+            gradient.add_(layer.weight.sign(), alpha=self.lambda_w)

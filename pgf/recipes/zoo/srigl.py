@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from pgf.errors import UserError
-from pgf.recipes.base import Clock, MaskSource, Phase
 from pgf.recipes.baselines import TargetAtOnce
 from pgf.recipes.hooks import ChoosesMasks, Layer, TurnsGradients
 from pgf.recipes.patterns import NMPattern
+from pgf.recipes.phases import Clock, GradientRule, MaskSource, Phase
 from pgf.recipes.registry import register
 
 if TYPE_CHECKING:
@@ -22,14 +22,17 @@ class Srigl(ChoosesMasks, TurnsGradients, TargetAtOnce):
 
     Starts from a random mask. At an update the share alpha/2 (1 + cos(pi t / t_end)) of a layer's
     kept weights, those of least |w|, are dropped; each group grows as many as it lost where the
-    dense gradient of the step before is largest, and what grows starts at 0. Between updates
-    pruned weights get no gradient. After the share `stop` of training the mask stays (Lasby et al.,
+    dense gradient of the step before is largest, and what grows starts at 0. Pruned weights get no
+    gradient. After the share `stop` of training the mask stays (Lasby et al.,
     arXiv 2305.02299, with RigL's schedule, arXiv 1911.11134: alpha 0.3, 100 steps, 75%). The paper
-    drops and grows by layer under constant fan-in, and ablates neurons; here fan-in is N of M.
+    has a constant fan-in by row, ablates neurons, and its code skips the optimiser's step at an
+    update and clears the momentum of what is pruned; here the fan-in is N of every M.
     """
 
     label: ClassVar[str] = "SRigL"
+    rules: ClassVar[tuple[GradientRule, ...]] = (GradientRule.CHAIN_RULE,)
 
+    gradient: GradientRule = GradientRule.CHAIN_RULE
     every: int = 100
     alpha: float = 0.3
     stop: float = 0.75
@@ -51,11 +54,10 @@ class Srigl(ChoosesMasks, TurnsGradients, TargetAtOnce):
         return clock.elapsed > 0 and clock.elapsed % self.every == 0 and not over
 
     def turn(self, gradient: "Tensor", layer: Layer) -> None:
-        if layer.mask is None:
-            return
-        if self.is_update(replace(layer.clock, step=layer.step + 1)):
+        moves_next = self.is_update(replace(layer.clock, step=layer.step + 1))
+        # A step that a GradScaler skips has gradients that are no numbers.
+        if layer.mask is not None and moves_next and bool(gradient.isfinite().all()):
             layer.memory["score"] = self.score(gradient, layer)
-        gradient.mul_(layer.mask)
 
     def score(self, gradient: "Tensor", layer: Layer) -> "Tensor":
         """Return what pruned weights are grown by."""

@@ -18,7 +18,7 @@ class Step(ActsInSteps, Ste):
     dense phase when the mean change of v over a window falls below epsilon, between 10% and 50%
     of training; here the share is a setting, `dense`. v* is corrected for its bias, as Adam's is:
     after a short dense phase the difference is large. Without a dense step there is no v*, and
-    Adam's own goes on.
+    Adam's own goes on. A public code (huyz2023/2by4-pretrain) has epsilon^(3/4) for epsilon.
     """
 
     label: ClassVar[str] = "STEP"

@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from pgf.errors import UserError
-from pgf.recipes.base import MaskSource, Phase
 from pgf.recipes.baselines import OneShot
 from pgf.recipes.hooks import Calibrates, Inputs, Layer
 from pgf.recipes.patterns import NMPattern
+from pgf.recipes.phases import MaskSource, Phase
 from pgf.recipes.registry import register
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ class AfterTraining(Calibrates, OneShot):
 class Wanda(AfterTraining):
     """Wanda: the N of largest |w| |x| are kept, |x| being the norm of the input that w multiplies.
 
-    No weight is changed (Sun et al., arXiv 2306.11695, equation 1, by group).
+    No weight is changed (Sun et al., arXiv 2306.11695, by group). They take the inputs of a whole
+    block before they prune any of its layers; here every layer sees what those before it give.
     """
 
     label: ClassVar[str] = "Wanda"
@@ -53,6 +54,6 @@ class Wanda(AfterTraining):
 
 
 def importance(layer: Layer, inputs: Inputs) -> "Tensor":
-    """Return |w| |x| in float64, |x| over all calibration rows by the root of their number."""
+    """Return |w| |x| in float64; |x|^2 is the sum over all rows by the number of samples."""
     norm = (inputs.gram.diagonal() / inputs.samples).sqrt()
     return layer.weight.double().abs() * norm

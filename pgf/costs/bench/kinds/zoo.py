@@ -7,7 +7,7 @@ from pgf.costs.bench.kinds.memory import peak_of
 from pgf.costs.bench.model import Measurement, Part, Progress
 from pgf.costs.bench.timing import rotate
 from pgf.costs.bench.vit import TARGET, VitContender
-from pgf.recipes import pruning_recipes
+from pgf.recipes import RECIPES, Calibrates, pruning_recipes
 
 BATCH = 8
 ROUNDS = 11
@@ -15,9 +15,10 @@ ROUNDS = 11
 
 @PARTS.register("zoo")
 def zoo(progress: Progress) -> Part:
-    """Recipes with hooks in the middle of their training, at batch 8."""
+    """Recipes with hooks in the middle of their sparse phase, at batch 8."""
     torch.set_num_threads(1)
-    names = pruning_recipes(with_hooks=True)
+    hooked = pruning_recipes(with_hooks=True)
+    names = [name for name in hooked if not issubclass(RECIPES[name], Calibrates)]
     progress(f"zoo: {len(names)} recipes, batch {BATCH}")
     dense = VitContender("dense", batch_size=BATCH)
     lines = [line for name in names for line in _measure(name, dense)]
@@ -26,8 +27,8 @@ def zoo(progress: Progress) -> Part:
         ratio_of="ours / floor",
         lines=tuple(lines),
         notes=(
-            "Time: floor is a dense step of the same rounds. What a recipe does once, such as "
-            "calibration, or now and then is not in it.",
+            "Time: floor is a dense step of the same rounds. What is done seldom is not in it; "
+            "recipes that calibrate train densely until then, and are left out.",
             "Memory: tensors at the peak of a step beyond dense training; floor is the dense "
             "masters of the sparse layers, which every recipe keeps.",
         ),
