@@ -178,6 +178,13 @@ def test_a_score_of_lbc_has_the_gradient_of_its_weights() -> None:
     assert torch.equal(seen.effective, seen.before), "every weight is in a choice that is left"
 
 
+@pytest.mark.parametrize("recipe", [Lbc(dense=0.5), MaskLlm(dense=0.5)])
+def test_an_evaluation_while_dense_is_under_the_magnitude_mask(recipe: Recipe) -> None:
+    loop = Loop(recipe).run(2)
+    for layer in loop.layers.values():
+        assert torch.equal(loop.sparsifier.target_mask(layer), slow_mask(layer.weight, PATTERN))
+
+
 @pytest.mark.parametrize("recipe", [Lbc(), MaskLlm()])
 def test_patterns_with_too_many_choices_are_refused(recipe: Recipe) -> None:
     with pytest.raises(UserError, match="8:16 has 12870 combinations"):

@@ -1,5 +1,7 @@
 """Recipes with a say in the optimiser's step, against their formulas written out."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from support.masks import slow_mask
@@ -12,6 +14,7 @@ from pgf.recipes.baselines import Ste
 from pgf.recipes.patterns import NMPattern
 from pgf.recipes.zoo.ast import Ast
 from pgf.recipes.zoo.iss_p import IssP
+from pgf.recipes.zoo.lbc import Lbc
 from pgf.recipes.zoo.sr_ste_decoupled import SrSteDecoupled
 from pgf.recipes.zoo.step import Step
 
@@ -95,6 +98,49 @@ def test_iss_p_shrinks_what_is_not_among_the_largest_until_it_is_pruned() -> Non
             assert torch.equal(one.effective, one.before * one.mask)
 
 
+def test_without_a_dense_step_adams_own_second_moment_goes_on() -> None:
+    ours, plain = Loop(Step(dense=0.0)).run(), Loop(Ste()).run()
+    for name, layer in ours.layers.items():
+        assert torch.equal(layer.weight, plain.layers[name].weight)
+
+
+def test_adams_own_decay_is_not_taken_twice() -> None:
+    dense = 4
+    loop = Loop(Step(dense=dense / 10), optimizer=torch.optim.Adam).run()
+    for seen in loop.seen.values():
+        # Adam's decay, unlike AdamW's, is a part of the gradient.
+        decayed = [replace(one, handed=one.handed + DECAY * one.before) for one in seen]
+        kept = moments(decayed[:dense])[1] / (1 - BETAS[1] ** dense)
+        for count, one in enumerate(decayed[dense:], start=dense + 1):
+            first = moments(decayed[:count])[0] / (1 - BETAS[0] ** count)
+            expected = one.before - RATE * first / (kept.sqrt() + EPSILON)
+            torch.testing.assert_close(one.after, expected, rtol=1e-9, atol=1e-13)
+
+
+def test_a_step_that_a_scaler_skips_is_left_alone() -> None:
+    loop = Loop(SrSteDecoupled(lambda_w=0.9))
+    loop.sparsifier.refresh(0)
+    loop.model(loop.batch).square().sum().backward()
+    loop.sparsifier.take_gradients()
+    loop.sparsifier.apply_gradient_rule()
+    before = {name: layer.weight.clone() for name, layer in loop.layers.items()}
+    loop.chosen.found_inf = torch.tensor(1.0)  # type: ignore[attr-defined]  # as GradScaler does
+    loop.sparsifier._watch._after(loop.chosen)  # type: ignore[union-attr]
+    assert all(torch.equal(before[name], layer.weight) for name, layer in loop.layers.items())
+    del loop.chosen.found_inf  # type: ignore[attr-defined]
+    loop.sparsifier._watch._after(loop.chosen)  # type: ignore[union-attr]
+    assert not any(torch.equal(before[name], layer.weight) for name, layer in loop.layers.items())
+
+
+def test_binding_again_takes_the_place_of_the_first() -> None:
+    once, twice = Loop(SrSteDecoupled(lambda_w=0.5)), Loop(SrSteDecoupled(lambda_w=0.5))
+    twice.sparsifier.bind(twice.chosen)
+    for loop in (once, twice):
+        loop.run(2)
+    for name, layer in once.layers.items():
+        assert torch.equal(layer.weight, twice.layers[name].weight)
+
+
 @pytest.mark.parametrize("name", ["step", "ast", "maskllm"])
 def test_adams_moments_need_adam(name: str) -> None:
     with pytest.raises(UserError, match="must be adam or adamw, not SGD"):
@@ -104,8 +150,15 @@ def test_adams_moments_need_adam(name: str) -> None:
 def test_a_loop_that_forgot_to_bind_is_told() -> None:
     loop = Loop(SrSteDecoupled())
     loop.sparsifier._watch = None
-    with pytest.raises(UserError, match=r"call sparsifier\.bind\(optimizer\)"):
+    with pytest.raises(UserError, match=r"since it acts in its step: call sparsifier\.bind"):
         loop.step(0)
+
+
+def test_a_loop_whose_optimiser_has_no_scores_is_told() -> None:
+    loop = Loop(Lbc(), target="2:4(FF)")
+    owned = [loop.sparsifier.optimizer_parameter(*p) for p in loop.model.named_parameters()]
+    with pytest.raises(UserError, match=r"does not own the scores of mlp\.fc1"):
+        loop.sparsifier.bind(torch.optim.AdamW(owned))
 
 
 def test_an_optimiser_without_the_masters_is_refused() -> None:

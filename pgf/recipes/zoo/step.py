@@ -28,12 +28,10 @@ class Step(ActsInSteps, Ste):
     dense: float = 0.1
 
     def after_adam(self, layer: Layer, step: AdamStep) -> None:
-        if layer.mask is None:
+        if layer.mask is None or layer.clock.start == 0:
             return
         kept = layer.memory.get("second")
         if kept is None:
-            if step.count == 1:
-                return
             kept = step.second_before / (1 - step.betas[1] ** (step.count - 1))
             layer.memory["second"] = kept
         first = step.first / (1 - step.betas[0] ** step.count)
