@@ -75,7 +75,7 @@ def overview(commands: Mapping[str, Command]) -> str:
         if group is Group.SELDOM:
             parts.append(f"{group.value}: {', '.join(sorted(own))}")
         else:
-            lines = (f"  {name:<12}{command.summary}" for name, command in own.items())
+            lines = (f"  {name:<13}{command.summary}" for name, command in own.items())
             parts.append("\n".join([f"{group.value}:", *lines]))
     return "\n\n".join(parts)
 

@@ -7,7 +7,6 @@ none of them pay nothing for it.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
@@ -26,7 +25,7 @@ class Layer(Protocol):
     phase: Phase | None
     """Phase of the step in progress; None before the first."""
     step: int
-    memory: MutableMapping[str, "Tensor"]
+    memory: dict[str, "Tensor"]
     """Tensors that the recipe keeps; theirs is the layer's shape, or any other."""
 
     @property

@@ -37,15 +37,30 @@ class MaskSource(StrEnum):
     """A mask that keeps no weight at all, whatever the pattern."""
 
 
-def rule_of(text: str) -> GradientRule:
-    """Return the gradient rule of a name.
+def rule_of(value: object) -> GradientRule:
+    """Return the gradient rule of a value, which a user's own code may give as text.
 
     Raises:
         UserError: there is none.
     """
-    if text not in list(GradientRule):
-        raise UserError(f"gradient: unknown rule '{text}': {nearest(text, GradientRule)}")
-    return GradientRule(text)
+    if isinstance(value, GradientRule):
+        return value
+    if value not in list(GradientRule):
+        raise UserError(f"gradient: unknown rule '{value}': {nearest(str(value), GradientRule)}")
+    return GradientRule(str(value))
+
+
+def source_of(value: object) -> MaskSource:
+    """Return the mask source of a value, which a user's own code may give as text.
+
+    Raises:
+        UserError: there is none.
+    """
+    if isinstance(value, MaskSource):
+        return value
+    if value not in list(MaskSource):
+        raise UserError(f"mask_source: unknown '{value}': {nearest(str(value), MaskSource)}")
+    return MaskSource(str(value))
 
 
 PHASES = ("dense", "sparse", "fine_tune")
@@ -79,21 +94,32 @@ class Phase:
     axes, or by a second one."""
 
     def __post_init__(self) -> None:
+        # A plan asks for a million phases: what is right as it is takes half a microsecond.
+        is_right = (
+            self.name in PHASES
+            and type(self.gradient_rule) is GradientRule
+            and type(self.mask_source) is MaskSource
+            and (self.pattern is None or type(self.pattern) is NMPattern)
+            and type(self.mask_decay) is float
+            and 0.0 <= self.mask_decay <= 1.0
+            and type(self.srste_lambda) is float
+            and math.isfinite(self.srste_lambda)
+        )
+        if not is_right:
+            self._mend()
+
+    def _mend(self) -> None:
+        """Take the rule and the source as text; refuse what cannot be followed."""
         if self.name not in PHASES:
             raise UserError(f"a phase's name is one of {', '.join(PHASES)}, not {self.name!r}")
-        if self.pattern is not None and not isinstance(self.pattern, NMPattern):
+        if not isinstance(self.pattern, NMPattern | None):
             raise UserError(f"a phase's pattern is an NMPattern or None, not {self.pattern!r}")
         if not _is_number(self.mask_decay) or not 0.0 <= self.mask_decay <= 1.0:
             raise UserError(f"a phase's mask_decay is a number in [0, 1], not {self.mask_decay!r}")
         if not _is_number(self.srste_lambda):
             raise UserError(f"a phase's srste_lambda is a number, not {self.srste_lambda!r}")
-        if not isinstance(self.gradient_rule, GradientRule):
-            object.__setattr__(self, "gradient_rule", rule_of(str(self.gradient_rule)))
-        if not isinstance(self.mask_source, MaskSource):
-            if self.mask_source not in list(MaskSource):
-                hint = nearest(str(self.mask_source), MaskSource)
-                raise UserError(f"a phase's mask_source: no '{self.mask_source}': {hint}")
-            object.__setattr__(self, "mask_source", MaskSource(self.mask_source))
+        object.__setattr__(self, "gradient_rule", rule_of(self.gradient_rule))
+        object.__setattr__(self, "mask_source", source_of(self.mask_source))
 
     @property
     def density(self) -> float:

@@ -43,7 +43,7 @@ def make_layers(
         UserError: a layer is none that the recipe can work with.
     """
     masters: dict[str, nn.Parameter] = {}
-    layers = []
+    layers: list[SparseLayer] = []
     generator = torch.Generator().manual_seed(mask_seed)
     for block, pattern in selected:
         parameter = block.module.get_parameter("weight")

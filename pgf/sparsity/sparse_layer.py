@@ -65,8 +65,9 @@ class SparseLayer:
     @property
     def decay(self) -> float:
         """D of the phase in force; 1 while dense."""
-        dense = self.phase is None or self.phase.pattern is None
-        return 1.0 if dense else self.phase.mask_decay
+        if self.phase is None or self.phase.pattern is None:
+            return 1.0
+        return self.phase.mask_decay
 
     @property
     def weight(self) -> Tensor:

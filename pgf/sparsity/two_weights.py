@@ -17,9 +17,7 @@ class _TwoWeights(torch.autograd.Function):
     """y = x W^T + b; the gradient of x is g V, those of W and b as usual."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
-        ctx: Any, x: Tensor, weight: Tensor, other: Tensor, bias: Tensor | None
-    ) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, other: Tensor, bias: Tensor | None) -> Tensor:
         ctx.save_for_backward(x, other)
         ctx.has_bias = bias is not None
         return functional.linear(x, weight, bias)

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch._C._distributed_c10d import Store
 from torch.nn.parallel import DistributedDataParallel
 
 from pgf.errors import UserError
@@ -38,7 +39,7 @@ def launched_processes() -> int:
 
 
 @contextmanager
-def group(*, on_gpus: bool = True, store: dist.Store | None = None) -> Iterator[None]:
+def group(*, on_gpus: bool = True, store: Store | None = None) -> Iterator[None]:
     """Join the processes that `torchrun` started, over NCCL where each has a GPU, else gloo.
 
     Args:
@@ -61,9 +62,12 @@ def group(*, on_gpus: bool = True, store: dist.Store | None = None) -> Iterator[
             )
         torch.cuda.set_device(here)
     # gloo beside NCCL: objects and counts go between the processors.
-    own = {"store": store, "rank": int(os.environ["RANK"]), "world_size": launched_processes()}
     dist.init_process_group(
-        "cpu:gloo,cuda:nccl" if gpus else "gloo", timeout=WAIT, **(own if store else {})
+        "cpu:gloo,cuda:nccl" if gpus else "gloo",
+        timeout=WAIT,
+        store=store,
+        rank=int(os.environ["RANK"]) if store else -1,
+        world_size=launched_processes() if store else -1,
     )
     try:
         yield

@@ -100,10 +100,10 @@ def test_tasks_that_do_not_grade_are_compared_by_their_means() -> None:
 
 def test_independent_seeds_of_the_same_truth_pass_nineteen_times_in_twenty() -> None:
     rng, failed = np.random.default_rng(0), 0
-    for _ in range(200):
+    for _ in range(60):
         one, other = (
             graded({"sr_ste": list(rng.normal(0, 1, 6)), "ste": list(rng.normal(0, 1, 6))})
             for _ in range(2)
         )
         failed += bool(compare_results(one, other).moved)
-    assert failed <= 16
+    assert failed <= 6

@@ -9,7 +9,7 @@ from itertools import groupby
 import pytest
 
 from pgf.errors import UserError
-from pgf.recipes import RECIPES, GradientRule, MaskSource, Phase, Recipe
+from pgf.recipes import RECIPES, MaskSource, Phase, Recipe
 from pgf.recipes.baselines import OneShot, Snip, SrSte, Ste
 from pgf.recipes.idp import Idp
 from pgf.recipes.mdgf import MaskDecay, MdgfExponential, MdgfLinear
@@ -206,38 +206,6 @@ def test_the_published_presets_are_those_of_files_and_curves() -> None:
 def test_the_advised_preset_is_at_zero_after_seventy_percent(name: str) -> None:
     found = phases(RECIPES[name](**RECIPES[name].preset("advised", None)), "1:8", total=200)
     assert found[139].mask_decay > 0.0 and found[140].mask_decay == 0.0
-
-
-PRUNING = sorted(name for name in RECIPES if RECIPES[name].prunes)
-HEALING = {"pat", "iss_p"}
-"""Recipes that end under a frozen mask, whose pruned weights get no gradient by any rule."""
-
-
-@pytest.mark.parametrize(
-    ("name", "rule"),
-    [
-        (name, rule)
-        for name in sorted(RECIPES)
-        for rule in RECIPES[name].rules
-        if RECIPES[name].prunes
-    ],
-)
-def test_every_pruning_phase_takes_the_gradient_rule_asked_for(
-    name: str, rule: GradientRule
-) -> None:
-    found = [p for p in phases(RECIPES[name](**SHARES, gradient=rule), "1:8") if p.pattern]
-    own = [p for p in found if not (name in HEALING and p.name == "fine_tune")]
-    assert {p.gradient_rule for p in own} == {rule}
-
-
-@pytest.mark.parametrize(
-    "name", [name for name in sorted(RECIPES) if len(RECIPES[name].rules) == 1]
-)
-def test_a_rule_that_cannot_act_is_refused(name: str) -> None:
-    (own,) = RECIPES[name].rules
-    other = next(rule for rule in GradientRule if rule is not own)
-    with pytest.raises(UserError, match=f"this recipe has one rule, {own}"):
-        RECIPES[name](gradient=other)
 
 
 @pytest.mark.parametrize("recipe", [SrSte, Idp])

@@ -5,7 +5,8 @@ import tempfile
 from pathlib import Path
 
 import torch
-from torch import multiprocessing
+from torch._C._distributed_c10d import FileStore
+from torch.multiprocessing.spawn import spawn
 
 from pgf.jobs.conformance.trial import Trial, values_after, way_apart
 from pgf.training import parallel
@@ -18,7 +19,7 @@ def processes_agree(trial: Trial) -> str | None:
     alone = values_after(trial, accumulation=PROCESSES)
     with tempfile.TemporaryDirectory() as folder:
         arguments = (folder, trial.kind, trial.options, trial.target)
-        multiprocessing.spawn(_member, args=arguments, nprocs=PROCESSES)
+        spawn(_member, args=arguments, nprocs=PROCESSES)
         first, second = (
             torch.load(Path(folder) / f"{rank}.pt", weights_only=True) for rank in range(PROCESSES)
         )
@@ -31,7 +32,7 @@ def processes_agree(trial: Trial) -> str | None:
 def _member(rank: int, folder: str, kind: str, options: dict[str, object], target: str) -> None:
     torch.set_num_threads(1)
     os.environ.update(WORLD_SIZE=str(PROCESSES), RANK=str(rank), LOCAL_RANK=str(rank))
-    store = torch.distributed.FileStore(f"{folder}/store", PROCESSES)
+    store = FileStore(f"{folder}/store", PROCESSES)
     with parallel.group(on_gpus=False, store=store):
         values = values_after(Trial(kind, options, target), processes=PROCESSES)
     torch.save(values, Path(folder) / f"{rank}.pt")

@@ -23,7 +23,7 @@ from pgf.training import Run, train
 STEPS = 20
 SAMPLES = 120
 """Test images that an evaluation looks at: what is tried is not their accuracy."""
-MODEL = {"width": 32, "depth": 1, "heads": 2, "patch": 4}
+MODEL: dict[str, Any] = {"width": 32, "depth": 1, "heads": 2, "patch": 4}
 TARGET = "1:4(FF)+2:8(QK)"
 FEW = 4
 """Sparse steps after which runs that differ by rounding are compared: later masks may flip."""
@@ -42,8 +42,8 @@ class Trial:
 
     def spec(self, **training: Any) -> RunSpec:
         """Return the run; `training` are settings that differ from the usual ones."""
-        values = {"steps": STEPS, "batch_size": 24, "learning_rate": 4e-3, "evaluations": 2}
-        values |= {"device": "cpu", "precision": "float32"}
+        values: dict[str, Any] = {"steps": STEPS, "batch_size": 24, "learning_rate": 4e-3}
+        values |= {"evaluations": 2, "device": "cpu", "precision": "float32"}
         return RunSpec(
             experiment="conformance",
             task=TaskSettings(name="digits", kind="digits_vit", options=dict(MODEL)),
