@@ -61,15 +61,18 @@ def experiment_lines() -> Iterator[Line]:
 
     A config that is wrong shows what is wrong with it in place of these.
     """
-    from pgf.experiments import CONFIGS, load_experiment
+    from pgf.experiments import CONFIGS, load_experiment, selection_path
 
     for path in sorted(CONFIGS.glob("*.yaml")):
         try:
-            runs = len(load_experiment(path.stem).runs())
+            experiment = load_experiment(path.stem, tuned=False)
+            runs = len(experiment.model_copy(update={"tuning": None}).runs())
         except UserError as error:
             yield path.stem, str(error)
             continue
-        yield path.stem, f"{runs} run{'s' * (runs > 1)}: {head_sentence(path)}"
+        is_ready = experiment.tuning is None or selection_path(path.stem).exists()
+        tuning = "" if is_ready else ", not tuned yet"
+        yield path.stem, f"{runs} run{'s' * (runs > 1)}{tuning}: {head_sentence(path)}"
 
 
 def task_lines() -> Iterator[Line]:

@@ -1,6 +1,7 @@
 """YAML and options turned into checked values, with one sentence for what is wrong in them."""
 
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -87,8 +88,8 @@ def validated(
     Raises:
         UserError: the first thing that is wrong, and what would be right.
     """
-    known = getattr(kind, "__dataclass_fields__", None)
-    if known is not None:  # pydantic lets standard dataclasses have keys that they do not know
+    if is_dataclass(kind):  # pydantic lets standard dataclasses have keys that they do not know
+        known = [field.name for field in fields(kind)]
         for key in values:
             if key not in known:
                 raise UserError(f"{where}: {key}: unknown key; {nearest(str(key), known)}")

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from pgf.errors import UserError
 from pgf.recipes.patterns import NMPattern
-from pgf.recipes.phases import Clock, GradientRule, Phase, rule_of
+from pgf.recipes.phases import Clock, GradientRule, Phase, member
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,7 @@ class Recipe(ABC):
 
     def __post_init__(self) -> None:
         # JSON and a caller's own code bring the rule as text.
-        object.__setattr__(self, "gradient", rule_of(self.gradient))
+        object.__setattr__(self, "gradient", member(GradientRule, self.gradient, what="gradient"))
         if self.gradient not in self.rules:
             raise UserError(f"gradient: this recipe has one rule, {self.rules[0]}")
         for name in ("dense", "fine_tune"):

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 from pgf.errors import UserError, nearest
 from pgf.recipes.patterns import NMPattern
@@ -37,30 +38,25 @@ class MaskSource(StrEnum):
     """A mask that keeps no weight at all, whatever the pattern."""
 
 
-def rule_of(value: object) -> GradientRule:
-    """Return the gradient rule of a value, which a user's own code may give as text.
+T = TypeVar("T", bound=StrEnum)
+
+
+def member(kind: type[T], value: object, *, what: str) -> T:
+    """Return a rule or source by its name, which a user's own code may give as text.
+
+    Args:
+        kind: `GradientRule` or `MaskSource`.
+        value: one of them, or its text.
+        what: the setting, for the error.
 
     Raises:
-        UserError: there is none.
+        UserError: there is none of that name.
     """
-    if isinstance(value, GradientRule):
+    if isinstance(value, kind):
         return value
-    if value not in list(GradientRule):
-        raise UserError(f"gradient: unknown rule '{value}': {nearest(str(value), GradientRule)}")
-    return GradientRule(str(value))
-
-
-def source_of(value: object) -> MaskSource:
-    """Return the mask source of a value, which a user's own code may give as text.
-
-    Raises:
-        UserError: there is none.
-    """
-    if isinstance(value, MaskSource):
-        return value
-    if value not in list(MaskSource):
-        raise UserError(f"mask_source: unknown '{value}': {nearest(str(value), MaskSource)}")
-    return MaskSource(str(value))
+    if value not in list(kind):
+        raise UserError(f"{what}: unknown '{value}': {nearest(str(value), kind)}")
+    return kind(str(value))
 
 
 PHASES = ("dense", "sparse", "fine_tune")
@@ -118,8 +114,12 @@ class Phase:
             raise UserError(f"a phase's mask_decay is a number in [0, 1], not {self.mask_decay!r}")
         if not _is_number(self.srste_lambda):
             raise UserError(f"a phase's srste_lambda is a number, not {self.srste_lambda!r}")
-        object.__setattr__(self, "gradient_rule", rule_of(self.gradient_rule))
-        object.__setattr__(self, "mask_source", source_of(self.mask_source))
+        object.__setattr__(
+            self, "gradient_rule", member(GradientRule, self.gradient_rule, what="gradient")
+        )
+        object.__setattr__(
+            self, "mask_source", member(MaskSource, self.mask_source, what="mask_source")
+        )
 
     @property
     def density(self) -> float:

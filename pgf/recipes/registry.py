@@ -80,8 +80,8 @@ class Registry(Mapping[str, T], Generic[T]):
 
     def __iter__(self) -> Iterator[str]:
         modules = self._modules()
-        yield from modules
         yield from (name for name in self._items if name not in modules)
+        yield from modules
 
     def __len__(self) -> int:
         return len(list(iter(self)))

@@ -36,9 +36,10 @@ def test_experiments_are_listed_with_the_number_of_their_runs(
 ) -> None:
     lines = listed(capsys, "experiments")
     assert [words[0] for words in lines] == sorted(path.stem for path in CONFIGS.glob("*.yaml"))
+    assert not any("configs/" in " ".join(words) for words in lines), "none is wrong"
     (smoke,) = (words for words in lines if words[0] == "smoke")
     assert int(smoke[1]) == len(load_experiment("smoke").runs())
-    assert "Every recipe for a few steps" in " ".join(smoke)
+    assert "recipes and baselines for a few steps" in " ".join(smoke)
 
 
 def test_a_config_that_is_wrong_is_a_line_too(

@@ -217,7 +217,7 @@ def shelf(folder: Path) -> Registry[int]:
 
 def test_names_of_a_folder_are_listed_without_an_import(shelf: Registry[int]) -> None:
     shelf.register("added")(1)
-    assert list(shelf) == ["empty", "novel", "added"] and len(shelf) == 3
+    assert list(shelf) == ["added", "empty", "novel"] and len(shelf) == 3
     assert "novel" in shelf and "poem" not in shelf
     assert "shelf.kinds.novel" not in sys.modules
 

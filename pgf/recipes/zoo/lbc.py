@@ -1,6 +1,7 @@
 """The best combination of weights of each group, by learned scores."""
 
 import math
+from abc import abstractmethod
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, ClassVar
@@ -52,9 +53,48 @@ def best(scores: "Tensor", layer: Layer) -> "Tensor":
     return options(layer)[scores.argmax(dim=1)].bool().view(layer.weight.shape)
 
 
+@dataclass(frozen=True, kw_only=True)
+class LearnedChoices(ChoosesMasks, LearnsScores, TargetAtOnce):
+    """Recipes with a learned score for every choice of N of M.
+
+    All weights may take part until the fine-tune phase; evaluation is under the best choices.
+    """
+
+    rules: ClassVar[tuple[GradientRule, ...]] = (GradientRule.CHAIN_RULE,)
+
+    gradient: GradientRule = GradientRule.CHAIN_RULE
+
+    def sparse(self, clock: Clock, *, pattern: NMPattern, width: int | None) -> Phase:
+        del clock, width
+        return replace(self.at_target(pattern), name="sparse", mask_decay=1.0)
+
+    def at_target(self, pattern: NMPattern) -> Phase:
+        return replace(super().at_target(pattern), mask_source=MaskSource.CHOSEN)
+
+    def settle(self, layer: Layer, pattern: NMPattern) -> "Tensor":
+        if layer.chosen is None:
+            return layer.pick(layer.weight, pattern)
+        return best(self.standing(layer), layer)
+
+    def standing(self, layer: Layer) -> "Tensor":
+        """Return the scores by which the best choice is taken, (groups, choices)."""
+        return layer.scores.detach()
+
+    def effective(
+        self, weight: "Tensor", *, mask: "Tensor | None", decay: float, layer: Layer
+    ) -> "Tensor":
+        if mask is None:
+            return weight
+        return weight * (mask if decay == 0.0 else self.soft(layer).view(weight.shape))
+
+    @abstractmethod
+    def soft(self, layer: Layer) -> "Tensor":
+        """Return what weights are multiplied by before the end, (groups, M), of the scores."""
+
+
 @register("lbc")
 @dataclass(frozen=True, kw_only=True)
-class Lbc(ChoosesMasks, LearnsScores, TargetAtOnce):
+class Lbc(LearnedChoices):
     """LBC: every choice of N of M weights has a learned score; the worst are dropped in turn.
 
     A weight takes part while a choice with it is left. The score of a choice has the gradient
@@ -65,12 +105,10 @@ class Lbc(ChoosesMasks, LearnsScores, TargetAtOnce):
     """
 
     label: ClassVar[str] = "LBC"
-    rules: ClassVar[tuple[GradientRule, ...]] = (GradientRule.CHAIN_RULE,)
     published: ClassVar[dict[str, float]] = {"dense": 0.0, "fine_tune": 0.5}
     advised: ClassVar[dict[str, float]] = {"dense": 0.0, "fine_tune": 0.3}
 
     power: float = 3.0
-    gradient: GradientRule = GradientRule.CHAIN_RULE
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -83,16 +121,9 @@ class Lbc(ChoosesMasks, LearnsScores, TargetAtOnce):
         shape = groups, len(candidates(layer.pattern))
         return layer.weight.new_full(shape, 1 / math.comb(m - 1, n - 1))
 
-    def sparse(self, clock: Clock, *, pattern: NMPattern, width: int | None) -> Phase:
-        del clock, width
-        return replace(self.at_target(pattern), name="sparse", mask_decay=1.0)
-
-    def at_target(self, pattern: NMPattern) -> Phase:
-        return replace(super().at_target(pattern), mask_source=MaskSource.CHOSEN)
-
     def choose(self, layer: Layer, pattern: NMPattern) -> "Tensor":
         del pattern
-        scores = self._left(layer)
+        scores = self.standing(layer)
         count = scores.shape[1]
         left = 1 + math.ceil((count - 1) * (1 - layer.clock.progress) ** self.power - 1e-9)
         if layer.step >= layer.clock.end:
@@ -100,27 +131,15 @@ class Lbc(ChoosesMasks, LearnsScores, TargetAtOnce):
         kept = scores.argsort(dim=1, descending=True, stable=True)[:, :left]
         alive = scores.new_zeros(scores.shape).scatter_(1, kept, 1.0).bool()
         layer.memory["alive"] = alive & scores.isfinite()
-        return best(self._left(layer), layer)
+        return best(self.standing(layer), layer)
 
-    def settle(self, layer: Layer, pattern: NMPattern) -> "Tensor":
-        if layer.chosen is None:
-            return layer.pick(layer.weight, pattern)
-        return best(self._left(layer), layer)
-
-    def _left(self, layer: Layer) -> "Tensor":
-        """Return the scores of the choices that are left, minus infinity elsewhere."""
+    def standing(self, layer: Layer) -> "Tensor":
         scores = layer.scores.detach()
         alive = layer.memory.get("alive")
         return scores if alive is None else scores.masked_fill(~alive, -math.inf)
 
-    def effective(
-        self, weight: "Tensor", *, mask: "Tensor | None", decay: float, layer: Layer
-    ) -> "Tensor":
-        if mask is None:
-            return weight
-        if decay == 0.0:
-            return weight * mask
-        alive = layer.memory["alive"].to(weight.dtype)
-        hard = (alive @ options(layer) > 0).to(weight.dtype)
+    def soft(self, layer: Layer) -> "Tensor":
+        alive = layer.memory["alive"].to(layer.scores.dtype)
+        hard = (alive @ options(layer) > 0).to(layer.scores.dtype)
         soft = (layer.scores * alive) @ options(layer)
-        return weight * (hard + soft - soft.detach()).view(weight.shape)
+        return hard + soft - soft.detach()

@@ -1,15 +1,13 @@
 """Learned masks on frozen weights, sampled by Gumbel softmax."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from pgf.errors import UserError
-from pgf.recipes.baselines import TargetAtOnce
-from pgf.recipes.hooks import ActsInSteps, AdamStep, ChoosesMasks, Layer, LearnsScores
+from pgf.recipes.hooks import ActsInSteps, AdamStep, Layer
 from pgf.recipes.patterns import NMPattern
-from pgf.recipes.phases import Clock, GradientRule, MaskSource, Phase
 from pgf.recipes.registry import register
-from pgf.recipes.zoo.lbc import best, by_candidate, candidates, options
+from pgf.recipes.zoo.lbc import LearnedChoices, best, by_candidate, candidates, options
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,7 +15,7 @@ if TYPE_CHECKING:
 
 @register("maskllm")
 @dataclass(frozen=True, kw_only=True)
-class MaskLlm(ActsInSteps, ChoosesMasks, LearnsScores, TargetAtOnce):
+class MaskLlm(ActsInSteps, LearnedChoices):
     """MaskLLM: after dense training weights are frozen, and each group learns which to keep.
 
     W~ = W (.) sum_c y_c m_c over all choices c of N of M, y = softmax((kappa s + g) / tau) with
@@ -39,9 +37,6 @@ class MaskLlm(ActsInSteps, ChoosesMasks, LearnsScores, TargetAtOnce):
     advised: ClassVar[dict[str, float]] = {"dense": 0.5, "fine_tune": 0.0}
     middle: ClassVar[dict[str, float]] = {"dense": 0.5, "fine_tune": 0.0}
 
-    rules: ClassVar[tuple[GradientRule, ...]] = (GradientRule.CHAIN_RULE,)
-
-    gradient: GradientRule = GradientRule.CHAIN_RULE
     dense: float = 0.5
     prior: float = 3.0
     temperature: tuple[float, float] = (4.0, 0.05)
@@ -63,40 +58,21 @@ class MaskLlm(ActsInSteps, ChoosesMasks, LearnsScores, TargetAtOnce):
         drawn = torch.randn(groups, len(candidates(layer.pattern)), generator=layer.generator())
         return drawn.to(layer.weight) * 0.01
 
-    def sparse(self, clock: Clock, *, pattern: NMPattern, width: int | None) -> Phase:
-        del clock, width
-        return replace(self.at_target(pattern), name="sparse", mask_decay=1.0)
-
-    def at_target(self, pattern: NMPattern) -> Phase:
-        return replace(super().at_target(pattern), mask_source=MaskSource.CHOSEN)
-
     def choose(self, layer: Layer, pattern: NMPattern) -> "Tensor":
         if layer.chosen is None:
             shared = by_candidate(layer.pick(layer.weight, pattern).to(layer.weight.dtype), layer)
             layer.scores.data.add_((shared - 1) * (0.01 * self.prior))
-        return best(layer.scores.detach(), layer)
+        return best(self.standing(layer), layer)
 
-    def settle(self, layer: Layer, pattern: NMPattern) -> "Tensor":
-        if layer.chosen is None:
-            return layer.pick(layer.weight, pattern)
-        return best(layer.scores.detach(), layer)
-
-    def effective(
-        self, weight: "Tensor", *, mask: "Tensor | None", decay: float, layer: Layer
-    ) -> "Tensor":
+    def soft(self, layer: Layer) -> "Tensor":
         import torch
 
-        if mask is None:
-            return weight
-        if decay == 0.0:
-            return weight * mask
         progress = layer.clock.progress
         tau = self.temperature[0] + progress * (self.temperature[1] - self.temperature[0])
         kappa = self.scale[0] + progress * (self.scale[1] - self.scale[0])
-        drawn = torch.rand(layer.scores.shape, generator=layer.generator()).to(weight)
+        drawn = torch.rand(layer.scores.shape, generator=layer.generator()).to(layer.scores)
         noise = -(-drawn.clamp(min=1e-20).log()).clamp(min=1e-20).log()
-        shares = ((kappa * layer.scores + noise) / tau).softmax(dim=1)
-        return weight * (shares @ options(layer)).view(weight.shape)
+        return ((kappa * layer.scores + noise) / tau).softmax(dim=1) @ options(layer)
 
     def after_adam(self, layer: Layer, step: AdamStep) -> None:
         if layer.mask is not None:
