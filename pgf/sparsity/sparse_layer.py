@@ -38,6 +38,8 @@ class SparseLayer:
     """Scores of a recipe that learns some; the optimiser owns them."""
     backward: Tensor | None = None
     """Weight of the gradient of the input, in the block's view, where a recipe has one."""
+    is_taught: bool = False
+    """True where the training loop has the dense model as a teacher."""
     packed_mask: Tensor | None = None
     """The mask in force, in the kernel's form; None while dense."""
     kernel: Kernel = field(init=False)
@@ -130,8 +132,7 @@ class SparseLayer:
             True if a stored mask is used; False if the caller must take it, by magnitude.
 
         Raises:
-            UserError: it is one by calibration, which nobody has taken.
-            KeyError: it is one by saliency, which nobody has taken.
+            UserError: it is one by calibration or saliency, which nobody has taken.
         """
         assert self.phase is not None and self.phase.pattern is not None
         source = self.phase.mask_source
@@ -148,6 +149,11 @@ class SparseLayer:
             raise UserError(
                 f"{type(self.recipe).__name__} takes its masks from calibration batches: call "
                 f"sparsifier.calibrate(step, forward) before sparsifier.refresh(step)"
+            )
+        if source is MaskSource.SALIENCY and str(source) not in self.fixed:
+            raise UserError(
+                f"{type(self.recipe).__name__} takes its masks from the first batch's gradients, "
+                f"which pgf's own loop alone does: train it by a config"
             )
         self.packed_mask = self.fixed.packed[str(source)]
         return True

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pgf.errors import UserError
-from pgf.recipes import ActsInSteps, AdamStep, LearnsScores, Recipe
+from pgf.recipes import ActsInSteps, AdamStep, Distils, LearnsScores, Recipe
 from pgf.sparsity.sparse_layer import SparseLayer
 
 ADAM = (torch.optim.Adam, torch.optim.AdamW)
@@ -113,14 +113,21 @@ class StepWatch:
 
 
 def check_bound(recipe: Recipe, layers: Sequence[SparseLayer], watch: StepWatch | None) -> None:
-    """Check that a recipe that needs to know the optimiser does.
+    """Check that a recipe has what it needs of the training loop: the optimiser, a teacher.
 
     Raises:
-        UserError: it does not.
+        UserError: it has not.
     """
+    name = type(recipe).__name__
     if isinstance(recipe, ActsInSteps | LearnsScores) and layers and watch is None:
         needs = "acts in its step" if isinstance(recipe, ActsInSteps) else "learns scores with it"
         raise UserError(
-            f"the recipe {type(recipe).__name__} must know the optimiser, since it {needs}: call "
+            f"the recipe {name} must know the optimiser, since it {needs}: call "
             f"sparsifier.bind(optimizer) before training"
+        )
+    pruned = any(layer.packed_mask is not None for layer in layers)
+    if isinstance(recipe, Distils) and pruned and not any(layer.is_taught for layer in layers):
+        raise UserError(
+            f"the recipe {name} learns from the dense model, which pgf's own loop alone keeps: "
+            f"train it by a config"
         )

@@ -15,6 +15,8 @@ from pgf.training import parallel
 
 def make_teacher(model: nn.Module, sparsifier: Sparsifier) -> nn.Module:
     """Return a copy of a model at its dense weights, for evaluation."""
+    for layer in sparsifier.layers:
+        layer.is_taught = True
     with sparsifier.dense():
         teacher = copy.deepcopy(model)
     # Batch statistics differ by process, and a checkpoint has those of the first.

@@ -13,6 +13,7 @@ from pgf.recipes import find_recipe
 from pgf.recipes.baselines import Ste
 from pgf.recipes.patterns import NMPattern
 from pgf.recipes.zoo.ast import Ast
+from pgf.recipes.zoo.gpusq import Gpusq
 from pgf.recipes.zoo.iss_p import IssP
 from pgf.recipes.zoo.lbc import Lbc
 from pgf.recipes.zoo.sr_ste_decoupled import SrSteDecoupled
@@ -166,3 +167,8 @@ def test_an_optimiser_without_the_masters_is_refused() -> None:
     other = torch.optim.AdamW(loop.model.parameters())
     with pytest.raises(UserError, match=r"does not own the master weight of mlp\.fc1"):
         loop.sparsifier.bind(other)
+
+
+def test_a_loop_without_a_teacher_is_told() -> None:
+    with pytest.raises(UserError, match="the recipe Gpusq learns from the dense model"):
+        Loop(Gpusq()).run()

@@ -11,6 +11,7 @@ from support.helpers import InterruptedRunError, digits, resumed, tiny_spec, tra
 from support.masks import slow_mask
 from torch import Tensor, nn
 
+from pgf.errors import UserError
 from pgf.experiments.run_spec import RunSpec
 from pgf.recipes import RECIPES
 from pgf.recipes.patterns import Target
@@ -230,5 +231,5 @@ def test_a_layer_that_the_batch_did_not_pass_gets_a_mask_too() -> None:
 
 
 def test_a_step_without_the_mask_is_an_error_and_no_other_mask() -> None:
-    with pytest.raises(KeyError, match="saliency"):
+    with pytest.raises(UserError, match="from the first batch's gradients"):
         sparsified(NoisyTask()).refresh(0)
