@@ -1,4 +1,4 @@
-"""What a recipe may do with a layer's tensors, beside saying which phase a step is in.
+"""Hooks: what a recipe may do with a layer's tensors, beside saying which phase a step is in.
 
 A recipe that needs more than a pattern, D, a gradient rule and lambda inherits one or more of these
 classes. The `Sparsifier` calls them with a `Layer`; what they keep from step to step goes into
@@ -30,7 +30,7 @@ class Layer(Protocol):
 
     @property
     def clock(self) -> Clock:
-        """Where `step` stands in the training."""
+        """Position of `step` in the training."""
         ...
 
     @property
@@ -208,7 +208,7 @@ class AdamStep:
     """One layer in one step of Adam or AdamW; tensors are views, those of before are copies."""
 
     gradient: "Tensor"
-    """What the optimiser was given: clipped."""
+    """Gradient that the optimiser was given, clipped."""
     weight_before: "Tensor"
     second_before: "Tensor"
     """v before the step; zeros before the first."""

@@ -1,4 +1,4 @@
-"""What holds at a step, and where a step stands in a training; no tensors."""
+"""Phases, what holds at a step, and the clock, where a step stands in a training; no tensors."""
 
 import math
 from dataclasses import dataclass

@@ -33,7 +33,7 @@ class SparseLayer:
     phase: Phase | None = None
     step: int = 0
     memory: dict[str, Tensor] = field(default_factory=dict)
-    """What the recipe's hooks keep."""
+    """Tensors that the recipe's hooks keep."""
     score_parameter: nn.Parameter | None = None
     """Scores of a recipe that learns some; the optimiser owns them."""
     backward: Tensor | None = None
@@ -114,7 +114,7 @@ class SparseLayer:
 
     @property
     def clock(self) -> Clock:
-        """Where `step` stands in the training."""
+        """Position of `step` in the training."""
         return self.recipe.clock(self.step, self.total_steps)
 
     def pick(self, score: Tensor, pattern: NMPattern, *, among: Tensor | None = None) -> Tensor:

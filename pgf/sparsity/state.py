@@ -1,4 +1,4 @@
-"""What layers keep beside their masters, for checkpoints."""
+"""The state of layers beside their masters, for checkpoints."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

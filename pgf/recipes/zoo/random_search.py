@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 DRAWS = (1, 2)
-"""What tuning tries beside the config's own draw."""
+"""Draws that tuning tries beside the config's own."""
 
 
 @register("random_search")

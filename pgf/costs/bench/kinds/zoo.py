@@ -1,4 +1,4 @@
-"""What recipes with hooks cost: time and memory of a step, beside a dense one."""
+"""The cost of recipes with hooks: time and memory of a step, beside a dense one."""
 
 import torch
 
