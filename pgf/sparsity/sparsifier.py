@@ -90,7 +90,7 @@ class Sparsifier:
         self.effective = {layer.weight_name: layer.parameter for layer in self.layers}
         scores = {layer.name: layer.score_parameter for layer in self.layers}
         self.scores = {name: own for name, own in scores.items() if own is not None}
-        """Scores that the recipe learns, by layer; the optimiser owns them as well as the masters."""
+        """Scores that the recipe learns, by layer; the optimiser owns them beside the masters."""
         self._watch: StepWatch | None = None
 
     def bind(self, optimizer: torch.optim.Optimizer) -> None:

@@ -20,11 +20,11 @@ class Seen:
     before: Tensor
     """The master before the step."""
     effective: Tensor
-    """What the model multiplied by."""
+    """Weight that the model multiplied by."""
     gradient: Tensor
     """At the effective weight."""
     handed: Tensor
-    """What the optimiser was given."""
+    """Gradient that the optimiser was given."""
     mask: Tensor | None
     after: Tensor
     """The master after the step."""

@@ -82,7 +82,7 @@ def test_moments_of_another_optimiser_are_refused_before_training() -> None:
 
 @dataclass(frozen=True)
 class _NoLogits:
-    """What some models return."""
+    """The output of some models."""
 
     value: Tensor
 
