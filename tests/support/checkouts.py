@@ -68,6 +68,9 @@ class Checkout:
         return {path: path.stat().st_mtime_ns for path in found}
 
 
-def wait_for(text: str, process: subprocess.Popen[str]) -> None:
+def wait_for(text: str, process: subprocess.Popen[str], *others: str) -> None:
+    """Read a process's lines until one has a text, or one of the others."""
     assert process.stdout is not None
-    assert any(text in line for line in process.stdout), f"never said: {text}"
+    texts = (text, *others)
+    found = any(text in line for line in process.stdout for text in texts)
+    assert found, f"never said: {text}"
