@@ -26,7 +26,7 @@ class Layer(Protocol):
     """Phase of the step in progress; None before the first."""
     step: int
     memory: dict[str, "Tensor"]
-    """Tensors that the recipe keeps; theirs is the layer's shape, or any other."""
+    """Tensors that the recipe keeps, of any shape."""
 
     @property
     def clock(self) -> Clock:
@@ -63,7 +63,7 @@ class Layer(Protocol):
     ) -> "Tensor":
         """Return the mask of the N largest |score| in each group of M; ties keep the lowest.
 
-        With `among`, a mask of at least N a group, no other weight is chosen.
+        `among` is a bool mask that keeps at least N in each group: other weights are not chosen.
         """
         ...
 

@@ -23,7 +23,7 @@ def calibrate(recipe: Recipe, layers: Sequence[SparseLayer], forward: Callable[[
         forward: runs the model over the calibration batches.
 
     Raises:
-        UserError: a layer saw nothing, or the recipe's mask is none.
+        UserError: a layer saw nothing, or the recipe gives no N:M mask.
     """
     if not isinstance(recipe, Calibrates):
         raise UserError(f"the recipe {type(recipe).__name__} takes no masks by calibration")

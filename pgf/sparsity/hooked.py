@@ -1,6 +1,6 @@
 """Calls of a recipe's hooks on all layers; nothing happens for a recipe without them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import torch
 
@@ -25,14 +25,16 @@ def after_refresh(recipe: Recipe, layers: Sequence[SparseLayer]) -> None:
 
 
 @torch.no_grad()
-def before_rule(recipe: Recipe, moving: Iterable[SparseLayer]) -> None:
+def before_rule(recipe: Recipe, moving: Sequence[SparseLayer]) -> None:
     """Take gradients at effective weights back to what they were made from, and turn them.
 
     Args:
         recipe: the layers'.
         moving: the layers that have a gradient.
     """
-    for layer in moving:
-        layer.chain(layer.gradient, learn=True)
-        if isinstance(recipe, TurnsGradients):
+    if isinstance(recipe, ShapesWeights):
+        for layer in moving:
+            layer.chain(layer.gradient, learn=True)
+    if isinstance(recipe, TurnsGradients):
+        for layer in moving:
             recipe.turn(layer.gradient, layer)

@@ -40,7 +40,7 @@ def make_layers(
         mask_seed: seed of random masks, and of what the recipe draws.
 
     Raises:
-        UserError: a layer is none that the recipe can work with.
+        UserError: the recipe cannot work with a layer.
     """
     masters: dict[str, nn.Parameter] = {}
     layers: list[SparseLayer] = []

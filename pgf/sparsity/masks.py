@@ -55,7 +55,7 @@ def nm_mask(score: Tensor, pattern: NMPattern, *, among: Tensor | None = None) -
 
 
 def check_mask(mask: Tensor, weight: Tensor, pattern: NMPattern, *, who: str) -> None:
-    """Check that a mask from elsewhere is one of a weight, and keeps N of every M.
+    """Check that a recipe's mask has the weight's shape and keeps N of every M.
 
     Args:
         mask: what is checked.

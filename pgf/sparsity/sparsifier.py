@@ -14,13 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pgf.recipes import (
-    MaskSource,
-    NMPattern,
-    Phase,
-    Recipe,
-    Target,
-)
+from pgf.recipes import LayerHook, MaskSource, NMPattern, Phase, Recipe, Target
 from pgf.sparsity.calibration import calibrate
 from pgf.sparsity.hooked import after_refresh, before_rule
 from pgf.sparsity.launches import restrict, write
@@ -97,8 +91,8 @@ class Sparsifier:
         """Let the recipe act in an optimiser's steps; in place of one that was bound before.
 
         Raises:
-            UserError: the optimiser is none that the recipe can work with, or does not own what
-                it is to train.
+            UserError: the recipe cannot work with the optimiser, or the optimiser does not own a
+                master weight or a layer's scores.
         """
         if self._watch is not None:
             self._watch.release()
@@ -128,8 +122,10 @@ class Sparsifier:
             forward: runs the model over the batches; it is called once for each layer.
 
         Raises:
-            UserError: a layer is not linear, or saw nothing.
+            UserError: a layer saw nothing, or the recipe gives no N:M mask.
         """
+        if not isinstance(self.recipe, LayerHook):
+            return
         if waiting := self.awaiting(MaskSource.CALIBRATED, step):
             with self.dense():
                 calibrate(self.recipe, waiting, forward)
@@ -176,7 +172,7 @@ class Sparsifier:
         To be called on unscaled gradients that hold all micro-batches and all ranks.
 
         Raises:
-            UserError: the recipe acts in the optimiser's step, and no optimiser is bound.
+            UserError: the recipe needs a bound optimiser or a teacher, and has none.
         """
         check_bound(self.recipe, self.layers, self._watch)
         moving = [layer for layer in self.layers if layer.master.grad is not None]

@@ -7,16 +7,18 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch._C._distributed_c10d import Store
 from torch.nn.parallel import DistributedDataParallel
 
 from pgf.errors import UserError
 from pgf.training.interruption import Watch
+
+if TYPE_CHECKING:
+    from torch._C._distributed_c10d import Store  # torch.distributed does not name it
 
 T = TypeVar("T")
 WAIT = timedelta(hours=4)
@@ -39,7 +41,7 @@ def launched_processes() -> int:
 
 
 @contextmanager
-def group(*, on_gpus: bool = True, store: Store | None = None) -> Iterator[None]:
+def group(*, on_gpus: bool = True, store: "Store | None" = None) -> Iterator[None]:
     """Join the processes that `torchrun` started, over NCCL where each has a GPU, else gloo.
 
     Args:

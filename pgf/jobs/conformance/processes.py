@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 import torch
-from torch._C._distributed_c10d import FileStore
+import torch.distributed as dist
 from torch.multiprocessing.spawn import spawn
 
 from pgf.jobs.conformance.trial import Trial, values_after, way_apart
@@ -32,7 +32,7 @@ def processes_agree(trial: Trial) -> str | None:
 def _member(rank: int, folder: str, kind: str, options: dict[str, object], target: str) -> None:
     torch.set_num_threads(1)
     os.environ.update(WORLD_SIZE=str(PROCESSES), RANK=str(rank), LOCAL_RANK=str(rank))
-    store = FileStore(f"{folder}/store", PROCESSES)
+    store = dist.FileStore(f"{folder}/store", PROCESSES)  # type: ignore[attr-defined]
     with parallel.group(on_gpus=False, store=store):
         values = values_after(Trial(kind, options, target), processes=PROCESSES)
     torch.save(values, Path(folder) / f"{rank}.pt")
