@@ -1,5 +1,7 @@
 """A recipe on a model: masks, layers, effective weights and gradient rules."""
 
+from .attach import attach as attach
+from .attached import Attached as Attached
 from .kernels import MaskedLayers as MaskedLayers
 from .kernels import kernel_for as kernel_for
 from .kernels import magnitude_mask as magnitude_mask
@@ -15,6 +17,9 @@ from .layers import read_layers as read_layers
 from .making import make_layers as make_layers
 from .masks import check_mask as check_mask
 from .masks import nm_mask as nm_mask
+from .report import Inspection as Inspection
+from .report import Report as Report
+from .report import inspect as inspect
 from .roles import NO_RULE as NO_RULE
 from .roles import is_layer as is_layer
 from .selection import select_layers as select_layers

@@ -14,6 +14,12 @@ class FixedMasks(MutableMapping[str, Tensor]):
         self._kernel, self._shape, self._device = kernel, weight.shape, weight.device
         self.packed: dict[str, Tensor] = {}
 
+    def refit(self, kernel: Kernel, weight: Tensor) -> None:
+        """Hold the masks in another kernel's form, beside a weight that may have moved."""
+        masks = dict(self)
+        self._kernel, self._device = kernel, weight.device
+        self.update(masks)
+
     def __getitem__(self, source: str) -> Tensor:
         return self._kernel.unpack(self.packed[source], self._shape)
 

@@ -2,9 +2,10 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from pgf.errors import UserError, nearest
@@ -38,6 +39,12 @@ class PrunableWeight:
             weight = weight.permute(0, 2, 3, 1)
         return weight[self.first_row : self.end_row]
 
+    @property
+    def shape(self) -> torch.Size:
+        """Shape of the block's view: (rows, width), or (rows, height, width, channels)."""
+        own = self.module.get_parameter("weight").shape
+        return self.view(torch.empty(own, device="meta")).shape
+
 
 @dataclass(frozen=True)
 class OtherLayer:
@@ -66,12 +73,18 @@ def find_layers(
     return read_layers(model, groups).prunable
 
 
-def read_layers(model: nn.Module, groups: Mapping[str, Sequence[str]] | None = None) -> ModelLayers:
+def read_layers(
+    model: nn.Module,
+    groups: Mapping[str, Sequence[str]] | None = None,
+    *,
+    owned: Container[int] | None = None,
+) -> ModelLayers:
     """Return all layers of a model with their roles, or with the reason why they stay dense.
 
     Args:
         model: any model of `Linear`, `Conv2d` and `Conv1D` modules.
         groups: role -> regular expressions on module names, in place of the rules of `roles`.
+        owned: ids of the parameters that an optimiser owns; weights of others stay dense.
 
     Raises:
         UserError: `groups` cannot be read, or name a weight that is not made of equal blocks.
@@ -83,9 +96,18 @@ def read_layers(model: nn.Module, groups: Mapping[str, Sequence[str]] | None = N
     for name, module in modules.items():
         if not is_layer(module):
             continue
+        weight = module._parameters.get("weight")
+        if weight is None or not weight.is_floating_point():
+            reason = "its weight is parametrized, packed or quantized"
+            layers.others.append(OtherLayer(name, module, 0, reason))
+            continue
         width = sizes(module)[1]
         roles: tuple[str, ...] = ()
-        if uses[id(module.get_parameter("weight"))] > 1:
+        if not weight.requires_grad:
+            reason = "frozen"
+        elif owned is not None and id(weight) not in owned:
+            reason = "the optimiser does not own its weight"
+        elif uses[id(weight)] > 1:
             reason = "weights in two places"
         elif width == 1:
             reason = "one input per group"

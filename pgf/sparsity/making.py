@@ -19,6 +19,7 @@ from pgf.seeds import seed_for
 from pgf.sparsity.layers import PrunableWeight
 from pgf.sparsity.masks import nm_mask
 from pgf.sparsity.roles import is_conv1d
+from pgf.sparsity.shards import is_sharded, local, own_rows, rows_in
 from pgf.sparsity.sparse_layer import SparseLayer
 from pgf.sparsity.two_weights import split
 
@@ -48,10 +49,15 @@ def make_layers(
     for block, pattern in selected:
         parameter = block.module.get_parameter("weight")
         if block.module_name not in masters:
-            masters[block.module_name] = nn.Parameter(parameter.detach().clone())
+            masters[block.module_name] = nn.Parameter(local(parameter.detach()).clone())
+        if is_sharded(parameter) and isinstance(recipe, LayerHook):
+            raise UserError(
+                f"the recipe {type(recipe).__name__} needs whole weights: it does not work on "
+                f"the shards of FSDP"
+            )
         seed = seed_for(mask_seed, "mask", len(layers))
         layer = SparseLayer(
-            block=block,
+            block=own_rows(block, parameter),
             pattern=pattern,
             master=masters[block.module_name],
             parameter=parameter,
@@ -60,7 +66,7 @@ def make_layers(
             seed=seed,
         )
         # Drawn on the CPU for every recipe, so that all devices and recipes share the draw.
-        score = torch.rand(layer.weight.shape, generator=generator)
+        score = torch.rand(block.shape, generator=generator)[rows_in(block, parameter)]
         layer.fixed[str(MaskSource.RANDOM)] = nm_mask(score, pattern)
         if isinstance(recipe, Calibrates | MasksInputGradients):
             _check_linear(block, recipe)

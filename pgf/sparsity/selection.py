@@ -1,6 +1,6 @@
 """The layers of a model that a target prunes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from torch import nn
 
@@ -11,15 +11,25 @@ from pgf.sparsity.layers import PrunableWeight, read_layers
 
 
 def select_layers(
-    model: nn.Module, target: Target, groups: Mapping[str, Sequence[str]] | None = None
+    model: nn.Module,
+    target: Target,
+    groups: Mapping[str, Sequence[str]] | None = None,
+    *,
+    owned: Container[int] | None = None,
 ) -> list[tuple[PrunableWeight, NMPattern]]:
     """Return the weights that a target prunes, each with its pattern.
+
+    Args:
+        model: any model.
+        target: layer groups with their patterns.
+        groups: layer groups by name patterns, in place of the built-in rules.
+        owned: ids of the parameters that an optimiser owns; weights of others stay dense.
 
     Raises:
         UserError: the model has no layer of a group, a group cannot be told from others, or M does
             not divide the input axis of all of its layers.
     """
-    layers = read_layers(model, groups)
+    layers = read_layers(model, groups, owned=owned)
     problem = why_misfit(layers, target)
     if problem:
         raise UserError(f"target {target}: {problem}")

@@ -1,6 +1,5 @@
 """One block of a weight that carries one pattern: its master, its mask, its effective weight."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -8,13 +7,15 @@ import torch
 from torch import Tensor, nn
 
 from pgf.errors import UserError
-from pgf.recipes import ChoosesMasks, Clock, GradientRule, MaskSource, NMPattern, Phase, Recipe
+from pgf.recipes import Clock, GradientRule, MaskSource, NMPattern, Phase, Recipe
 from pgf.seeds import seed_for
 from pgf.sparsity.fixed_masks import FixedMasks
-from pgf.sparsity.kernels import Kernel, MaskedLayers, kernel_for, magnitude_mask
+from pgf.sparsity.kernels import Kernel, MaskedLayers, kernel_for
 from pgf.sparsity.layers import PrunableWeight
-from pgf.sparsity.masks import check_mask, nm_mask
+from pgf.sparsity.masks import nm_mask
 from pgf.sparsity.shaping import is_differentiated, shaped, through
+from pgf.sparsity.shards import local
+from pgf.sparsity.two_weights import split
 
 
 @dataclass
@@ -38,6 +39,8 @@ class SparseLayer:
     """Scores of a recipe that learns some; the optimiser owns them."""
     backward: Tensor | None = None
     """Weight of the gradient of the input, in the block's view, where a recipe has one."""
+    owned: nn.Parameter = field(init=False)
+    """What the optimiser owns: the master, or the model's own parameter (`attach`)."""
     is_taught: bool = False
     """True where the training loop has the dense model as a teacher."""
     packed_mask: Tensor | None = None
@@ -47,8 +50,45 @@ class SparseLayer:
     """Masks that do not follow the weights: the run's state beside the masters."""
 
     def __post_init__(self) -> None:
+        self.owned = self.master
         self.kernel = kernel_for(self.weight, self.effective)
         self.fixed = FixedMasks(self.kernel, self.weight)
+        self._form = self._form_now()
+
+    def _form_now(self) -> tuple[object, ...]:
+        master, parameter = self.master, self.parameter
+        return (
+            *(master.dtype, master.device, master.stride()),
+            *(parameter.dtype, parameter.device, parameter.stride()),
+        )
+
+    def refit(self) -> None:
+        """Follow the model to another dtype, device or memory layout, before tensors are written.
+
+        Raises:
+            UserError: the model is on another device than the master that the optimiser owns.
+        """
+        if self._form == self._form_now():
+            return
+        if self.owned is self.parameter:
+            self.master.grad = None
+            self.master.data = self.master.data.to(self.parameter.device, self.parameter.dtype)
+        elif self.master.device != self.parameter.device:
+            raise UserError(
+                f"{self.weight_name} is on {self.parameter.device} now, but its dense master, "
+                f"which the optimiser owns, on {self.master.device}: move the model before the "
+                f"Sparsifier and the optimiser are made"
+            )
+        if self.backward is not None:
+            self.backward = self.block.view(split(self.block.module))
+        self.memory = {key: kept.to(self.master.device) for key, kept in self.memory.items()}
+        in_force = self.mask
+        self.kernel = kernel_for(self.weight, self.effective)
+        self.__dict__.pop("mask_buffer", None)
+        self.fixed.refit(self.kernel, self.weight)
+        if in_force is not None:
+            self.packed_mask = self.kernel.pack(in_force.to(self.master.device))
+        self._form = self._form_now()
 
     @cached_property
     def mask_buffer(self) -> Tensor:
@@ -84,7 +124,7 @@ class SparseLayer:
     @property
     def effective(self) -> Tensor:
         """The effective weight in the block's view; writing to it writes into the model."""
-        return self.block.view(self.parameter.detach())
+        return self.block.view(local(self.parameter.detach()))
 
     @property
     def gradient(self) -> Tensor:
@@ -124,61 +164,6 @@ class SparseLayer:
     def generator(self) -> torch.Generator:
         """Return a generator on the CPU that is the same for one run, layer and step."""
         return torch.Generator().manual_seed(seed_for(self.seed, "mask", self.step))
-
-    def find_mask(self) -> bool:
-        """Look for the mask of the phase; the first one of a frozen phase is kept.
-
-        Returns:
-            True if a stored mask is used; False if the caller must take it, by magnitude.
-
-        Raises:
-            UserError: it is one by calibration or saliency, which nobody has taken.
-        """
-        assert self.phase is not None and self.phase.pattern is not None
-        source = self.phase.mask_source
-        if source is MaskSource.MAGNITUDE:
-            self.packed_mask = self.mask_buffer
-            return False
-        if source is MaskSource.CHOSEN:
-            mask = _chooser(self.recipe).choose(self, self.phase.pattern)
-            self._check(mask, self.phase.pattern, "choose")
-            self.fixed[str(source)] = mask
-        elif str(source) not in self.fixed and source in (MaskSource.FROZEN, MaskSource.NOTHING):
-            self.fixed[str(source)] = self.mask_at(self.phase)
-        if source is MaskSource.CALIBRATED and str(source) not in self.fixed:
-            raise UserError(
-                f"{type(self.recipe).__name__} takes its masks from calibration batches: call "
-                f"sparsifier.calibrate(step, forward) before sparsifier.refresh(step)"
-            )
-        if source is MaskSource.SALIENCY and str(source) not in self.fixed:
-            raise UserError(
-                f"{type(self.recipe).__name__} takes its masks from the first batch's gradients, "
-                f"which pgf's own loop alone does: train it by a config"
-            )
-        self.packed_mask = self.fixed.packed[str(source)]
-        return True
-
-    def _check(self, mask: Tensor, pattern: NMPattern, method: str) -> None:
-        who = f"{type(self.recipe).__name__}.{method}, for {self.name},"
-        check_mask(mask, self.weight, pattern, who=who)
-
-    @torch.no_grad()
-    def mask_at(self, phase: Phase) -> Tensor:
-        """Return the mask of a phase as bools in the block's view, whatever is in force now.
-
-        A fixed mask that is not taken yet is replaced by the mask by magnitude.
-        """
-        assert phase.pattern is not None
-        source = str(phase.mask_source)
-        if phase.mask_source is MaskSource.CHOSEN:
-            mask = _chooser(self.recipe).settle(self, phase.pattern)
-            self._check(mask, phase.pattern, "settle")
-            return mask
-        if source in self.fixed:
-            return self.fixed[source]
-        if phase.mask_source is MaskSource.NOTHING:
-            return torch.zeros_like(self.weight, dtype=torch.bool)
-        return magnitude_mask(self.weight, phase.pattern)
 
     @property
     def gradient_decay(self) -> float:
@@ -232,18 +217,3 @@ class SparseLayer:
         own = shaped(self.recipe, self, mask=mask, decay=decay)
         if own is not None:
             self.effective.copy_(own)
-
-
-def _chooser(recipe: Recipe) -> ChoosesMasks:
-    if not isinstance(recipe, ChoosesMasks):
-        raise UserError(
-            f"{type(recipe).__name__} has phases with masks of its own choice, but is no "
-            f"pgf.recipes.ChoosesMasks"
-        )
-    return recipe
-
-
-def together(layers: Sequence[SparseLayer], decays: Sequence[float]) -> MaskedLayers:
-    """Return masked layers as a kernel takes them."""
-    masks = [layer.packed_mask for layer in layers if layer.packed_mask is not None]
-    return MaskedLayers([layer.weight for layer in layers], masks, decays)

@@ -7,7 +7,7 @@ dense master W. Per optimiser step: `refresh`, any number of forward and backwar
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,12 +16,15 @@ from torch import Tensor, nn
 
 from pgf.recipes import LayerHook, MaskSource, NMPattern, Phase, Recipe, Target
 from pgf.sparsity.calibration import calibrate
+from pgf.sparsity.effective import copy, restored, tell
+from pgf.sparsity.finding import mask_at
 from pgf.sparsity.hooked import after_refresh, before_rule
 from pgf.sparsity.launches import restrict, write
 from pgf.sparsity.making import make_layers
 from pgf.sparsity.selection import select_layers
+from pgf.sparsity.shards import local
 from pgf.sparsity.sparse_layer import SparseLayer
-from pgf.sparsity.state import load_state, state_of
+from pgf.sparsity.state import check_state, load_state, state_of
 from pgf.sparsity.stepping import StepWatch, check_bound
 
 
@@ -35,20 +38,16 @@ class Sparsifier:
         total_steps: optimiser steps of the whole training.
         mask_seed: seed of random masks.
         groups: layer groups by name patterns, in place of the built-in rules.
+        owned: ids of the parameters that an optimiser owns; weights of others stay dense.
 
-    In a training loop of one's own:
+    `attach` does for any loop what is done by hand here:
 
-    >>> import torch
-    >>> from pgf import Sparsifier, Target, find_recipe
+    >>> import torch, pgf
     >>> model = torch.nn.Sequential(torch.nn.Linear(16, 32), torch.nn.Linear(32, 4))
-    >>> sparsifier = Sparsifier(
-    ...     model,
-    ...     target=Target.parse("1:4(FF)"),
-    ...     recipe=find_recipe("mdgf_linear")(dense=0.1, fine_tune=0.3),
-    ...     total_steps=10,
-    ...     mask_seed=0,
-    ...     groups={"FF": ["^0$"]},
-    ... )
+    >>> target = pgf.Target.parse("1:4(FF)")
+    >>> recipe = pgf.find_recipe("mdgf_linear")(dense=0.1, fine_tune=0.3)
+    >>> options = dict(recipe=recipe, total_steps=10, mask_seed=0, groups={"FF": ["^0$"]})
+    >>> sparsifier = pgf.Sparsifier(model, target=target, **options)
     >>> parameters = model.named_parameters()
     >>> optimizer = torch.optim.AdamW([sparsifier.optimizer_parameter(*p) for p in parameters])
     >>> for step in range(10):
@@ -72,23 +71,28 @@ class Sparsifier:
         total_steps: int,
         mask_seed: int,
         groups: Mapping[str, Sequence[str]] | None = None,
+        owned: Container[int] | None = None,
     ) -> None:
         self.model = model
         self.recipe = recipe
         self.total_steps = total_steps
-        selected = [] if not recipe.prunes else select_layers(model, target, groups)
+        selected = [] if not recipe.prunes else select_layers(model, target, groups, owned=owned)
         self.layers = make_layers(
             selected, recipe=recipe, total_steps=total_steps, mask_seed=mask_seed
         )
         self.masters = {layer.weight_name: layer.master for layer in self.layers}
         self.effective = {layer.weight_name: layer.parameter for layer in self.layers}
-        scores = {layer.name: layer.score_parameter for layer in self.layers}
-        self.scores = {name: own for name, own in scores.items() if own is not None}
+        own = [(layer.name, layer.score_parameter) for layer in self.layers]
+        self.scores = {name: scores for name, scores in own if scores is not None}
         """Scores that the recipe learns, by layer; the optimiser owns them beside the masters."""
         self._watch: StepWatch | None = None
 
-    def bind(self, optimizer: torch.optim.Optimizer) -> None:
+    def bind(self, optimizer: torch.optim.Optimizer, *, follow: bool = True) -> StepWatch:
         """Let the recipe act in an optimiser's steps; in place of one that was bound before.
+
+        Args:
+            optimizer: what owns the masters.
+            follow: whether the optimiser's own hooks call the recipe; False if the caller does.
 
         Raises:
             UserError: the recipe cannot work with the optimiser, or the optimiser does not own a
@@ -97,6 +101,9 @@ class Sparsifier:
         if self._watch is not None:
             self._watch.release()
         self._watch = StepWatch(self.recipe, self.layers, optimizer)
+        if follow:
+            self._watch.follow()
+        return self._watch
 
     def phases(self, step: int) -> dict[tuple[NMPattern, int], Phase]:
         """Return the phase of every pattern and width in use."""
@@ -140,6 +147,7 @@ class Sparsifier:
         phases = self.phases(step)
         masked = []
         for layer in self.layers:
+            layer.refit()
             layer.phase, layer.step = phases[layer.pattern, layer.block.width], step
             if layer.phase.pattern is None:
                 layer.packed_mask = None
@@ -148,6 +156,7 @@ class Sparsifier:
         self._copy_masters(masked)
         write(masked)
         after_refresh(self.recipe, self.layers)
+        tell(self.effective)
 
     @torch.no_grad()
     def _copy_masters(self, masked: Sequence[SparseLayer]) -> None:
@@ -155,14 +164,14 @@ class Sparsifier:
         covered = Counter[str]()
         for layer in masked:
             covered[layer.weight_name] += layer.weight.numel()
-        for name, effective in self.effective.items():
-            if covered[name] < effective.numel():
-                effective.copy_(self.masters[name])
+        uncovered = {n: own for n, own in self.masters.items() if covered[n] < own.numel()}
+        copy(uncovered, self.effective)
 
     def take_gradients(self) -> None:
         """Hand the gradients at the effective weights to the masters."""
         for name, effective in self.effective.items():
-            self.masters[name].grad = effective.grad
+            master, gradient = self.masters[name], effective.grad
+            master.grad = None if gradient is None else local(gradient).to(master.dtype)
             effective.grad = None
 
     @torch.no_grad()
@@ -181,36 +190,33 @@ class Sparsifier:
 
     def target_mask(self, layer: SparseLayer) -> Tensor:
         """Return the mask of the strict target pattern, as evaluation uses it."""
-        return layer.mask_at(self.recipe.at_target(layer.pattern))
+        return mask_at(layer, self.recipe.at_target(layer.pattern))
+
+    @torch.no_grad()
+    def write_strict(self) -> None:
+        """Write the strict target pattern, D = 0, into the model; the next `refresh` undoes it."""
+        self._copy_masters(self.layers)
+        for layer in self.layers:
+            layer.refit()
+            layer.write_pruned(self.target_mask(layer))
+        tell(self.effective)
 
     @contextmanager
     def strict(self) -> Iterator[None]:
         """Hold the model at the strict target pattern with D = 0; then restore it."""
-        saved = {name: effective.detach().clone() for name, effective in self.effective.items()}
-        self._copy_masters(self.layers)
-        for layer in self.layers:
-            layer.write_pruned(self.target_mask(layer))
-        try:
+        with restored(self.effective):
+            self.write_strict()
             yield
-        finally:
-            self._restore(saved)
 
     @contextmanager
     def dense(self) -> Iterator[None]:
         """Hold the model at its dense masters; then restore it. For averages of the masters."""
-        saved = {name: effective.detach().clone() for name, effective in self.effective.items()}
-        self._restore({name: master.detach() for name, master in self.masters.items()})
-        for layer in self.layers:
-            layer.shape(mask=None, decay=1.0)
-        try:
+        with restored(self.effective):
+            copy(self.masters, self.effective)
+            for layer in self.layers:
+                layer.shape(mask=None, decay=1.0)
+            tell(self.effective)
             yield
-        finally:
-            self._restore(saved)
-
-    @torch.no_grad()
-    def _restore(self, values: Mapping[str, Tensor]) -> None:
-        for name, value in values.items():
-            self.effective[name].copy_(value)
 
     def optimizer_parameter(self, name: str, parameter: nn.Parameter) -> nn.Parameter:
         """Return what the optimiser owns in place of a model's parameter."""
@@ -223,7 +229,12 @@ class Sparsifier:
 
     @torch.no_grad()
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Load what `state_dict` returned."""
+        """Load what `state_dict` returned.
+
+        Raises:
+            UserError: it is the state of other layers, or of another recipe.
+        """
+        check_state(self.layers, state)
         for name, master in self.masters.items():
             master.copy_(state["masters"][name])
         load_state(self.layers, state)
@@ -233,7 +244,7 @@ class Sparsifier:
         counts = {}
         with self.strict():
             for layer in self.layers:
-                block = layer.block.view(layer.block.module.get_parameter("weight").detach())
+                block = layer.effective
                 counts[layer.name] = (int((block == 0).sum()), block.numel())
         return counts
 

@@ -31,6 +31,40 @@ def state_of(layers: Iterable[SparseLayer]) -> dict[str, Any]:
     }
 
 
+def check_state(layers: Iterable[SparseLayer], state: Mapping[str, Any]) -> None:
+    """Check that a state is of these layers and their recipe.
+
+    Raises:
+        UserError: it is not; nothing is loaded.
+    """
+    layers = list(layers)
+    names = [layer.name for layer in layers]
+    scored = [layer.name for layer in layers if layer.score_parameter is not None]
+    parts = {
+        "masters": ([layer.weight_name for layer in layers], "weights"),
+        "fixed": (names, "layers"),
+        "memory": (names, "layers"),
+        "scores": (scored, "layers with scores"),
+    }
+    for part, (own, what) in parts.items():
+        found = state.get(part)
+        if not isinstance(found, Mapping):
+            raise UserError(f"this is no state that state_dict() returned: it has no '{part}'")
+        if odd := sorted(set(own) ^ set(found)):
+            where = "the state has and the model has not" if odd[0] in found else "is not in it"
+            raise UserError(
+                f"the state is of other {what} than target and recipe give here: {odd[0]} {where}"
+                f"{f', and {len(odd) - 1} more differ' if len(odd) > 1 else ''}"
+            )
+    for layer in layers:
+        shape, found = layer.master.shape, state["masters"][layer.weight_name].shape
+        if shape != found:
+            raise UserError(
+                f"the state is of another model: {layer.weight_name} is {tuple(found)} in it and "
+                f"{tuple(shape)} here"
+            )
+
+
 def load_state(layers: Iterable[SparseLayer], state: Mapping[str, Any]) -> None:
     """Load what `state_of` returned, onto the layers' own devices."""
     for layer in layers:

@@ -22,20 +22,19 @@ class StepWatch:
     recipe: Recipe
     layers: Sequence[SparseLayer]
     optimizer: torch.optim.Optimizer
-    before: dict[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    kept: dict[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
     """Copies of weight and v of each layer, during a step."""
+    _handles: list[Any] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._check()
-        optimizer = self.optimizer
-        self._handles = (
-            [
-                optimizer.register_step_pre_hook(self._before),
-                optimizer.register_step_post_hook(self._after),
-            ]
-            if isinstance(self.recipe, ActsInSteps)
-            else []
-        )
+
+    def follow(self) -> None:
+        """Call the recipe's hooks from the optimiser's own; `attach` calls them itself."""
+        if isinstance(self.recipe, ActsInSteps):
+            before = self.optimizer.register_step_pre_hook(lambda *_: self.before())
+            after = self.optimizer.register_step_post_hook(lambda *_: self.after())
+            self._handles = [before, after]
 
     def _check(self) -> None:
         needs_adam = isinstance(self.recipe, ActsInSteps) and self.recipe.needs_moments
@@ -46,7 +45,7 @@ class StepWatch:
             )
         owned = self._groups()
         for layer in self.layers:
-            parts = {"master weight": layer.master, "scores": layer.score_parameter}
+            parts = {"master weight": layer.owned, "scores": layer.score_parameter}
             for what, parameter in parts.items():
                 if parameter is not None and id(parameter) not in owned:
                     raise UserError(f"the optimiser does not own the {what} of {layer.name}")
@@ -65,25 +64,23 @@ class StepWatch:
         }
 
     @torch.no_grad()
-    def _before(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
-        assert isinstance(self.recipe, ActsInSteps)
-        if self.recipe.needs_moments:
+    def before(self) -> None:
+        """Keep what the recipe compares with, once gradients are the masters' own."""
+        if isinstance(self.recipe, ActsInSteps) and self.recipe.needs_moments:
             for layer in self._moving():
-                second = optimizer.state[layer.master].get("exp_avg_sq")
+                second = self.optimizer.state[layer.owned].get("exp_avg_sq")
                 weight = layer.weight.clone()
                 kept = torch.zeros_like(weight) if second is None else layer.block.view(second)
-                self.before[layer.name] = weight, kept.clone()
+                self.kept[layer.name] = weight, kept.clone()
 
     @torch.no_grad()
-    def _after(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
-        assert isinstance(self.recipe, ActsInSteps)
-        # A fused optimiser is called in a step that a GradScaler skips, too, and told so.
-        found_inf = getattr(optimizer, "found_inf", None)
-        if found_inf is None or not bool(found_inf):
+    def after(self) -> None:
+        """Let the recipe act, unless the step was skipped."""
+        if isinstance(self.recipe, ActsInSteps) and not is_skipped(self.optimizer):
             groups = self._groups()
             for layer in self._moving():
-                self._act(self.recipe, layer, groups[id(layer.master)])
-        self.before.clear()
+                self._act(self.recipe, layer, groups[id(layer.owned)])
+        self.kept.clear()
 
     def _act(self, recipe: ActsInSteps, layer: SparseLayer, group: Group) -> None:
         if recipe.needs_moments:
@@ -95,8 +92,8 @@ class StepWatch:
         return [layer for layer in self.layers if layer.master.grad is not None]
 
     def _adam(self, layer: SparseLayer, group: Group) -> AdamStep:
-        weight, second = self.before[layer.name]
-        state = self.optimizer.state[layer.master]
+        weight, second = self.kept[layer.name]
+        state = self.optimizer.state[layer.owned]
         return AdamStep(
             gradient=layer.gradient,
             weight_before=weight,
@@ -110,6 +107,15 @@ class StepWatch:
             # Adam's own decay is a part of the gradient, and so of the moments.
             weight_decay=group["weight_decay"] if group["decoupled_weight_decay"] else 0.0,
         )
+
+
+def is_skipped(optimizer: torch.optim.Optimizer) -> bool:
+    """Return whether the step in progress changes nothing.
+
+    A fused optimiser is called in a step that a GradScaler skips, too, and told so.
+    """
+    found_inf = getattr(optimizer, "found_inf", None)
+    return found_inf is not None and bool(found_inf)
 
 
 def check_bound(recipe: Recipe, layers: Sequence[SparseLayer], watch: StepWatch | None) -> None:

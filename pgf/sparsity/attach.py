@@ -1,0 +1,125 @@
+"""A recipe for anybody's training loop, in one call before it and one after it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.parallel import DataParallel, DistributedDataParallel
+
+from pgf.errors import UserError
+from pgf.recipes import LearnsScores, Recipe, Target, find_recipe
+from pgf.sparsity.attached import Attached
+from pgf.sparsity.layers import read_layers
+from pgf.sparsity.sparsifier import Sparsifier
+
+
+def attach(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    *,
+    target: Target | str,
+    recipe: Recipe | str,
+    total_steps: int,
+    mask_seed: int = 0,
+    groups: Mapping[str, Sequence[str]] | None = None,
+    calibration: Callable[[], None] | None = None,
+) -> Attached:
+    """Train a model by a recipe from the optimiser's next step on; the loop stays as it is.
+
+    Inside `optimizer.step()` the weights are the dense masters, and outside the effective weights
+    W (.) [mask + D (1 - mask)] (arXiv 2402.04744, section 3). Works with any optimiser of torch
+    that takes one gradient a step, closures, a GradScaler, accumulation, `torch.compile`,
+    DistributedDataParallel (before or after) and `fully_shard` (before). Call it when the model
+    has its weights and is on its device.
+
+    A gradient that is clipped before the step is clipped without the recipe's part: SR-STE's
+    lambda (1 - mask) W is added in the step and is as large as lambda says, whatever the norm.
+    Averages of weights (EMA) are to be updated within `with sparse.dense()`.
+
+    Args:
+        model: its sparse modules' weights become effective weights from here on.
+        optimizer: what owns the model's parameters; layers that it does not own stay dense. Recipes
+            that learn scores give it one more group of parameters: make schedulers afterwards.
+        target: layer groups with their patterns, as `1:16(FF)`.
+        recipe: a recipe, or the name of one with its preset `advised`.
+        total_steps: optimiser steps of the whole training; later ones hold the last phase.
+        mask_seed: seed of random masks, the same in all processes.
+        groups: layer groups by name patterns, in place of the built-in rules.
+        calibration: runs the model over some batches, for recipes that prune by what layers see.
+
+    Raises:
+        UserError: target, recipe, model and optimiser do not go together.
+
+    >>> import torch, pgf
+    >>> model = torch.nn.Sequential(torch.nn.Linear(16, 32), torch.nn.Linear(32, 4))
+    >>> optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    >>> sparse = pgf.attach(
+    ...     model,
+    ...     optimizer,
+    ...     target="1:4(FF)",
+    ...     recipe="mdgf_linear",
+    ...     total_steps=10,
+    ...     groups={"FF": ["^0$"]},
+    ... )
+    >>> for _ in range(10):
+    ...     model(torch.randn(8, 16)).square().mean().backward()
+    ...     optimizer.step()
+    ...     optimizer.zero_grad()
+    >>> print(sparse.finish())
+    0  FF       1:4 of 16     384 of 512 weights are 0
+    dense, not in the groups that the task names: 1 x Linear *
+    """
+    model, optimizer = _unwrapped(model), _torch_optimizer(optimizer)
+    goal = Target.parse(target) if isinstance(target, str) else target
+    owned = {id(own) for group in optimizer.param_groups for own in group["params"]}
+    if not any(id(parameter) in owned for parameter in model.parameters()):
+        raise UserError("the optimiser owns no parameter of the model: it would train nothing")
+    sparsifier = Sparsifier(
+        model,
+        target=goal,
+        recipe=_recipe(recipe, goal) if isinstance(recipe, str) else recipe,
+        total_steps=total_steps,
+        mask_seed=mask_seed,
+        groups=groups,
+        owned=owned,
+    )
+    _own_scores(sparsifier, optimizer)
+    layers = read_layers(model, groups, owned=owned)
+    return Attached(sparsifier, optimizer, layers=layers, calibration=calibration)
+
+
+def _recipe(name: str, target: Target) -> Recipe:
+    kind = find_recipe(name)
+    patterns = {pattern for _, pattern in target.parts}
+    settings: dict[str, Any] = kind.preset(
+        "advised", patterns.pop() if len(patterns) == 1 else None
+    )
+    return kind(**settings)
+
+
+def _own_scores(sparsifier: Sparsifier, optimizer: torch.optim.Optimizer) -> None:
+    recipe = sparsifier.recipe
+    if sparsifier.scores:
+        assert isinstance(recipe, LearnsScores)
+        rate = recipe.score_rate * float(optimizer.param_groups[0]["lr"])
+        own = {"params": list(sparsifier.scores.values()), "weight_decay": 0.0, "lr": rate}
+        optimizer.add_param_group(own)
+
+
+def _unwrapped(model: nn.Module) -> nn.Module:
+    """Return the model inside torch.compile's and DistributedDataParallel's wrappers."""
+    while True:
+        inner = getattr(model, "_orig_mod", None)
+        if inner is None and isinstance(model, DistributedDataParallel | DataParallel):
+            inner = model.module
+        if not isinstance(inner, nn.Module):
+            return model
+        model = inner
+
+
+def _torch_optimizer(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
+    """Return the optimiser inside Accelerate's wrapper."""
+    while isinstance(inner := getattr(optimizer, "optimizer", None), torch.optim.Optimizer):
+        optimizer = inner
+    return optimizer

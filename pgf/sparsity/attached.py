@@ -1,0 +1,208 @@
+"""A recipe in a training loop that knows nothing of it, by the hooks of its optimiser.
+
+Between steps the model's weights are effective weights. Inside `optimizer.step()` they are the
+dense masters, so the optimiser owns the model's own parameters, and its state is that of the
+masters.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+
+from pgf.errors import UserError
+from pgf.recipes import Distils, LayerHook, MaskSource
+from pgf.sparsity.effective import copy
+from pgf.sparsity.layers import ModelLayers
+from pgf.sparsity.loading import check_parameters, pick_up, versions, written
+from pgf.sparsity.replicas import agree
+from pgf.sparsity.report import Report, report_of
+from pgf.sparsity.sparsifier import Sparsifier
+from pgf.sparsity.stepping import is_skipped
+
+Closure = Callable[[], Any]
+Forward = Callable[[], None]
+
+
+class Attached:
+    """What `attach` returns: the recipe at work in an optimiser's steps."""
+
+    def __init__(
+        self,
+        sparsifier: Sparsifier,
+        optimizer: torch.optim.Optimizer,
+        *,
+        layers: ModelLayers,
+        calibration: Forward | None = None,
+    ) -> None:
+        self.sparsifier = sparsifier
+        self._layers = layers
+        self.optimizer = optimizer
+        self.step = 0
+        """Optimiser steps done; those that a GradScaler skips are not counted."""
+        self._calibration = calibration
+        self._refuse_what_only_our_loop_does()
+        for layer in sparsifier.layers:
+            layer.owned = layer.parameter
+        self._watch = sparsifier.bind(optimizer, follow=False)
+        self._finished = False
+        self._agreed = False
+        self._versions: dict[str, int] = {}
+        self._refresh()
+        self._handles = [
+            optimizer.register_step_pre_hook(self._before),
+            optimizer.register_step_post_hook(self._after),
+            sparsifier.model.register_load_state_dict_post_hook(lambda *_: self._model_loaded()),
+        ]
+
+    def strict(self) -> AbstractContextManager[None]:
+        """Hold the model at the strict target pattern, D = 0; then restore it.
+
+        Without it, an evaluation during training sees the effective weights of the next step.
+        """
+        return self.sparsifier.strict()
+
+    def dense(self) -> AbstractContextManager[None]:
+        """Hold the model at its dense masters, as for an average of them; then restore it."""
+        return self.sparsifier.dense()
+
+    def finish(self) -> Report:
+        """Write the strict target pattern into the model for good, and leave the optimiser alone.
+
+        A step of the optimiser that would fill pruned weights again is refused from here on.
+        """
+        if not self._finished:
+            self._loaded()
+            self.sparsifier.write_strict()
+            for handle in self._handles:
+                handle.remove()
+            self.optimizer.register_step_pre_hook(_refuse)
+            self._finished = True
+        return self.report()
+
+    def report(self) -> Report:
+        """Return what has become of each layer, counted on the model's weights."""
+        return report_of(self.sparsifier.layers, self._layers)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the masters, fixed masks, the recipe's memory and the step, for checkpoints.
+
+        It stands beside the model's and the optimiser's, which are saved and loaded as ever.
+        """
+        return {"step": self.step, **self.sparsifier.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Load what `state_dict` returned, after or before the model's and the optimiser's.
+
+        Raises:
+            UserError: it is the state of something else.
+        """
+        if "step" not in state:
+            raise UserError("this is no state that attach(...).state_dict() returned: no 'step'")
+        self.sparsifier.load_state_dict(state)
+        self.step = int(state["step"])
+        self._refresh()
+
+    def _refuse_what_only_our_loop_does(self) -> None:
+        recipe, layers = self.sparsifier.recipe, self.sparsifier.layers
+        name, total = type(recipe).__name__, self.sparsifier.total_steps
+        if isinstance(self.optimizer, torch.optim.LBFGS):
+            raise UserError(
+                "attach works with optimisers that take a gradient once a step: not LBFGS"
+            )
+        if isinstance(recipe, Distils) and layers:
+            raise UserError(f"the recipe {name} learns from the dense model: train it by a config")
+        if any(
+            p.mask_source is MaskSource.SALIENCY for p in self.sparsifier.phases(total - 1).values()
+        ):
+            raise UserError(
+                f"the recipe {name} takes its masks from the first batch's gradients: train it "
+                f"by a config"
+            )
+
+    @property
+    def _position(self) -> int:
+        """The step that comes next; after the last one, the last one again."""
+        return min(self.step, self.sparsifier.total_steps - 1)
+
+    def _refresh(self) -> None:
+        step = self._position
+        if self._calibration is not None:
+            self.sparsifier.calibrate(step, self._calibration)
+        self.sparsifier.refresh(step)
+        self._versions = versions(self.sparsifier)
+
+    def _model_loaded(self) -> None:
+        check_parameters(self.sparsifier)
+        if not isinstance(self.sparsifier.recipe, LayerHook):  # else attach's own state follows
+            self._loaded()
+
+    def _loaded(self) -> None:
+        """Take weights that were written since the last step as new masters."""
+        check_parameters(self.sparsifier)
+        if names := written(self.sparsifier, self._versions):
+            pick_up(self.sparsifier, names, self._position)
+            self._versions = versions(self.sparsifier)
+
+    def _before(
+        self, optimizer: torch.optim.Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+        closure = args[1] if len(args) > 1 else kwargs.get("closure")
+        if closure is None:
+            self._exchange()
+            return None
+
+        def evaluated() -> Any:  # the forward pass is in it: at effective weights
+            with torch.enable_grad():
+                loss = closure()
+            self._exchange()
+            return loss
+
+        return (optimizer, evaluated), {k: v for k, v in kwargs.items() if k != "closure"}
+
+    @torch.no_grad()
+    def _exchange(self) -> None:
+        """Make weights and gradients those of the masters."""
+        self._loaded()
+        self._unscale()
+        own = self.sparsifier
+        gradients = {name: parameter.grad for name, parameter in own.effective.items()}
+        own.take_gradients()
+        if not self._agreed:
+            agree(own.layers)
+            self._agreed = True
+        own.apply_gradient_rule()
+        self._watch.before()
+        for name, parameter in own.effective.items():
+            parameter.grad = gradients[name]  # changed in place
+        copy(own.masters, own.effective)
+
+    def _unscale(self) -> None:
+        """Unscale gradients that a GradScaler leaves to a fused optimiser."""
+        optimizer: Any = self.optimizer
+        scale = getattr(optimizer, "grad_scale", None)
+        if scale is not None:
+            for group in optimizer.param_groups:
+                for parameter in group["params"]:
+                    if parameter.grad is not None:
+                        parameter.grad.div_(scale)
+            optimizer.grad_scale = None
+
+    @torch.no_grad()
+    def _after(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        own = self.sparsifier
+        copy(own.effective, own.masters)
+        self._watch.after()
+        for master in own.masters.values():
+            master.grad = None
+        if not is_skipped(optimizer):
+            self.step += 1
+        self._refresh()
+
+
+def _refuse(*_: Any) -> None:
+    raise UserError(
+        "the training is finished: a step would fill pruned weights again; make a new optimiser to "
+        "train the model densely"
+    )

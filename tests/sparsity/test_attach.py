@@ -1,0 +1,322 @@
+"""`attach`: a loop that knows nothing of a recipe trains what a `Sparsifier` by hand trains."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from support.compare import assert_nm, assert_same
+from support.helpers import tiny_block
+from support.stepping import BETAS, DECAY, EPSILON, RATE, Loop
+from torch import Tensor, nn
+
+import pgf
+from pgf.errors import UserError
+from pgf.recipes import RECIPES, Distils, Recipe
+from pgf.recipes.patterns import NMPattern
+from pgf.sparsity.attached import Attached
+
+TARGET, TOTAL = "1:4(FF)", 10
+Optimizer = torch.optim.Optimizer
+
+
+def advised(name: str) -> Recipe:
+    return RECIPES[name](**RECIPES[name].preset("advised", NMPattern(1, 4)))
+
+
+def works_attached(name: str) -> bool:
+    kind = RECIPES[name]
+    return kind.prunes and not issubclass(kind, Distils) and name not in ("snip", "small_dense")
+
+
+ATTACHABLE = sorted(filter(works_attached, RECIPES))
+PLAIN = ["sr_ste", "mdgf_linear", "sdgf_geometric", "random_mask"]
+
+
+class Plain:
+    """A loop of somebody else's."""
+
+    def __init__(
+        self,
+        recipe: str = "mdgf_linear",
+        *,
+        optimizer: Callable[..., Optimizer] = torch.optim.AdamW,
+        target: str = TARGET,
+        **options: Any,
+    ) -> None:
+        self.model = tiny_block()
+        settings = {"betas": BETAS, "eps": EPSILON} if "Adam" in optimizer.__name__ else {}
+        own = {"lr": RATE, "weight_decay": DECAY, **settings, **options}
+        self.optimizer = optimizer(self.model.parameters(), **own)
+        self.batch = torch.randn(6, 16, dtype=torch.float64, generator=torch.manual_seed(8))
+        self.sparse = self.attached(recipe, target)
+
+    def attached(self, recipe: str, target: str) -> Attached:
+        sparse = pgf.attach(
+            self.model,
+            self.optimizer,
+            target=target,
+            recipe=advised(recipe),
+            total_steps=TOTAL,
+            mask_seed=3,
+            calibration=lambda: self.model(self.batch),
+        )
+        if sparse.sparsifier.scores:
+            self.optimizer.param_groups[-1]["lr"] = RATE  # as `Loop` has it
+        return sparse
+
+    def loss(self) -> Tensor:
+        return self.model(self.batch).square().sum()
+
+    def run(self, steps: int = TOTAL) -> "Plain":
+        for _ in range(steps):
+            self.loss().backward()
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+        return self
+
+    def masters(self) -> dict[str, Tensor]:
+        return {n: own.detach().clone() for n, own in self.sparse.sparsifier.masters.items()}
+
+
+@pytest.mark.parametrize("recipe", ATTACHABLE)
+def test_it_trains_bitwise_what_the_sparsifier_trains_by_hand(recipe: str) -> None:
+    by_hand, plain = Loop(advised(recipe), target=TARGET, total=TOTAL).run(), Plain(recipe).run()
+    expected = {n: own.detach() for n, own in by_hand.sparsifier.masters.items()}
+    assert_same(plain.masters(), expected)
+    with by_hand.sparsifier.strict():
+        plain.sparse.finish()
+        assert_same(dict(plain.model.state_dict()), dict(by_hand.model.state_dict()))
+
+
+@pytest.mark.parametrize("recipe", ATTACHABLE)
+def test_the_finished_model_is_strictly_nm(recipe: str) -> None:
+    plain = Plain(recipe).run()
+    report = plain.sparse.finish()
+    assert report.is_strict and len(report.layers) == 2
+    for name in ("mlp.fc1.weight", "mlp.fc2.weight"):
+        assert ((plain.model.get_parameter(name) != 0).unflatten(1, (-1, 4)).sum(2) <= 1).all()
+
+
+@pytest.mark.parametrize("recipe", ATTACHABLE)
+def test_resumed_equals_uninterrupted(recipe: str) -> None:
+    whole, first, second = Plain(recipe).run(), Plain(recipe).run(5), Plain(recipe)
+    second.model.load_state_dict(first.model.state_dict())
+    second.optimizer.load_state_dict(first.optimizer.state_dict())
+    second.sparse.load_state_dict(first.sparse.state_dict())
+    second.run(5)
+    assert_same(second.masters(), whole.masters())
+    assert_same(dict(second.model.state_dict()), dict(whole.model.state_dict()))
+
+
+def test_a_state_may_be_loaded_before_the_models() -> None:
+    whole, first, second = Plain().run(), Plain().run(5), Plain()
+    second.sparse.load_state_dict(first.sparse.state_dict())
+    second.model.load_state_dict(first.model.state_dict())
+    second.optimizer.load_state_dict(first.optimizer.state_dict())
+    assert_same(second.run(5).masters(), whole.masters())
+
+
+@pytest.mark.parametrize("kind", ["SGD", "Adam", "RMSprop", "Adagrad", "NAdam", "Adafactor"])
+def test_any_optimiser_of_torch_does(kind: str) -> None:
+    plain = Plain("sr_ste", optimizer=getattr(torch.optim, kind)).run()
+    assert plain.sparse.finish().is_strict
+
+
+@pytest.mark.parametrize("recipe", PLAIN)
+def test_a_closure_is_evaluated_at_the_effective_weights(recipe: str) -> None:
+    plain, closed = Plain(recipe).run(), Plain(recipe)
+
+    def closure() -> Tensor:
+        closed.optimizer.zero_grad()
+        loss = closed.loss()
+        loss.backward()
+        return loss
+
+    for _ in range(TOTAL):
+        closed.optimizer.step(closure)
+    assert_same(closed.masters(), plain.masters())
+
+
+@pytest.mark.parametrize("fused", [False, True])
+@pytest.mark.parametrize("recipe", ["sr_ste", "mdgf_linear"])
+def test_a_scaler_changes_nothing(recipe: str, fused: bool) -> None:
+    plain, scaled = Plain(recipe, fused=fused).run(), Plain(recipe, fused=fused)
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10, growth_interval=3)
+    for _ in range(TOTAL):
+        scaler.scale(scaled.loss()).backward()
+        scaler.step(scaled.optimizer)
+        scaler.update()
+        scaled.optimizer.zero_grad()
+    assert_same(scaled.masters(), plain.masters())
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_a_step_that_a_scaler_skips_is_none(fused: bool) -> None:
+    plain = Plain(fused=fused).run(3)
+    before, step = plain.masters(), plain.sparse.step
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0)
+    scaler.scale(plain.loss() * float("inf")).backward()
+    scaler.step(plain.optimizer)
+    scaler.update()
+    assert plain.sparse.step == step == 3
+    assert_same(plain.masters(), before)
+
+
+def test_accumulated_gradients_are_turned_once() -> None:
+    plain, parts = Plain("sr_ste").run(), Plain("sr_ste")
+    for _ in range(TOTAL):
+        for _ in range(2):
+            (parts.loss() / 2).backward()
+        parts.optimizer.step()
+        parts.optimizer.zero_grad(set_to_none=False)
+    assert_same(parts.masters(), plain.masters())
+
+
+def test_other_weights_are_taken_as_new_masters() -> None:
+    plain = Plain().run(6)
+    other = {n: torch.randn_like(own) for n, own in plain.model.state_dict().items()}
+    plain.model.load_state_dict(other)
+    assert torch.equal(plain.masters()["mlp.fc1.weight"], other["mlp.fc1.weight"])
+    assert not torch.equal(plain.model.mlp.fc1.weight, other["mlp.fc1.weight"])
+
+
+def test_weights_written_in_place_are_taken_at_the_next_step() -> None:
+    plain = Plain("sr_ste").run(6)
+    with torch.no_grad():
+        plain.model.mlp.fc1.weight.mul_(2)
+    plain.optimizer.zero_grad()
+    doubled = plain.model.mlp.fc1.weight.detach().clone()
+    plain.optimizer.step()  # without gradients: nothing but the exchange
+    assert torch.equal(plain.masters()["mlp.fc1.weight"], doubled)
+
+
+def test_the_models_own_weights_written_back_leave_the_masters() -> None:
+    plain, other = Plain("sr_ste").run(6), Plain("sr_ste").run(6)
+    plain.model.load_state_dict({n: v.clone() for n, v in plain.model.state_dict().items()})
+    assert_same(plain.run(2).masters(), other.run(2).masters())
+
+
+def test_assigned_weights_are_refused() -> None:
+    plain = Plain()
+    with pytest.raises(UserError, match=r"mlp\.fc1\.weight is another parameter now.*assign"):
+        plain.model.load_state_dict(tiny_block(6).state_dict(), assign=True)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
+@pytest.mark.parametrize("recipe", [*PLAIN, "pat", "bdwp"])
+def test_a_model_may_change_its_dtype(recipe: str, dtype: torch.dtype) -> None:
+    plain = Plain(recipe, optimizer=torch.optim.SGD)
+    plain.model.to(dtype)
+    plain.batch = plain.batch.to(dtype)
+    plain.run()
+    assert {own.dtype for own in plain.masters().values()} == {dtype}
+    assert plain.sparse.finish().is_strict
+
+
+def test_a_convolution_may_change_its_layout() -> None:
+    made = []
+    for layout in (torch.contiguous_format, torch.channels_last):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Conv2d(4, 8, 1), nn.Conv2d(8, 8, 3, bias=False))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        sparse = pgf.attach(model, optimizer, target="1:4(CONV)", recipe="sr_ste", total_steps=4)
+        model.to(memory_format=layout)
+        for _ in range(4):
+            model(torch.ones(1, 4, 5, 5)).square().mean().backward()
+            optimizer.step()
+        assert sparse.finish().is_strict
+        made.append(model[1].weight.detach().clone())
+    torch.testing.assert_close(*made)
+
+
+def test_frozen_and_unowned_layers_stay_dense_and_are_named() -> None:
+    model = tiny_block()
+    model.mlp.fc1.weight.requires_grad_(False)
+    owned = [p for n, p in model.named_parameters() if n != "attn.qkv.weight" and p.requires_grad]
+    optimizer = torch.optim.SGD(owned, lr=0.1)
+    sparse = pgf.attach(model, optimizer, target=TARGET, recipe="ste", total_steps=4)
+    report = str(sparse.report())
+    assert [layer.name for layer in sparse.report().layers] == ["mlp.fc2"]
+    assert "dense, frozen: 1 x Linear mlp.fc*" in report
+    assert "dense, the optimiser does not own its weight: 1 x Linear attn.qkv" in report
+
+
+def test_a_parametrized_layer_is_read() -> None:
+    model = tiny_block()
+    nn.utils.parametrizations.weight_norm(model.mlp.fc1)
+    assert "parametrized" in str(pgf.inspect(model, target=TARGET))
+
+
+def test_an_optimiser_of_something_else_is_refused() -> None:
+    optimizer = torch.optim.SGD(nn.Linear(4, 4).parameters(), lr=0.1)
+    with pytest.raises(UserError, match="owns no parameter of the model"):
+        pgf.attach(tiny_block(), optimizer, target=TARGET, recipe="ste", total_steps=4)
+
+
+@pytest.mark.parametrize("recipe", ["snip", "gpusq"])
+def test_what_our_own_loop_alone_does_is_refused(recipe: str) -> None:
+    with pytest.raises(UserError, match="train it by a config"):
+        Plain(recipe)
+
+
+def test_a_finished_model_is_not_trained_on() -> None:
+    plain = Plain().run()
+    plain.sparse.finish()
+    plain.sparse.finish()  # a second time changes nothing
+    with pytest.raises(UserError, match="the training is finished"):
+        plain.optimizer.step()
+
+
+def test_steps_after_the_last_one_stay_at_the_target() -> None:
+    plain = Plain().run(TOTAL + 3)
+    assert_nm(plain.model.mlp.fc1.weight.detach(), NMPattern(1, 4))
+
+
+def test_a_backward_pass_through_weights_of_another_step_is_an_error() -> None:
+    plain = Plain().run(2)
+    loss = plain.loss()
+    plain.sparse.sparsifier.refresh(5)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+
+
+def test_an_evaluation_under_autocast_sees_the_strict_weights() -> None:
+    plain = Plain("sr_ste", optimizer=torch.optim.SGD)
+    plain.model.float()
+    plain.batch = plain.batch.float()
+    plain.run(2)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        plain.loss()
+        with plain.sparse.dense():
+            dense = plain.loss().item()
+        with plain.sparse.strict():
+            strict = plain.loss().item()
+    assert dense != strict
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda state: state.pop("masters"), "it has no 'masters'"),
+        (lambda state: state.pop("step"), "no 'step'"),
+        (lambda state: state["masters"].pop("mlp.fc1.weight"), "mlp.fc1.weight is not in it"),
+        (lambda state: state["fixed"].update(more={}), "more the state has"),
+        (
+            lambda state: state["masters"].update({"mlp.fc1.weight": torch.ones(2, 2)}),
+            r"is \(2, 2\) in it and \(32, 16\) here",
+        ),
+    ],
+)
+def test_a_state_of_something_else_is_refused(change: Callable[[Any], Any], words: str) -> None:
+    plain = Plain()
+    state = {k: dict(v) if isinstance(v, dict) else v for k, v in plain.sparse.state_dict().items()}
+    change(state)
+    with pytest.raises(UserError, match=words):
+        plain.sparse.load_state_dict(state)
+
+
+def test_a_state_of_a_larger_target_is_refused() -> None:
+    state = Plain(target="1:4(FF)+1:4(Q)").sparse.state_dict()
+    with pytest.raises(UserError, match=r"attn\.qkv\.weight the state has"):
+        Plain().sparse.load_state_dict(state)
