@@ -60,7 +60,7 @@ bench: $(INSTALLED) ## measure masks, steps, memory and sweeps here, against den
 
 lock: $(INSTALLED) ## resolve requirements.lock anew from pyproject.toml
 	@$(PY) -m uv pip compile --system-certs --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-header --upgrade --group dev --extra phonemes pyproject.toml -o requirements.lock
+		--no-emit-index-url --no-header --upgrade --group dev --all-extras pyproject.toml -o requirements.lock
 
 clean: ## remove the environment and tool caches; results stay
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

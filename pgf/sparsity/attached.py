@@ -5,8 +5,8 @@ dense masters, so the optimiser owns the model's own parameters, and its state i
 masters.
 """
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -56,16 +56,29 @@ class Attached:
             sparsifier.model.register_load_state_dict_post_hook(lambda *_: self._model_loaded()),
         ]
 
-    def strict(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def strict(self) -> Iterator[None]:
         """Hold the model at the strict target pattern, D = 0; then restore it.
 
         Without it, an evaluation during training sees the effective weights of the next step.
         """
-        return self.sparsifier.strict()
+        with self._by_us(), self.sparsifier.strict():
+            yield
 
-    def dense(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def dense(self) -> Iterator[None]:
         """Hold the model at its dense masters, as for an average of them; then restore it."""
-        return self.sparsifier.dense()
+        with self._by_us(), self.sparsifier.dense():
+            yield
+
+    @contextmanager
+    def _by_us(self) -> Iterator[None]:
+        """Let weights be written to that are not to be taken as new masters."""
+        self._loaded()
+        try:
+            yield
+        finally:
+            self._versions = versions(self.sparsifier)
 
     def finish(self) -> Report:
         """Write the strict target pattern into the model for good, and leave the optimiser alone.

@@ -230,6 +230,18 @@ def test_a_convolution_may_change_its_layout() -> None:
     torch.testing.assert_close(*made)
 
 
+@pytest.mark.parametrize("recipe", ATTACHABLE)
+def test_evaluations_on_the_way_change_nothing(recipe: str) -> None:
+    plain, seen = Plain(recipe).run(), Plain(recipe)
+    for _ in range(TOTAL):
+        with seen.sparse.strict():
+            assert seen.sparse.report().is_strict
+        with seen.sparse.dense():
+            seen.loss()
+        seen.run(1)
+    assert_same(seen.masters(), plain.masters())
+
+
 def test_frozen_and_unowned_layers_stay_dense_and_are_named() -> None:
     model = tiny_block()
     model.mlp.fc1.weight.requires_grad_(False)

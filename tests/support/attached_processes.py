@@ -24,12 +24,13 @@ class Block(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.attn = nn.ModuleDict({"qkv": nn.Linear(8, 18), "proj": nn.Linear(6, 8)})
-        self.mlp = nn.ModuleDict({"fc1": nn.Linear(8, 5), "fc2": nn.Linear(5, 8)})
+        self.mlp = nn.ModuleDict({"fc1": nn.Linear(8, 5)})
+        self.head = nn.Linear(5, 8)
 
     def forward(self, x: Tensor) -> Tensor:
         q, k, v = self.attn["qkv"](x).chunk(3, dim=-1)
         x = x + self.attn["proj"](q * k + v)
-        out: Tensor = self.mlp["fc2"](torch.tanh(self.mlp["fc1"](x)))
+        out: Tensor = self.head(torch.tanh(self.mlp["fc1"](x)))
         return out
 
 
@@ -49,7 +50,7 @@ def train(recipe: str, way: str, rank: int, size: int) -> dict[str, Tensor]:
     model = block(seed=rank if way == "attach_first" else 0)
     wrapped: Any = model
     if way == "shards":
-        fully_shard(model.mlp)
+        fully_shard(model.mlp["fc1"])
         fully_shard(model)
     if way == "attach_last" and size > 1:
         wrapped = DistributedDataParallel(model)
@@ -57,7 +58,7 @@ def train(recipe: str, way: str, rank: int, size: int) -> dict[str, Tensor]:
     sparse = pgf.attach(
         wrapped,
         optimizer,
-        target="1:4(QKV)",
+        target="1:4(QKV)+2:8(FF)",
         recipe=pgf.find_recipe(recipe)(dense=0.0, fine_tune=0.3),
         total_steps=STEPS,
     )

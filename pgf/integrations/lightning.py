@@ -1,0 +1,95 @@
+"""N:M training with Lightning's Trainer: a callback."""
+
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from pgf.errors import UserError
+from pgf.integrations.holding import StrictEvaluations
+from pgf.recipes import Recipe, Target
+from pgf.sparsity import Attached, attach
+
+
+class SparseCallback(Callback):
+    """Trains a LightningModule by a recipe; it ends strictly N:M.
+
+    Validation sees the strict target pattern; the recipe's state is in Lightning's checkpoints.
+
+    Args:
+        target: layer groups with their patterns, as `1:16(FF)`.
+        recipe: a recipe, or the name of one with its preset `advised`.
+        total_steps: optimiser steps of the whole training; as Lightning estimates by default.
+        options: more arguments of `pgf.attach`.
+
+    >>> from pgf.integrations.lightning import SparseCallback
+    >>> callback = SparseCallback(target="2:4(FF)", recipe="mdgf_linear")
+    >>> # Trainer(callbacks=[callback]).fit(module, batches)
+    """
+
+    def __init__(
+        self,
+        *,
+        target: Target | str,
+        recipe: Recipe | str,
+        total_steps: int | None = None,
+        **options: Any,
+    ) -> None:
+        self.target, self.recipe, self.options = target, recipe, options
+        self.total_steps = total_steps
+        self.sparse: Attached | None = None
+        """What `attach` returned, from the beginning of training on."""
+        self._held = StrictEvaluations()
+        self._loaded: dict[str, Any] | None = None
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Attach the recipe.
+
+        Raises:
+            UserError: target, recipe, model and optimiser do not go together, or the length of
+                training is not known.
+        """
+        if len(trainer.optimizers) != 1:
+            raise UserError(
+                f"SparseCallback works with one optimiser; configure_optimizers returned "
+                f"{len(trainer.optimizers)}"
+            )
+        steps = self.total_steps or int(min(trainer.estimated_stepping_batches, 2**62))
+        if steps in (-1, 2**62):
+            raise UserError("Lightning does not know how long it trains: give total_steps")
+        self.sparse = attach(
+            pl_module,
+            trainer.optimizers[0],
+            target=self.target,
+            recipe=self.recipe,
+            total_steps=steps,
+            **self.options,
+        )
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Go on from a checkpoint, whose weights and optimiser are loaded by now."""
+        if self._loaded is not None and self.sparse is not None:
+            self.sparse.load_state_dict(self._loaded)
+            self._loaded = None
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Hold the model at the strict target."""
+        if self.sparse is not None:
+            self._held.begin(self.sparse)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Give the model its effective weights back."""
+        self._held.end()
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the strict target pattern into the model."""
+        self._held.end()
+        if self.sparse is not None:
+            self.sparse.finish()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the recipe's state, for Lightning's checkpoint."""
+        return {} if self.sparse is None else self.sparse.state_dict()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Keep a checkpoint's state until training begins."""
+        self._loaded = state_dict or None

@@ -1,0 +1,115 @@
+"""N:M training with the Trainer of transformers: a callback."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from pgf.errors import UserError
+from pgf.integrations.holding import StrictEvaluations
+from pgf.recipes import Recipe, Target
+from pgf.sparsity import Attached, attach
+
+STATE_FILE = "pgf_sparse.pt"
+"""Beside the model and the optimiser in every checkpoint of the Trainer."""
+
+
+class SparseCallback(TrainerCallback):
+    """Trains the Trainer's model by a recipe; it ends strictly N:M.
+
+    Evaluations see the strict target pattern. Checkpoints hold the effective weights as the
+    model's, and what else the recipe needs in `pgf_sparse.pt`: `resume_from_checkpoint` goes on
+    from them bitwise.
+
+    Args:
+        target: layer groups with their patterns, as `1:16(FF)`.
+        recipe: a recipe, or the name of one with its preset `advised`.
+        options: more arguments of `pgf.attach`.
+
+    >>> from pgf.integrations.transformers import SparseCallback
+    >>> callback = SparseCallback(target="2:4(FF)", recipe="mdgf_linear")
+    >>> # Trainer(model, arguments, train_dataset=..., callbacks=[callback]).train()
+    """
+
+    def __init__(self, *, target: Target | str, recipe: Recipe | str, **options: Any) -> None:
+        self.target, self.recipe, self.options = target, recipe, options
+        self.sparse: Attached | None = None
+        """What `attach` returned, from the beginning of training on."""
+        self._held = StrictEvaluations()
+
+    def on_train_begin(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        *,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        **_: Any,
+    ) -> None:
+        """Attach the recipe, or go on from a checkpoint.
+
+        Raises:
+            UserError: target, recipe, model and optimiser do not go together, or the checkpoint was
+                written without this callback.
+        """
+        self.sparse = attach(
+            model,
+            optimizer,
+            target=self.target,
+            recipe=self.recipe,
+            total_steps=state.max_steps,
+            **self.options,
+        )
+        if state.global_step:
+            self.sparse.load_state_dict(_load(_checkpoint(args, state)))
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Hold the model at the strict target if an evaluation follows."""
+        if control.should_evaluate and self.sparse is not None:
+            self._held.begin(self.sparse)
+
+    on_epoch_end = on_step_end
+
+    def on_evaluate(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Give the model its effective weights back."""
+        self._held.end()
+
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Write the recipe's state into the checkpoint that was just written."""
+        if self.sparse is not None and state.is_world_process_zero:
+            folder = Path(args.output_dir or ".") / f"checkpoint-{state.global_step}"
+            torch.save(self.sparse.state_dict(), folder / STATE_FILE)
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Write the strict target pattern into the model."""
+        self._held.end()
+        if self.sparse is not None:
+            self.sparse.finish()
+
+
+def _checkpoint(args: TrainingArguments, state: TrainerState) -> Path:
+    named = args.resume_from_checkpoint
+    own = Path(args.output_dir or ".") / f"checkpoint-{state.global_step}"
+    return Path(named) if isinstance(named, str) and Path(named).is_dir() else own
+
+
+def _load(folder: Path) -> dict[str, Any]:
+    path = folder / STATE_FILE
+    if not path.is_file():
+        raise UserError(
+            f"{path} is not there: the checkpoint was written without SparseCallback; start "
+            f"without resume_from_checkpoint, from its weights"
+        )
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return state
