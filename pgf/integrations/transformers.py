@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from pgf.errors import UserError
@@ -44,10 +43,7 @@ class SparseCallback(TrainerCallback):
         args: TrainingArguments,
         state: TrainerState,
         control: TrainerControl,
-        *,
-        model: nn.Module,
-        optimizer: torch.optim.Optimizer,
-        **_: Any,
+        **known: Any,
     ) -> None:
         """Attach the recipe, or go on from a checkpoint.
 
@@ -56,8 +52,8 @@ class SparseCallback(TrainerCallback):
                 written without this callback.
         """
         self.sparse = attach(
-            model,
-            optimizer,
+            known["model"],
+            known["optimizer"],
             target=self.target,
             recipe=self.recipe,
             total_steps=state.max_steps,

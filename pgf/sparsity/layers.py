@@ -4,13 +4,28 @@ import re
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
 
 from pgf.errors import UserError, nearest
 from pgf.recipes import GROUPS
-from pgf.sparsity.roles import Verdict, is_conv1d, is_layer, read_roles, sizes, why_not_cut
+from pgf.sparsity.experts import (
+    are_experts,
+    expert_weights,
+    have_inputs_first,
+    read_expert_roles,
+)
+from pgf.sparsity.roles import (
+    Verdict,
+    is_conv1d,
+    is_layer,
+    read_roles,
+    rows_of_roles,
+    sizes,
+    why_not_cut,
+)
 
 
 @dataclass(frozen=True)
@@ -26,24 +41,38 @@ class PrunableWeight:
     end_row: int
     width: int
     """Length of the axis along which groups run."""
+    parameter_name: str = "weight"
+    """Name of the parameter in the module; experts have others."""
+
+    @property
+    def weight(self) -> nn.Parameter:
+        """The whole parameter that the block is a part of."""
+        return self.module.get_parameter(self.parameter_name)
+
+    @property
+    def weight_name(self) -> str:
+        """The parameter's name in the model."""
+        return f"{self.module_name}.{self.parameter_name}"
 
     def view(self, weight: Tensor) -> Tensor:
         """Return the block's part of a tensor shaped as the weight, the input axis last.
 
         `Linear` is (out, in), transformers' `Conv1D` (in, out), `Conv2d` (out, in, height, width)
-        with groups along the input channels. The result shares the tensor's memory.
+        with groups along the input channels; experts are (experts, out, in) or (experts, in, out),
+        each expert a row. The result shares the tensor's memory.
         """
         if is_conv1d(self.module):
             weight = weight.t()
         elif isinstance(self.module, nn.Conv2d):
             weight = weight.permute(0, 2, 3, 1)
+        elif have_inputs_first(self.module):
+            weight = weight.transpose(1, 2)
         return weight[self.first_row : self.end_row]
 
     @property
     def shape(self) -> torch.Size:
-        """Shape of the block's view: (rows, width), or (rows, height, width, channels)."""
-        own = self.module.get_parameter("weight").shape
-        return self.view(torch.empty(own, device="meta")).shape
+        """Shape of the block's view, groups along the last axis."""
+        return self.view(torch.empty(self.weight.shape, device="meta")).shape
 
 
 @dataclass(frozen=True)
@@ -60,7 +89,10 @@ class OtherLayer:
 
 @dataclass(frozen=True)
 class ModelLayers:
-    """Every `Linear`, `Conv2d` and `Conv1D` of a model, each on one side, in the model's order."""
+    """Every `Linear`, `Conv2d` and `Conv1D` of a model, and the weights of its experts.
+
+    Each is on one side, in the model's order.
+    """
 
     prunable: list[PrunableWeight]
     others: list[OtherLayer]
@@ -94,6 +126,8 @@ def read_layers(
     modules = dict(model.named_modules())
     layers = ModelLayers([], [])
     for name, module in modules.items():
+        if are_experts(module):
+            _read_experts(name, module, layers, owned=owned, groups=groups)
         if not is_layer(module):
             continue
         weight = module._parameters.get("weight")
@@ -103,10 +137,8 @@ def read_layers(
             continue
         width = sizes(module)[1]
         roles: tuple[str, ...] = ()
-        if not weight.requires_grad:
-            reason = "frozen"
-        elif owned is not None and id(weight) not in owned:
-            reason = "the optimiser does not own its weight"
+        if reason := _why_untrained(weight, owned):
+            pass
         elif uses[id(weight)] > 1:
             reason = "weights in two places"
         elif width == 1:
@@ -116,8 +148,49 @@ def read_layers(
         if reason:
             layers.others.append(OtherLayer(name, module, width, reason, roles))
         else:
-            layers.prunable.extend(_blocks(name, module, roles))
+            layers.prunable.extend(_blocks(name, modules, roles))
     return layers
+
+
+def _why_untrained(weight: nn.Parameter, owned: Container[int] | None) -> str:
+    if not weight.requires_grad:
+        return "frozen"
+    if owned is not None and id(weight) not in owned:
+        return "the optimiser does not own its weight"
+    return ""
+
+
+def _read_experts(
+    name: str,
+    module: nn.Module,
+    layers: ModelLayers,
+    *,
+    owned: Container[int] | None,
+    groups: Mapping[str, Sequence[str]] | None,
+) -> None:
+    for own, weight in expert_weights(module):
+        full, width = f"{name}.{own}", weight.shape[1 if have_inputs_first(module) else 2]
+        roles, reason = read_expert_roles(name, module)
+        if groups:
+            roles, reason = _given_role(full, groups)
+        reason = _why_untrained(weight, owned) or reason
+        if reason:
+            layers.others.append(OtherLayer(full, module, width, reason, roles))
+        else:
+            layers.prunable.append(
+                PrunableWeight(full, name, roles[0], module, 0, weight.shape[0], width, own)
+            )
+
+
+def _given_role(name: str, groups: Mapping[str, Sequence[str]]) -> Verdict:
+    for group, expressions in groups.items():
+        if any(re.search(expression, name) for expression in expressions):
+            if len(GROUPS[group]) > 1:
+                raise UserError(
+                    f"groups: {group}: {name} cannot be cut into {', '.join(GROUPS[group])}"
+                )
+            return GROUPS[group], ""
+    return (), "not in the groups that the task names"
 
 
 def check_groups(groups: Mapping[str, Sequence[str]]) -> None:
@@ -152,19 +225,21 @@ def _given(
     return (), "not in the groups that the task names"
 
 
-def _blocks(name: str, module: nn.Module, roles: tuple[str, ...]) -> list[PrunableWeight]:
-    """Cut a weight into as many equal blocks of rows as it has roles."""
-    rows, width = sizes(module)
-    size = rows // len(roles)
+def _blocks(
+    name: str, modules: Mapping[str, nn.Module], roles: tuple[str, ...]
+) -> list[PrunableWeight]:
+    """Cut a weight into blocks of rows, one for each of its roles."""
+    module = modules[name]
+    ends = list(accumulate(rows_of_roles(name, modules, roles)))
     return [
         PrunableWeight(
             name=name if len(roles) == 1 else f"{name}[{role}]",
             module_name=name,
             role=role,
             module=module,
-            first_row=i * size,
-            end_row=(i + 1) * size,
-            width=width,
+            first_row=first,
+            end_row=end,
+            width=sizes(module)[1],
         )
-        for i, role in enumerate(roles)
+        for role, first, end in zip(roles, [0, *ends], ends, strict=False)
     ]

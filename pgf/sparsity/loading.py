@@ -19,7 +19,7 @@ def check_parameters(sparsifier: Sparsifier) -> None:
         UserError: one is another parameter now.
     """
     for layer in sparsifier.layers:
-        own = layer.block.module._parameters.get("weight")
+        own = layer.block.module._parameters.get(layer.block.parameter_name)
         if own is not layer.parameter and not is_sharded(layer.parameter):
             raise UserError(
                 f"{layer.weight_name} is another parameter now than the one that the optimiser "

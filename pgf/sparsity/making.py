@@ -47,9 +47,9 @@ def make_layers(
     layers: list[SparseLayer] = []
     generator = torch.Generator().manual_seed(mask_seed)
     for block, pattern in selected:
-        parameter = block.module.get_parameter("weight")
-        if block.module_name not in masters:
-            masters[block.module_name] = nn.Parameter(local(parameter.detach()).clone())
+        parameter = block.weight
+        if block.weight_name not in masters:
+            masters[block.weight_name] = nn.Parameter(local(parameter.detach()).clone())
         if is_sharded(parameter) and isinstance(recipe, LayerHook):
             raise UserError(
                 f"the recipe {type(recipe).__name__} needs whole weights: it does not work on "
@@ -59,7 +59,7 @@ def make_layers(
         layer = SparseLayer(
             block=own_rows(block, parameter),
             pattern=pattern,
-            master=masters[block.module_name],
+            master=masters[block.weight_name],
             parameter=parameter,
             recipe=recipe,
             total_steps=total_steps,

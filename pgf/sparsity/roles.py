@@ -14,100 +14,18 @@ equal blocks of these; where they are not, or may not be, a target with these ro
 import re
 import sys
 from collections.abc import Mapping
+from typing import Any, cast
 
 from torch import nn
+
+from pgf.sparsity import names
+from pgf.sparsity.misleading import BY_CONFIG, GATE, GATES, HEADS, MISLEADING, UNEQUAL, UNKNOWN
 
 NO_RULE = "no rule names it"
 """Reason for a dense layer that no rule below covers."""
 
-STAYS_DENSE = re.compile(
-    r"(^|\.)(heads?|heads?_dist|aux_head|classif(ier)?|pre_logits|last_linear|lm_head|score|pooler|"
-    r"attn_pool|aligner|merger|msfa|fc|fc_norm|embed\w*|\w*embed(s|dings?)?\d*(?!\.backbone\.)|"
-    r"\w*pos_embd?|shared|stem\w*|body\.conv1|relative_attention_bias|cpb_mlp|meta_mlp|"
-    r"\w*rel_pos\w*|\w+_tokens|talking_head\d*)(\.|$)"
-)
-"""Modules that stay dense unless named by the user; `body.conv1` is TResNet's stem."""
-
-GATES = frozenset(
-    {
-        *("SEModule", "SqueezeExcite", "EffectiveSEModule", "EseModule", "GatherExcite"),
-        *("GlobalContext", "CbamModule", "LightCbamModule", "CoordAttn", "SimpleCoordAttn"),
-        *("EfficientLocalAttn", "StripAttn", "SelectiveKernelAttn", "SpatialAttention"),
-        *("BatNonLocalAttn", "NonLocalAttn", "SpatialGatingUnit"),
-    }
-)
-"""Classes that weigh channels, places or tokens; they stay dense."""
-GATE = "gate"
-
 IMAGE_CHANNELS = 3
 """Convolutions with no more input channels read the image itself and stay dense."""
-
-_WRAPPED = re.compile(r"(\.(conv|linear|c|ln))+$")
-"""Names of the layer inside timm's convolution or linear layer with a norm."""
-
-_FUSED = {
-    ("Q", "K", "V"): re.compile(r"(^|\.)(qkv|c_attn|Wqkv)$"),
-    ("Q", "K"): re.compile(r"(^|\.)qk$"),
-    ("K", "V"): re.compile(r"(^|\.)(kv|kv_proj)$"),
-}
-_ATTENTION = r"(attn|attention|self_attn|encoder_attn|SelfAttention|EncDecAttention|crossattention)"
-_OUTPUT_NAME = r"(proj|o|out_proj|o_proj|c_proj|out_lin|wo|dense)"
-_SINGLE = {
-    "Q": re.compile(r"(^|\.)(q|q_proj|query|q_lin|to_q|to_query|wq)(\.proj)?$"),
-    "K": re.compile(r"(^|\.)(k|k_proj|key|k_lin|to_k|to_key|wk)(\.proj)?$"),
-    "V": re.compile(r"(^|\.)(v|v_proj|value|v_lin|to_v|wv)(\.proj)?$"),
-    "O": re.compile(
-        rf"(^|\.)({_ATTENTION}\.({_OUTPUT_NAME}|output\.dense|output\.proj)|attn_out_proj)$"
-    ),
-    "FF": re.compile(
-        r"(^|\.)((mlp\d*|ffn\d*|ff|feed_forward|DenseReluDense)\..+|fc1|fc2|lin1|lin2|"
-        r"mlp_out_proj|intermediate\.dense|output\.dense)$"
-    ),
-}
-_POINTWISE = re.compile(r"(^|\.)pwconv[12]$")
-"""ConvNeXt's MLP where it is of `Linear`; as convolutions, several models use it to mix tokens."""
-_INPUT = re.compile(
-    r"(qkvs?|qk|kv|q|k|v|qkv_proj|(q|k|v)_proj|query|key|value|w(q|k|v)|v_gate|pwise)"
-)
-_OUTPUT = re.compile(rf"{_OUTPUT_NAME}(\.\d+)?")
-_FEED_FORWARD_CLASS = re.compile(r"FFN|\w*Mlp")
-
-_HEADS = "its rows alternate between Q, K and V, head by head"
-_UNEQUAL = "its rows are not equal blocks of Q, K and V"
-_WITH_MLP = "rows or columns of the MLP and of the attention are together in it"
-_QKV, _PARALLEL = ("Q", "K", "V"), "vision_transformer.ParallelScalingBlock"
-_DIFF_PARALLEL = "vision_transformer.DiffParallelScalingBlock"
-_MISLEADING: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
-    ("tiny_vit.Attention", "qkv", _QKV, _HEADS),
-    ("levit.Attention", "qkv", _QKV, _HEADS),
-    ("levit.AttentionDownsample", "kv", ("K", "V"), _HEADS),
-    ("efficientformer.Attention", "qkv", _QKV, _HEADS),
-    ("efficientvit_mit.LiteMLA", "qkv", _QKV, _HEADS),
-    ("lowformer.ConvAttention", "pwise", _QKV, _HEADS),
-    ("cpubone.ConvAttention", "pwise", _QKV, _HEADS),
-    (
-        "cpubone.ConvAttention",
-        r"upsampling\.\d+",
-        ("O",),
-        "the projection is a part of an upsampling",
-    ),
-    ("lambda_layer.LambdaLayer", "qkv", _QKV, _UNEQUAL),
-    ("halo_attn.HaloAttn", "kv", ("K", "V"), _HEADS),
-    ("efficientvit_msra.CascadedGroupAttention", r"qkvs\.\d+", _QKV, _UNEQUAL),
-    ("mobilevit.LinearSelfAttention", "qkv_proj", _QKV, _UNEQUAL),
-    ("iformer.SHMA", "v_gate", ("V",), "half of its rows are a gate on V"),
-    (
-        "swiftformer.EfficientAdditiveAttention",
-        "proj|final",
-        ("O",),
-        "two projections in a row follow the attention",
-    ),
-    (_PARALLEL, "in_proj", ("FF", *_QKV), _WITH_MLP),
-    (_DIFF_PARALLEL, "in_proj", ("FF", *_QKV), _WITH_MLP),
-    (_DIFF_PARALLEL, "out_proj", ("FF", "O"), _WITH_MLP),
-    ("split_attn.SplitAttn", r"fc\d", (), GATE),
-)
-"""Layers that name and size mislead about: class of the owner, name in it, roles, why untold."""
 
 Verdict = tuple[tuple[str, ...], str]
 """Roles of a layer's blocks of rows, and why they cannot be pruned: empty where they can."""
@@ -144,16 +62,21 @@ def read_roles(name: str, modules: Mapping[str, nn.Module]) -> Verdict:
     module = modules[name]
     if isinstance(module, nn.Conv2d) and module.in_channels <= IMAGE_CHANNELS:
         return (), "reads the image"
-    if STAYS_DENSE.search(name):
+    if names.STAYS_DENSE.search(name):
         return (), "head, embedding, stem or the like"
-    if any(type(modules[owner]).__name__ in GATES for owner in _paths(name)):
+    if any(GATES.fullmatch(type(modules[owner]).__name__) for owner in _paths(name)):
         return (), GATE
+    if _is_router(name, modules):
+        return (), "chooses experts"
     owners = _owners(name, modules)
-    known = _misleading(owners)
+    known = _known_class(owners)
     if known is not None:
         return known
+    for roles, expression in names.LOW_RANK.items():
+        if expression.search(name):
+            return roles, "one of two steps of a low-rank projection"
     if not isinstance(module, nn.Conv2d) or module.kernel_size == (1, 1):
-        for roles, expression in _FUSED.items():
+        for roles, expression in names.FUSED.items():
             if expression.search(_plain(name)):
                 if getattr(owners[0][0] if owners else None, "use_global", False):
                     roles = ("K", "V")  # GC ViT: the queries of such a block come from outside
@@ -161,13 +84,13 @@ def read_roles(name: str, modules: Mapping[str, nn.Module]) -> Verdict:
         role = _single(_plain(name), owners)
         if role:
             return (role,), ""
-        if _POINTWISE.search(name) and not isinstance(module, nn.Conv2d):
+        if names.POINTWISE.search(name) and not isinstance(module, nn.Conv2d):
             return ("FF",), ""
     return (("CONV",), "") if isinstance(module, nn.Conv2d) else ((), NO_RULE)
 
 
 def _plain(name: str) -> str:
-    return _WRAPPED.sub("", name)
+    return names.WRAPPED.sub("", name)
 
 
 def _paths(name: str) -> list[str]:
@@ -185,50 +108,89 @@ def _owners(name: str, modules: Mapping[str, nn.Module]) -> _Owners:
     return [(modules[path], plain[len(path) + 1 :]) for path in _paths(plain)]
 
 
-def _misleading(owners: _Owners) -> Verdict | None:
+def _known_class(owners: _Owners) -> Verdict | None:
     for owner, inner in owners:
         classes = {f"{c.__module__.rpartition('.')[2]}.{c.__name__}" for c in type(owner).__mro__}
-        for owner_class, expression, roles, reason in _MISLEADING:
+        for owner_class, expression, roles, reason in MISLEADING:
             if owner_class in classes and re.fullmatch(expression, inner):
                 return roles, reason
     return None
 
 
+def _is_router(name: str, modules: Mapping[str, nn.Module]) -> bool:
+    """Return whether a layer is, or stands in, what chooses experts: a `gate` beside them."""
+    for path in (name, *_paths(name)):
+        parent, _, own = path.rpartition(".")
+        if own == names.ROUTER and parent in modules:
+            beside = (child for child, _ in modules[parent].named_children())
+            if any(names.EXPERTS.fullmatch(child) for child in beside):
+                return True
+    return False
+
+
 def _single(plain: str, owners: _Owners) -> str:
     """Return the role of a weight of one role, or nothing."""
-    for role, expression in _SINGLE.items():
+    if names.FEED_FORWARD.search(plain):  # RWKV calls layers of it key and value
+        return "FF"
+    for role, expression in names.SINGLE.items():
         if expression.search(plain):
             return role
     for owner, inner in owners:
-        beside = any(_INPUT.fullmatch(child) for child, _ in owner.named_children())
-        if beside and _OUTPUT.fullmatch(inner):
+        beside = any(names.INPUT.fullmatch(child) for child, _ in owner.named_children())
+        if beside and names.OUTPUT.fullmatch(inner):
             return "O"
-        if _FEED_FORWARD_CLASS.fullmatch(type(owner).__name__):
+        if names.TORCH_FEED_FORWARD.fullmatch(inner) and hasattr(owner, "self_attn"):
+            return "FF"
+        if names.FEED_FORWARD_CLASS.fullmatch(type(owner).__name__):
             return "FF"
     return ""
 
 
 def why_not_cut(name: str, modules: Mapping[str, nn.Module], roles: tuple[str, ...]) -> str:
-    """Return why a weight's rows are not equal blocks of these roles; nothing where they are."""
+    """Return why a weight's rows cannot be told by these roles; nothing where they can."""
     module, owners = modules[name], _owners(name, modules)
     rows = sizes(module)[0]
-    known = _misleading(owners)
+    known = _known_class(owners)
     if known is not None:
         return known[1]
-    if rows % len(roles):
-        return _UNEQUAL
     owner = owners[0][0] if owners else nn.Identity()
+    if type(owner).__name__ in BY_CONFIG:
+        return "" if sum(_by_config(owner)) == rows else HEADS
+    if names.MAYBE_UNEQUAL.search(name):
+        return UNKNOWN
+    if rows % len(roles):
+        return UNEQUAL
     if getattr(owner, "head_first", False):  # CoAtNet
-        return _HEADS
+        return HEADS
     if "V" not in roles:
         return ""
     values = _rows_of_values(owner)
-    return _UNEQUAL if values and values != {rows // len(roles)} else ""
+    return UNEQUAL if values and values != {rows // len(roles)} else ""
+
+
+def rows_of_roles(
+    name: str, modules: Mapping[str, nn.Module], roles: tuple[str, ...]
+) -> tuple[int, ...]:
+    """Return how many rows of a weight each of its roles has, in their order."""
+    owners = _owners(name, modules)
+    if len(roles) > 1 and owners and type(owners[0][0]).__name__ in BY_CONFIG:
+        return _by_config(owners[0][0])
+    return (sizes(modules[name])[0] // len(roles),) * len(roles)
+
+
+def _by_config(owner: nn.Module) -> tuple[int, ...]:
+    config: Any = owner.config
+    heads, size = int(config.num_attention_heads), int(cast(Any, owner).head_dim)
+    if hasattr(config, "multi_query"):  # GPT-BigCode; without it rows alternate by head
+        keys = 1 if config.multi_query else 0
+    else:
+        keys = int(config.num_key_value_heads)
+    return heads * size, keys * size, keys * size
 
 
 def _rows_of_values(owner: nn.Module) -> set[int]:
     """Return how many values an attention makes: as many as its output projection has inputs."""
-    outputs = [m for child, m in owner.named_modules() if _OUTPUT.fullmatch(_plain(child))]
+    outputs = [m for child, m in owner.named_modules() if names.OUTPUT.fullmatch(_plain(child))]
     values = {sizes(m)[1] for m in outputs if is_layer(m)}
     own = getattr(owner, "dim_out_v", None)  # BoTNet has no projection
     return values or ({own} if isinstance(own, int) else set())

@@ -102,7 +102,7 @@ class SparseLayer:
     @property
     def weight_name(self) -> str:
         """Name of the model's parameter that the block is a part of."""
-        return f"{self.block.module_name}.weight"
+        return self.block.weight_name
 
     @property
     def decay(self) -> float:

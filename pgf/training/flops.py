@@ -66,7 +66,7 @@ class ModelFlops:
 
     def of(self, block: PrunableWeight) -> float:
         """Return the forward operations of a layer, or of its share of a fused one."""
-        weight = block.module.get_parameter("weight").detach()
+        weight = block.weight.detach()
         share = block.view(weight).numel() / weight.numel()
         return self.modules.get(block.module_name, 0) * share
 
@@ -191,7 +191,7 @@ def average_density(layers: Layers, recipe: Recipe, *, total_steps: int) -> floa
     """
     weighed, entries = 0.0, 0
     for block, pattern in layers:
-        count = block.view(block.module.get_parameter("weight").detach()).numel()
+        count = block.view(block.weight.detach()).numel()
         forward = _shares_so_far(recipe, total_steps, pattern, block.width)[0, -1]
         weighed, entries = weighed + count * float(forward), entries + count
     return weighed / entries / total_steps if entries else 1.0
@@ -208,7 +208,7 @@ def parameter_counts(
     total = sum(p.numel() for p in model.parameters())
     kept, index_bits = total, 0
     for block, pattern in layers:
-        entries = block.view(block.module.get_parameter("weight").detach()).numel()
+        entries = block.view(block.weight.detach()).numel()
         own = round(entries * _density(recipe, pattern))
         kept += own - entries
         index_bits += own * math.ceil(math.log2(pattern.m))

@@ -37,7 +37,7 @@ def _kept(task: Task, target: str) -> int:
         model = task.model()
     kept = sum(p.numel() for p in model.parameters())
     for block, pattern in select_layers(model, Target.parse(target), task.groups or None):
-        entries = block.view(block.module.get_parameter("weight").detach()).numel()
+        entries = block.view(block.weight.detach()).numel()
         kept -= entries - entries // pattern.m * pattern.n
     return kept
 

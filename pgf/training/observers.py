@@ -37,8 +37,7 @@ class StepState:
 
     def owned(self, block: PrunableWeight) -> nn.Parameter:
         """Return what the optimiser owns of a block's module: the master, or the weight itself."""
-        weight = block.module.get_parameter("weight")
-        return self.sparsifier.optimizer_parameter(f"{block.module_name}.weight", weight)
+        return self.sparsifier.optimizer_parameter(block.weight_name, block.weight)
 
     def half_gradients(
         self, blocks: Sequence[PrunableWeight]
@@ -51,7 +50,7 @@ class StepState:
             losses = self.half_losses()
             if losses is None:
                 return None
-            weights = [block.module.get_parameter("weight") for block in blocks]
+            weights = [block.weight for block in blocks]
             # Unused: a layer that drop-path switched off in this pass.
             first = torch.autograd.grad(losses[0], weights, materialize_grads=True)
             second = torch.autograd.grad(losses[1], weights, materialize_grads=True)

@@ -53,7 +53,7 @@ def fix_saliency_masks(
     parallel.add_up(sums)
     gradients = dict(zip(sparsifier.effective, sums, strict=True))
     for layer in waiting:
-        gradient = layer.block.view(gradients[f"{layer.block.module_name}.weight"])
+        gradient = layer.block.view(gradients[layer.weight_name])
         mask = nm_mask(layer.weight * gradient, layer.pattern)
         layer.fixed[str(MaskSource.SALIENCY)] = mask
 

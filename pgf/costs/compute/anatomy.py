@@ -45,7 +45,7 @@ class Anatomy:
         """Return the weights of all layers of some roles; biases are not in it."""
         chosen = set(roles)
         return sum(
-            layer.view(layer.module.get_parameter("weight").detach()).numel()
+            layer.view(layer.weight.detach()).numel()
             for layer in self.layers
             if layer.role in chosen
         )

@@ -196,7 +196,7 @@ def _second_moment_bias(optimizer: torch.optim.Optimizer, parameter: Tensor) -> 
 
 
 def _device(block: PrunableWeight) -> torch.device:
-    return block.module.get_parameter("weight").device
+    return block.weight.device
 
 
 def _as_floats(parts: dict[str, Tensor]) -> Sums:
