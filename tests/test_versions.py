@@ -17,7 +17,9 @@ from support import ROOT
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 RUNTIME = [Requirement(text) for text in PROJECT["project"]["dependencies"]]
 TOOLS = [Requirement(text) for text in PROJECT["dependency-groups"]["dev"]]
-EXTRAS = [Requirement(t) for e in PROJECT["project"]["optional-dependencies"].values() for t in e]
+OPTIONAL = PROJECT["project"]["optional-dependencies"]
+EXTRAS = [Requirement(text) for extra in OPTIONAL.values() for text in extra]
+OF_RUNS = [Requirement(text) for text in OPTIONAL["phonemes"]]
 BUILD = {"editables", "hatchling"}
 ENVIRONMENTS = ("environment.yml", "workflow/envs/train.yaml", "workflow/envs/tables.yaml")
 HEAVY = {"torch", "torchvision", "timm", "transformers", "datasets", "snakemake"}
@@ -59,7 +61,7 @@ def test_a_conda_environment_has_the_locked_versions(path: str) -> None:
 
 def test_the_conda_environments_have_what_those_who_use_them_need() -> None:
     names = {path: set(conda(path)[1]) for path in ENVIRONMENTS}
-    runtime, tools = {r.name for r in [*RUNTIME, *EXTRAS]}, {r.name for r in TOOLS}
+    runtime, tools = {r.name for r in [*RUNTIME, *OF_RUNS]}, {r.name for r in [*TOOLS, *EXTRAS]}
     assert names["environment.yml"] == runtime | tools
     assert names["workflow/envs/train.yaml"] == runtime | BUILD
     assert names["workflow/envs/tables.yaml"] < (runtime | BUILD) - HEAVY

@@ -9,10 +9,8 @@ from typing import Any
 import pandas as pd
 
 from pgf.errors import UserError
-from pgf.experiments import Experiment, RunSpec
+from pgf.experiments import UNNUMBERED, Experiment, RunSpec
 
-UNNUMBERED = {"checkpoint_every", "checkpoint_minutes"}
-"""Settings of training that change no number."""
 UNASKED = "runs that the config does not ask for"
 NAMED = 3
 """Differences that an error names."""

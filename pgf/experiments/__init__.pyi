@@ -10,6 +10,7 @@ from .entries import Strict as Strict
 from .experiment import Experiment as Experiment
 from .lengths import longest as longest
 from .lengths import with_lengths as with_lengths
+from .run_spec import UNNUMBERED as UNNUMBERED
 from .run_spec import RunSpec as RunSpec
 from .run_spec import code_hash as code_hash
 from .run_spec import job_fingerprint as job_fingerprint

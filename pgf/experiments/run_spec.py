@@ -20,6 +20,8 @@ from pgf.recipes import Recipe, Target, find_recipe, outside_file
 NAME = r"[A-Za-z0-9_-][A-Za-z0-9_.-]*"
 """Names that experiments, tasks and recipes may have."""
 
+UNNUMBERED = ("checkpoint_every", "checkpoint_minutes", "keep")
+"""Training settings that change no number."""
 NUMERIC = ("recipes", "sparsity", "tasks", "training", "seeds.py")
 """Rooms that change numbers: a change in one of them makes old runs out of date."""
 SOURCES = (".py", ".cpp", ".h")
@@ -72,7 +74,8 @@ class RunSpec:
         values = {**vars(self), **{name: dict(vars(part)) for name, part in parts.items()}}
         del values["experiment"], values["recipe"]["label"], values["recipe"]["name"]
         del values["task"]["name"]
-        del values["training"]["checkpoint_every"], values["training"]["checkpoint_minutes"]
+        for name in UNNUMBERED:
+            del values["training"][name]
         return values
 
     def fingerprint(self) -> str:

@@ -26,7 +26,16 @@ Forward = Callable[[], None]
 
 
 class Attached:
-    """What `attach` returns: the recipe at work in an optimiser's steps."""
+    """What `attach` returns: the recipe at work in an optimiser's steps.
+
+    >>> import torch, pgf
+    >>> model = torch.nn.ModuleDict({"fc1": torch.nn.Linear(16, 32)})
+    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    >>> sparse = pgf.attach(model, optimizer, target="1:4(FF)", recipe="ste", total_steps=10)
+    >>> with sparse.strict():  # as for an evaluation on the way
+    ...     int((model["fc1"].weight != 0).sum())
+    128
+    """
 
     def __init__(
         self,

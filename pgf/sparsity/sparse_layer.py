@@ -105,6 +105,11 @@ class SparseLayer:
         return self.block.weight_name
 
     @property
+    def note(self) -> str | None:
+        """What the recipe has to say about the layer."""
+        return self.recipe.note(pattern=self.pattern, width=self.block.width)
+
+    @property
     def decay(self) -> float:
         """D of the phase in force; 1 while dense."""
         if self.phase is None or self.phase.pattern is None:

@@ -247,11 +247,3 @@ class Sparsifier:
                 block = layer.effective
                 counts[layer.name] = (int((block == 0).sum()), block.numel())
         return counts
-
-    def notes(self) -> dict[str, str]:
-        """Return what the recipe has to say about single layers."""
-        said = {
-            layer.name: self.recipe.note(pattern=layer.pattern, width=layer.block.width)
-            for layer in self.layers
-        }
-        return {name: note for name, note in said.items() if note is not None}

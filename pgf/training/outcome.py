@@ -31,6 +31,7 @@ from pgf.training.flops import (
     parameter_counts,
     training_flops,
 )
+from pgf.training.model_files import save_model
 from pgf.training.observers import CurvePoint
 from pgf.training.run_state import Run
 
@@ -43,6 +44,8 @@ def write_outcome(run: Run, directory: Path) -> dict[str, Any]:
     flops = count_flops(run.task, run.model)
     _write_curves([*run.all_rows(), *flop_rows(run, flops)], directory)
     record = {**make_record(run), **costs(run, flops)}
+    if run.spec.training.keep == "model":
+        save_model(run, directory)
     for name, text in run.task.files().items():
         write_atomically(directory / name, text)
     write_record(directory, record)
@@ -124,7 +127,7 @@ def make_record(run: Run) -> dict[str, Any]:
         "evaluated_on": run.splits.test_name,
         "sparsity": _share(zeros.values()),
         **{f"sparsity.{name}": _share([counts]) for name, counts in zeros.items()},
-        **{f"note.{name}": note for name, note in run.sparsifier.notes().items()},
+        **{f"note.{layer.name}": note for layer in run.sparsifier.layers if (note := layer.note)},
         **_flat("task", {"kind": spec.task.kind, **spec.task.options}),
         **_flat("recipe", {"kind": spec.recipe.kind, **asdict(run.sparsifier.recipe)}),
         **_flat("training", asdict(spec.training)),

@@ -35,7 +35,7 @@ OTHER_VALUES: dict[str, Any] = {
 }
 
 
-CHECKPOINTS = {"checkpoint_every", "checkpoint_minutes"}
+CHECKPOINTS = {"checkpoint_every", "checkpoint_minutes", "keep"}
 
 
 @pytest.mark.parametrize("name", sorted(set(asdict(tiny_spec().training)) - CHECKPOINTS))
