@@ -1,4 +1,4 @@
-"""The command `models`: the layer groups that are told in timm's models."""
+"""The command `models`: the layer groups that are told in models of timm and transformers."""
 
 import argparse
 from typing import TYPE_CHECKING
@@ -11,14 +11,21 @@ if TYPE_CHECKING:
 
 
 def _add_models(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("names", nargs="*", metavar="NAME", help="only these of timm's models")
-    parser.add_argument("--all", action="store_true", help="every model of timm, in minutes")
-    add_write(parser, "results/committed/timm_models")
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="only these: names of timm's models, or model types of transformers",
+    )
+    parser.add_argument(
+        "--all", action="store_true", help="every model of timm, not one of each family"
+    )
+    add_write(parser, "results/committed/models")
 
 
 @command(group=Group.COSTS, arguments=_add_models, experiment=False)
 def models(options: Options) -> None:
-    """Show the layer groups of timm's models: of one of every family, or of those named."""
+    """Show the layer groups of models of timm and transformers, of every family or those named."""
     if options.write and options.names:
         raise UserError("--write keeps the survey of all families: give it without model names")
 

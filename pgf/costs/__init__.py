@@ -2,7 +2,7 @@
 
 Three words are used: a cost is *counted* when it follows from model and recipe alone, as FLOPs,
 weights and bytes do (`compute/`); it is *timed* when a clock on this machine says it (`bench/`);
-and *GPU hours* are counted FLOPs over an assumed speed (`gpu_hours`). `model_survey` lists the
+and *GPU hours* are counted FLOPs over an assumed speed (`gpu_hours`). `survey` lists the
 layers of models that can be pruned.
 
 Its names are in `__init__.pyi` and are imported on first use.

@@ -12,9 +12,9 @@ from .compute.write import write_compute as write_compute
 from .gpu_hours import HOURS_FOLDER as HOURS_FOLDER
 from .gpu_hours import hours_table as hours_table
 from .gpu_hours import write_hours as write_hours
-from .model_survey import SURVEY_FOLDER as SURVEY_FOLDER
-from .model_survey import SurveyedModel as SurveyedModel
-from .model_survey import choose_models as choose_models
-from .model_survey import survey_models as survey_models
-from .model_survey import survey_summary as survey_summary
-from .model_survey import write_survey as write_survey
+from .survey.libraries import choose_models as choose_models
+from .survey.page import survey_summary as survey_summary
+from .survey.rows import SurveyedModel as SurveyedModel
+from .survey.writing import SURVEY_FOLDER as SURVEY_FOLDER
+from .survey.writing import survey_models as survey_models
+from .survey.writing import write_survey as write_survey

@@ -1,4 +1,4 @@
-"""The survey of timm's models: the choice of models, its rows and its page."""
+"""The survey of models: the choice of models, its rows and its page."""
 
 import csv
 from pathlib import Path
@@ -7,25 +7,26 @@ import pytest
 import timm
 
 from pgf.__main__ import main
-from pgf.costs import model_survey
-from pgf.costs.model_survey import (
-    choose_models,
-    look_at,
-    page,
-    survey_models,
-    survey_summary,
-    write_survey,
-)
+from pgf.costs.survey import libraries
+from pgf.costs.survey.libraries import choose_models, look_at
+from pgf.costs.survey.page import page, survey_summary
+from pgf.costs.survey.writing import survey_models, write_survey
 from pgf.errors import UserError
 
 
 def test_by_default_one_model_of_every_family_is_taken() -> None:
-    chosen = choose_models([])
+    chosen = [name for library, name in choose_models([]) if library == "timm"]
     assert len(chosen) == len(timm.list_modules())
     assert {timm.model_entrypoint(name).__module__.split(".")[-1] for name in chosen} == set(
         timm.list_modules()
     )
-    assert choose_models([], every=True) == timm.list_models()
+    every = choose_models([], every=True)
+    assert [name for library, name in every if library == "timm"] == timm.list_models()
+
+
+def test_every_model_type_of_transformers_is_taken() -> None:
+    chosen = [name for library, name in choose_models([]) if library == "transformers"]
+    assert len(chosen) > 400 and {"bert", "gpt2", "llama", "t5", "mixtral"} <= set(chosen)
 
 
 def test_an_unknown_model_is_refused_with_the_nearest() -> None:
@@ -39,15 +40,15 @@ def test_a_model_that_cannot_be_built_is_a_row_with_its_reason(
     def needs_a_package(name: str) -> None:
         raise ImportError(f"{name} needs\na package")
 
-    monkeypatch.setattr(model_survey.timm, "create_model", needs_a_package)
-    row = look_at("resnet18")
+    monkeypatch.setattr(libraries.timm, "create_model", needs_a_package)
+    row = look_at(("timm", "resnet18"))
     assert (row.status, row.reason) == ("not built", "ImportError: resnet18 needs a package")
     write_survey([row], tmp_path)
     assert "ImportError: resnet18 needs a package" in (tmp_path / "models.md").read_text()
 
 
 def test_a_row_says_counts_widths_and_refusals() -> None:
-    row = look_at("levit_128")
+    row = look_at(("timm", "levit_128"))
     assert (row.family, row.status) == ("levit", "partly")
     assert row.layers == {"Q": 2, "O": 14, "FF": 28}
     assert row.widths["Q"] == [128, 256]
@@ -55,14 +56,15 @@ def test_a_row_says_counts_widths_and_refusals() -> None:
 
 
 def test_a_survey_is_a_table_and_a_page(tmp_path: Path) -> None:
-    found = survey_models(["resnet18", "levit_128"])
-    assert "| 1 | partly |" in survey_summary(found)
+    found = survey_models(choose_models(["resnet18", "levit_128", "mixtral"]))
+    assert "| 1 | 0 | partly |" in survey_summary(found)
     write_survey(found, tmp_path)
     with (tmp_path / "models.csv").open() as file:
         rows = {row["model"]: row for row in csv.DictReader(file)}
     assert (rows["resnet18"]["CONV"], rows["resnet18"]["status"]) == ("19", "told")
     assert rows["resnet18"]["widths"] == "CONV 64 128 256 512"
     assert "head by head" in rows["levit_128"]["refused"]
+    assert (rows["mixtral"]["FF"], rows["mixtral"]["library"]) == ("8", "transformers")
     text = (tmp_path / "models.md").read_text()
     assert "| levit |  | 1 |" in text and "**K, V** of 1 model cannot be told" in text
 
@@ -75,8 +77,8 @@ def test_an_unknown_name_on_the_command_line_is_bad_input(
 
 
 def test_a_page_counts_models_by_status_and_explains_every_refusal() -> None:
-    rows = survey_models(["resnet18", "tiny_vit_5m_224", "mixer_s16_224"])
+    rows = survey_models(choose_models(["resnet18", "tiny_vit_5m_224", "mixer_s16_224"]))
     text = page(rows)
-    assert "3 models of 3 of the" in text
+    assert f"3 of timm {timm.__version__} models" in text
     assert "| 2 | told |" in text and "| 1 | partly |" in text and "| 0 | refused |" in text
     assert all(reason in text for row in rows for _, reason in row.refusals)
