@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch import nn
 
 from pgf.errors import UserError
 from pgf.recipes import Distils, LayerHook, MaskSource
-from pgf.sparsity.effective import copy
+from pgf.sparsity.effective import copy, restored
 from pgf.sparsity.layers import ModelLayers
 from pgf.sparsity.loading import check_parameters, pick_up, versions, written
 from pgf.sparsity.replicas import agree
@@ -88,6 +89,24 @@ class Attached:
             yield
         finally:
             self._versions = versions(self.sparsifier)
+
+    @torch.no_grad()
+    def prune(self, other: nn.Module) -> None:
+        """Write the strict target pattern into another model of the same layers, as an average.
+
+        Its weights are dense: an average is updated within `with sparse.dense()`.
+
+        Args:
+            other: a model with the same parameters.
+        """
+        own = self.sparsifier
+        parameters = {name: other.get_parameter(name) for name in own.masters}
+        saved = {name: master.detach().clone() for name, master in own.masters.items()}
+        with self._by_us(), restored(own.effective):
+            copy(parameters, own.masters)
+            own.write_strict()
+            copy(own.effective, parameters)
+        copy(saved, own.masters)
 
     def finish(self) -> Report:
         """Write the strict target pattern into the model for good, and leave the optimiser alone.

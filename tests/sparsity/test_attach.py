@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 import pgf
 from pgf.errors import UserError
+from pgf.recipes import ShapesWeights
 from pgf.recipes.patterns import NMPattern
 
 
@@ -117,6 +118,19 @@ def test_evaluations_on_the_way_change_nothing(recipe: str) -> None:
             seen.loss()
         seen.run(1)
     assert_same(seen.masters(), plain.masters())
+
+
+@pytest.mark.parametrize("recipe", ATTACHABLE)
+def test_an_average_is_pruned_as_the_model_is(recipe: str) -> None:
+    plain, other = Plain(recipe).run(), tiny_block()
+    with plain.sparse.dense():
+        other.load_state_dict(plain.model.state_dict())
+    if not isinstance(advised(recipe), ShapesWeights):  # these have no dense weight but their own
+        before = plain.masters()
+        plain.sparse.prune(other)
+        assert_same(plain.masters(), before)
+        plain.sparse.finish()
+        assert_same(dict(other.state_dict()), dict(plain.model.state_dict()))
 
 
 def test_frozen_and_unowned_layers_stay_dense_and_are_named() -> None:
