@@ -126,10 +126,10 @@ def test_a_step_that_a_scaler_skips_is_left_alone() -> None:
     loop.sparsifier.apply_gradient_rule()
     before = {name: layer.weight.clone() for name, layer in loop.layers.items()}
     loop.chosen.found_inf = torch.tensor(1.0)  # type: ignore[attr-defined]  # as GradScaler does
-    loop.sparsifier._watch._after(loop.chosen)  # type: ignore[union-attr]
+    loop.sparsifier._watch.after()  # type: ignore[union-attr]
     assert all(torch.equal(before[name], layer.weight) for name, layer in loop.layers.items())
     del loop.chosen.found_inf  # type: ignore[attr-defined]
-    loop.sparsifier._watch._after(loop.chosen)  # type: ignore[union-attr]
+    loop.sparsifier._watch.after()  # type: ignore[union-attr]
     assert not any(torch.equal(before[name], layer.weight) for name, layer in loop.layers.items())
 
 
