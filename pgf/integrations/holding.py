@@ -1,8 +1,38 @@
-"""The strict target pattern during a trainer's evaluations."""
+"""What adapters share: evaluations at the strict target, and what a trainer cannot do."""
 
 from contextlib import ExitStack
 
+import torch
+
+from pgf.errors import UserError
+from pgf.recipes import LearnsScores
 from pgf.sparsity import Attached
+
+
+def check_trainable(sparse: Attached) -> None:
+    """Check that a trainer can train so: it makes schedulers and checkpoints by itself.
+
+    Raises:
+        UserError: it cannot.
+    """
+    own = sparse.sparsifier
+    if isinstance(own.recipe, LearnsScores) and own.layers:
+        raise UserError(
+            f"the recipe {type(own.recipe).__name__} learns scores, for which the trainer's "
+            f"schedulers and checkpoints have no place: use pgf.attach in a loop of your own"
+        )
+    if any(hasattr(parameter, "to_local") for parameter in own.effective.values()):
+        raise UserError(
+            "the trainer's checkpoints hold one process's state, and FSDP gives each process rows "
+            "of its own: use pgf.attach in a loop of your own"
+        )
+
+
+def strict_values(sparse: Attached) -> dict[str, torch.Tensor]:
+    """Return the weights at the strict target, by their names in the model."""
+    with sparse.strict():
+        effective = sparse.sparsifier.effective
+        return {name: own.detach().clone() for name, own in effective.items()}
 
 
 class StrictEvaluations:

@@ -5,7 +5,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from pgf.errors import UserError
-from pgf.integrations.holding import StrictEvaluations
+from pgf.integrations.holding import StrictEvaluations, check_trainable, strict_values
 from pgf.recipes import Recipe, Target
 from pgf.sparsity import Attached, attach
 
@@ -13,7 +13,8 @@ from pgf.sparsity import Attached, attach
 class SparseCallback(Callback):
     """Trains a LightningModule by a recipe; it ends strictly N:M.
 
-    Validation sees the strict target pattern; the recipe's state is in Lightning's checkpoints.
+    Validation and checkpoints have the model at the strict target pattern; the recipe's state is in
+    Lightning's checkpoints.
 
     Args:
         target: layer groups with their patterns, as `1:16(FF)`.
@@ -64,9 +65,19 @@ class SparseCallback(Callback):
             total_steps=steps,
             **self.options,
         )
+        check_trainable(self.sparse)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Go on from a checkpoint, whose weights and optimiser are loaded by now."""
+        """Go on from a checkpoint, whose weights and optimiser are loaded by now.
+
+        Raises:
+            UserError: the checkpoint was written without this callback.
+        """
+        if self._loaded is None and trainer.global_step > 0:
+            raise UserError(
+                "the checkpoint was written without SparseCallback: start from its weights without "
+                "ckpt_path"
+            )
         if self._loaded is not None and self.sparse is not None:
             self.sparse.load_state_dict(self._loaded)
             self._loaded = None
@@ -79,6 +90,17 @@ class SparseCallback(Callback):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Give the model its effective weights back."""
         self._held.end()
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Put the strict weights into a checkpoint; training goes on from the recipe's state."""
+        if self.sparse is not None and "state_dict" in checkpoint:
+            checkpoint["state_dict"].update(strict_values(self.sparse))
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Forget the state of a checkpoint that is not trained on."""
+        self._loaded = None
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the strict target pattern into the model."""

@@ -8,8 +8,9 @@ from torch import nn
 from torch.nn.parallel import DataParallel, DistributedDataParallel
 
 from pgf.errors import UserError
-from pgf.recipes import LearnsScores, Recipe, Target, find_recipe
+from pgf.recipes import Distils, LearnsScores, MaskSource, Recipe, Target, find_recipe
 from pgf.sparsity.attached import Attached
+from pgf.sparsity.claims import claim
 from pgf.sparsity.layers import read_layers
 from pgf.sparsity.sparsifier import Sparsifier
 
@@ -35,7 +36,9 @@ def attach(
 
     A gradient that is clipped before the step is clipped without the recipe's part: SR-STE's
     lambda (1 - mask) W is added in the step and is as large as lambda says, whatever the norm.
-    Averages of weights (EMA) are to be updated within `with sparse.dense()`.
+    Averages of weights (EMA) are to be updated within `with sparse.dense()`, and pruned by
+    `sparse.prune`. Weights that are loaded or written to later are taken as new masters; writing
+    through `.data` is not seen.
 
     Args:
         model: its sparse modules' weights become effective weights from here on.
@@ -72,6 +75,12 @@ def attach(
     """
     model, optimizer = _unwrapped(model), _torch_optimizer(optimizer)
     goal = Target.parse(target) if isinstance(target, str) else target
+    if total_steps < 1:
+        raise UserError(f"total_steps is {total_steps}: it must be at least 1")
+    if any(type(module).__name__ == "FullyShardedDataParallel" for module in model.modules()):
+        raise UserError("attach works with fully_shard (FSDP 2), not FullyShardedDataParallel")
+    if not getattr(type(optimizer).step, "hooked", False):  # timm's Lookahead, until its first step
+        optimizer._patch_step_function()
     owned = {id(own) for group in optimizer.param_groups for own in group["params"]}
     if not any(id(parameter) in owned for parameter in model.parameters()):
         raise UserError("the optimiser owns no parameter of the model: it would train nothing")
@@ -84,6 +93,8 @@ def attach(
         groups=groups,
         owned=owned,
     )
+    _check_recipe(sparsifier, optimizer)
+    claim(sparsifier.effective, optimizer)
     _own_scores(sparsifier, optimizer)
     layers = read_layers(model, groups, owned=owned)
     return Attached(sparsifier, optimizer, layers=layers, calibration=calibration)
@@ -96,6 +107,20 @@ def _recipe(name: str, target: Target) -> Recipe:
         "advised", patterns.pop() if len(patterns) == 1 else None
     )
     return kind(**settings)
+
+
+def _check_recipe(sparsifier: Sparsifier, optimizer: torch.optim.Optimizer) -> None:
+    recipe, last = sparsifier.recipe, sparsifier.total_steps - 1
+    name, phases = type(recipe).__name__, sparsifier.phases(last).values()
+    if isinstance(optimizer, torch.optim.LBFGS):
+        raise UserError("attach works with optimisers that take one gradient a step: not LBFGS")
+    if isinstance(recipe, Distils) and sparsifier.layers:
+        raise UserError(f"the recipe {name} learns from the dense model: train it by a config")
+    if any(phase.mask_source is MaskSource.SALIENCY for phase in phases):
+        raise UserError(
+            f"the recipe {name} takes its masks from the first batch's gradients: train it by a "
+            f"config"
+        )
 
 
 def _own_scores(sparsifier: Sparsifier, optimizer: torch.optim.Optimizer) -> None:

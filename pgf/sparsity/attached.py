@@ -10,17 +10,22 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import nn
 
 from pgf.errors import UserError
-from pgf.recipes import Distils, LayerHook, MaskSource
+from pgf.recipes import LayerHook, MasksInputGradients
+from pgf.sparsity.claims import LoadHook, check_identity, release
 from pgf.sparsity.effective import copy, restored
 from pgf.sparsity.layers import ModelLayers
-from pgf.sparsity.loading import check_parameters, pick_up, versions, written
-from pgf.sparsity.replicas import agree
+from pgf.sparsity.loading import check_parameters
+from pgf.sparsity.replicas import Agreement, agree
 from pgf.sparsity.report import Report, report_of
+from pgf.sparsity.shards import is_sharded
 from pgf.sparsity.sparsifier import Sparsifier
 from pgf.sparsity.stepping import is_skipped
+from pgf.sparsity.two_weights import unsplit
+from pgf.sparsity.weight_watch import WeightWatch
 
 Closure = Callable[[], Any]
 Forward = Callable[[], None]
@@ -52,18 +57,17 @@ class Attached:
         self.step = 0
         """Optimiser steps done; those that a GradScaler skips are not counted."""
         self._calibration = calibration
-        self._refuse_what_only_our_loop_does()
         for layer in sparsifier.layers:
             layer.owned = layer.parameter
         self._watch = sparsifier.bind(optimizer, follow=False)
         self._finished = False
         self._agreed = False
-        self._versions: dict[str, int] = {}
+        self._weights = WeightWatch(sparsifier)
         self._refresh()
         self._handles = [
             optimizer.register_step_pre_hook(self._before),
             optimizer.register_step_post_hook(self._after),
-            sparsifier.model.register_load_state_dict_post_hook(lambda *_: self._model_loaded()),
+            sparsifier.model.register_load_state_dict_post_hook(LoadHook(self._model_loaded)),
         ]
 
     @contextmanager
@@ -72,23 +76,14 @@ class Attached:
 
         Without it, an evaluation during training sees the effective weights of the next step.
         """
-        with self._by_us(), self.sparsifier.strict():
+        with self._weights.held(self._position, self.sparsifier.strict()):
             yield
 
     @contextmanager
     def dense(self) -> Iterator[None]:
         """Hold the model at its dense masters, as for an average of them; then restore it."""
-        with self._by_us(), self.sparsifier.dense():
+        with self._weights.held(self._position, self.sparsifier.dense()):
             yield
-
-    @contextmanager
-    def _by_us(self) -> Iterator[None]:
-        """Let weights be written to that are not to be taken as new masters."""
-        self._loaded()
-        try:
-            yield
-        finally:
-            self._versions = versions(self.sparsifier)
 
     @torch.no_grad()
     def prune(self, other: nn.Module) -> None:
@@ -102,11 +97,11 @@ class Attached:
         own = self.sparsifier
         parameters = {name: other.get_parameter(name) for name in own.masters}
         saved = {name: master.detach().clone() for name, master in own.masters.items()}
-        with self._by_us(), restored(own.effective):
+        with self._weights.held(self._position, restored(own.effective)):
             copy(parameters, own.masters)
             own.write_strict()
             copy(own.effective, parameters)
-        copy(saved, own.masters)
+            copy(saved, own.masters)
 
     def finish(self) -> Report:
         """Write the strict target pattern into the model for good, and leave the optimiser alone.
@@ -114,11 +109,16 @@ class Attached:
         A step of the optimiser that would fill pruned weights again is refused from here on.
         """
         if not self._finished:
-            self._loaded()
+            self._weights.check_not_held("finish()")
+            self._weights.look(self._position)
             self.sparsifier.write_strict()
+            self._weights.note()
             for handle in self._handles:
                 handle.remove()
-            self.optimizer.register_step_pre_hook(_refuse)
+            if isinstance(self.sparsifier.recipe, MasksInputGradients):
+                for layer in self.sparsifier.layers:
+                    unsplit(layer.block.module)
+            release(self.sparsifier.effective.values(), self.optimizer)
             self._finished = True
         return self.report()
 
@@ -131,36 +131,33 @@ class Attached:
 
         It stands beside the model's and the optimiser's, which are saved and loaded as ever.
         """
-        return {"step": self.step, **self.sparsifier.state_dict()}
+        return {"step": self.step, "of": self._identity(), **self.sparsifier.state_dict()}
+
+    def _identity(self) -> dict[str, str]:
+        """Return what a state belongs to: it is of no use to anything else."""
+        own = self.sparsifier
+        sharded = any(is_sharded(parameter) for parameter in own.effective.values())
+        process = f"{dist.get_rank()} of {dist.get_world_size()}" if sharded else "any"
+        return {
+            "recipe": repr(own.recipe),
+            "total_steps": str(own.total_steps),
+            "patterns": ", ".join(f"{layer.name} {layer.pattern}" for layer in own.layers),
+            "process": process,
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Load what `state_dict` returned, after or before the model's and the optimiser's.
+        """Load what `state_dict` returned, best after the model's and the optimiser's own.
 
         Raises:
             UserError: it is the state of something else.
         """
         if "step" not in state:
             raise UserError("this is no state that attach(...).state_dict() returned: no 'step'")
+        self._weights.check_not_held("load_state_dict()")
+        check_identity(state.get("of", {}), self._identity())
         self.sparsifier.load_state_dict(state)
         self.step = int(state["step"])
         self._refresh()
-
-    def _refuse_what_only_our_loop_does(self) -> None:
-        recipe, layers = self.sparsifier.recipe, self.sparsifier.layers
-        name, total = type(recipe).__name__, self.sparsifier.total_steps
-        if isinstance(self.optimizer, torch.optim.LBFGS):
-            raise UserError(
-                "attach works with optimisers that take a gradient once a step: not LBFGS"
-            )
-        if isinstance(recipe, Distils) and layers:
-            raise UserError(f"the recipe {name} learns from the dense model: train it by a config")
-        if any(
-            p.mask_source is MaskSource.SALIENCY for p in self.sparsifier.phases(total - 1).values()
-        ):
-            raise UserError(
-                f"the recipe {name} takes its masks from the first batch's gradients: train it "
-                f"by a config"
-            )
 
     @property
     def _position(self) -> int:
@@ -172,19 +169,12 @@ class Attached:
         if self._calibration is not None:
             self.sparsifier.calibrate(step, self._calibration)
         self.sparsifier.refresh(step)
-        self._versions = versions(self.sparsifier)
+        self._weights.note()
 
     def _model_loaded(self) -> None:
         check_parameters(self.sparsifier)
         if not isinstance(self.sparsifier.recipe, LayerHook):  # else attach's own state follows
-            self._loaded()
-
-    def _loaded(self) -> None:
-        """Take weights that were written since the last step as new masters."""
-        check_parameters(self.sparsifier)
-        if names := written(self.sparsifier, self._versions):
-            pick_up(self.sparsifier, names, self._position)
-            self._versions = versions(self.sparsifier)
+            self._weights.look(self._position, whole=True)
 
     def _before(
         self, optimizer: torch.optim.Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -194,25 +184,37 @@ class Attached:
             self._exchange()
             return None
 
+        seen: list[Any] = []
+
         def evaluated() -> Any:  # the forward pass is in it: at effective weights
+            if seen:
+                raise UserError(
+                    f"{type(optimizer).__name__} evaluates its closure twice a step: attach works "
+                    f"with optimisers that take one gradient a step"
+                )
             with torch.enable_grad():
-                loss = closure()
+                seen.append(closure())
             self._exchange()
-            return loss
+            return seen[0]
 
         return (optimizer, evaluated), {k: v for k, v in kwargs.items() if k != "closure"}
 
     @torch.no_grad()
     def _exchange(self) -> None:
         """Make weights and gradients those of the masters."""
-        self._loaded()
+        self._weights.check_not_held("optimizer.step()")
+        self._weights.look(self._position)
         self._unscale()
         own = self.sparsifier
+        for layer in own.layers:
+            layer.refit()
         gradients = {name: parameter.grad for name, parameter in own.effective.items()}
         own.take_gradients()
         if not self._agreed:
-            agree(own.layers)
-            self._agreed = True
+            outcome = agree(own.layers)
+            self._agreed = outcome is not Agreement.UNKNOWN
+            if outcome is Agreement.TAKEN_OVER:
+                own.refresh(self._position)  # for the masks: the gradient rule takes them
         own.apply_gradient_rule()
         self._watch.before()
         for name, parameter in own.effective.items():
@@ -240,10 +242,3 @@ class Attached:
         if not is_skipped(optimizer):
             self.step += 1
         self._refresh()
-
-
-def _refuse(*_: Any) -> None:
-    raise UserError(
-        "the training is finished: a step would fill pruned weights again; make a new optimiser to "
-        "train the model densely"
-    )

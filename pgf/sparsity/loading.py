@@ -6,8 +6,6 @@ import torch
 from torch import Tensor
 
 from pgf.errors import UserError
-from pgf.recipes import LayerHook
-from pgf.sparsity.effective import copy
 from pgf.sparsity.shards import is_sharded, local
 from pgf.sparsity.sparsifier import Sparsifier
 
@@ -23,14 +21,19 @@ def check_parameters(sparsifier: Sparsifier) -> None:
         if own is not layer.parameter and not is_sharded(layer.parameter):
             raise UserError(
                 f"{layer.weight_name} is another parameter now than the one that the optimiser "
-                f"owns, as load_state_dict(assign=True) makes it: load without assign, or before "
-                f"the optimiser is made and attach called"
+                f"owns, as load_state_dict(assign=True), parametrize and fully_shard make it: do "
+                f"that before the optimiser is made and attach called"
             )
 
 
 def versions(sparsifier: Sparsifier) -> dict[str, int]:
-    """Return torch's count of how often each weight was written to."""
-    return {name: own._version for name, own in sparsifier.effective.items() if not is_sharded(own)}
+    """Return torch's count of how often each weight was written to; `.data` is not counted."""
+    return {name: local(own.detach())._version for name, own in sparsifier.effective.items()}
+
+
+def values_of(sparsifier: Sparsifier) -> dict[str, Tensor]:
+    """Return copies of the weights that are in the model."""
+    return {name: local(own.detach()).clone() for name, own in sparsifier.effective.items()}
 
 
 def written(sparsifier: Sparsifier, before: Mapping[str, int]) -> list[str]:
@@ -38,26 +41,44 @@ def written(sparsifier: Sparsifier, before: Mapping[str, int]) -> list[str]:
     return [name for name, version in versions(sparsifier).items() if version != before[name]]
 
 
-@torch.no_grad()
-def pick_up(sparsifier: Sparsifier, names: Collection[str], step: int) -> None:
-    """Take weights that are not the step's effective weights as new masters.
+def check_unchanged(
+    sparsifier: Sparsifier, names: Collection[str], values: Mapping[str, Tensor]
+) -> None:
+    """Check that weights that were written to have their old values, as after a swap and back.
 
     Raises:
-        UserError: the recipe remembers the old ones.
+        UserError: the recipe remembers the old ones, and they are gone.
     """
-    found = {name: local(sparsifier.effective[name].detach()).clone() for name in names}
-    if isinstance(sparsifier.recipe, LayerHook):
+    changed = [name for name in names if not _holds(sparsifier, name, values[name])]
+    if changed:
         raise UserError(
-            f"{', '.join(sorted(names)[:3])} was written to after attach, and the recipe "
+            f"{', '.join(sorted(changed)[:3])} was written to after attach, and the recipe "
             f"{type(sparsifier.recipe).__name__} remembers the weights that it began with: load "
             f"weights first, or load attach's own state_dict after them"
         )
+
+
+@torch.no_grad()
+def pick_up(sparsifier: Sparsifier, names: Collection[str], step: int, *, whole: bool) -> None:
+    """Take weights that are not the step's effective weights as new masters.
+
+    Args:
+        sparsifier: the model's; its recipe has no memory.
+        names: weights that were written to.
+        step: the step that comes next.
+        whole: True for weights that were loaded; else entries that were left as they were keep
+            their masters, which are not 0 where the effective weight is.
+    """
+    found = {name: local(sparsifier.effective[name].detach()).clone() for name in names}
     sparsifier.refresh(step)
-    new = {name: value for name, value in found.items() if not _is_written(sparsifier, name, value)}
+    new = {name: value for name, value in found.items() if not _holds(sparsifier, name, value)}
+    for name, value in new.items():
+        master, before = sparsifier.masters[name], local(sparsifier.effective[name].detach())
+        master.copy_(value if whole else torch.where(value == before, master, value))
     if new:
-        copy(new, sparsifier.masters)
         sparsifier.refresh(step)
 
 
-def _is_written(sparsifier: Sparsifier, name: str, value: Tensor) -> bool:
-    return torch.equal(local(sparsifier.effective[name].detach()), value)
+def _holds(sparsifier: Sparsifier, name: str, value: Tensor) -> bool:
+    own = local(sparsifier.effective[name].detach())
+    return own.dtype == value.dtype and torch.equal(own, value)

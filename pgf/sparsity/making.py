@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import nn
+from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
 from pgf.errors import UserError
 from pgf.recipes import (
@@ -82,6 +83,11 @@ def make_layers(
 
 def _check_linear(block: PrunableWeight, recipe: Recipe) -> None:
     module = block.module
+    if isinstance(module, NonDynamicallyQuantizableLinear):
+        raise UserError(
+            f"the recipe {type(recipe).__name__} does not see the inputs of {block.name}: "
+            f"nn.MultiheadAttention does not call it"
+        )
     if not (isinstance(module, nn.Linear) or is_conv1d(module)):
         raise UserError(
             f"the recipe {type(recipe).__name__} is for linear layers: {block.name} is a "

@@ -8,7 +8,8 @@ STAYS_DENSE = re.compile(
     r"(^|\.)(heads?|heads?_dist|aux_head|classif(ier)?|pre_logits|last_linear|lm_head|score|pooler|"
     rf"attn_pool|aligner|\w*merger\w*|\w+_scoring|msfa|fc|fc_norm|{_EMBEDDINGS}|"
     r"\w*pos_embd?|shared|stem\w*|body\.conv1|relative_attention_bias|cpb_mlp|meta_mlp|"
-    r"\w*rel_pos\w*|\w+_tokens|talking_head\d*|router\w*|\w*_expert_gate)(\.|$)"
+    r"\w*rel_pos\w*|\w+_tokens|talking_head\d*|router\w*|\w*_expert_gate|"
+    r"lora_\w+|patch_mixer|bottleneck\.(attention|input))(\.|$)"
 )
 """Modules that stay dense unless named by the user; `body.conv1` is TResNet's stem."""
 ROUTER = "gate"

@@ -20,6 +20,17 @@ def is_sharded(parameter: Tensor) -> bool:
     return hasattr(parameter, "to_local")
 
 
+def reshard(model: nn.Module) -> None:
+    """Drop FSDP's gathered copies of weights, which are old now; of other models there are none."""
+    if not any(is_sharded(parameter) for parameter in model.parameters()):
+        return
+    from torch.distributed.fsdp import FSDPModule
+
+    for module in model.modules():
+        if isinstance(module, FSDPModule):
+            module.reshard()
+
+
 def own_rows(block: PrunableWeight, parameter: nn.Parameter) -> PrunableWeight:
     """Return the part of a block that this process holds, in rows of its own shard.
 

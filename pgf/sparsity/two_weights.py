@@ -48,6 +48,13 @@ def split(module: nn.Module) -> Tensor:
     return module.get_buffer(BACKWARD)
 
 
+def unsplit(module: nn.Module) -> None:
+    """Undo `split`: the gradient of the input is taken with the layer's own weight again."""
+    if hasattr(module, BACKWARD):
+        delattr(module, BACKWARD)
+        module.__dict__.pop("forward", None)
+
+
 def _linear(module: nn.Module, x: Tensor) -> Tensor:
     weight, other = module.get_parameter("weight"), module.get_buffer(BACKWARD)
     out: Tensor = _TwoWeights.apply(x, weight, other, module.bias)

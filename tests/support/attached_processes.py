@@ -69,6 +69,9 @@ def train(recipe: str, way: str, rank: int, size: int) -> dict[str, Tensor]:
         wrapped(share).square().mean().backward()
         optimizer.step()
         optimizer.zero_grad()
+        with torch.no_grad(), sparse.strict():  # an evaluation on the way, which changes nothing
+            strict = wrapped(share)
+            assert not torch.equal(strict, wrapped(share + 1))
     masters = {f"master {n}": m.detach() for n, m in sparse.sparsifier.masters.items()}
     sparse.finish()
     return {**masters, **{n: _whole(own) for n, own in model.state_dict().items()}}

@@ -1,0 +1,75 @@
+"""Which weights and optimisers are under a recipe: each under one at a time."""
+
+import weakref
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from pgf.errors import UserError
+
+_CLAIMED: "dict[int, weakref.ref[nn.Parameter]]" = {}
+"""Weights under a recipe, by id; an id may be used again once its parameter is gone."""
+_REFUSALS: "weakref.WeakKeyDictionary[torch.optim.Optimizer, Any]" = weakref.WeakKeyDictionary()
+"""Handles of the hooks that keep a finished model from being trained on."""
+
+
+def claim(parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer) -> None:
+    """Put weights under a recipe in an optimiser's steps.
+
+    Raises:
+        UserError: one is under another recipe.
+    """
+    for name, parameter in parameters.items():
+        known = _CLAIMED.get(id(parameter))
+        if known is not None and known() is parameter:
+            raise UserError(
+                f"{name} is under a recipe already: call attach once, or finish() before the next"
+            )
+    _CLAIMED.update({id(own): weakref.ref(own) for own in parameters.values()})
+    if optimizer in _REFUSALS:
+        _REFUSALS.pop(optimizer).remove()
+
+
+def release(parameters: Iterable[nn.Parameter], optimizer: torch.optim.Optimizer) -> None:
+    """Let a finished model go; its optimiser refuses further steps."""
+    for parameter in parameters:
+        _CLAIMED.pop(id(parameter), None)
+    _REFUSALS[optimizer] = optimizer.register_step_pre_hook(_refuse)
+
+
+def _refuse(*_: Any) -> None:
+    raise UserError(
+        "the training is finished: a step would fill pruned weights again; make a new optimiser to "
+        "train the model densely, or call attach again"
+    )
+
+
+def check_identity(found: Mapping[str, str], own: Mapping[str, str]) -> None:
+    """Check that a state is of the same recipe, patterns, length and process.
+
+    Raises:
+        UserError: the first that differs.
+    """
+    for what, value in own.items():
+        if found.get(what, value) != value:
+            raise UserError(
+                f"the state is of another training; {what.replace('_', ' ')} in it: "
+                f"{found[what][:200]}; here: {value[:200]}"
+            )
+
+
+class LoadHook:
+    """Calls a method after weights were loaded; copies and pickles of a model call nothing."""
+
+    def __init__(self, method: Callable[[], None] | None = None) -> None:
+        self._method = None if method is None else weakref.WeakMethod(method)
+
+    def __call__(self, *_: Any) -> None:
+        method = self._method() if self._method else None
+        if method is not None:
+            method()
+
+    def __reduce__(self) -> tuple[type["LoadHook"], tuple[()]]:
+        return LoadHook, ()
