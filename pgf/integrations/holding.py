@@ -1,4 +1,4 @@
-"""What adapters share: evaluations at the strict target, and what a trainer cannot do."""
+"""Parts that the adapters share: evaluations at the strict target, and refusals."""
 
 from contextlib import ExitStack
 

@@ -38,7 +38,7 @@ class SparseCallback(Callback):
         self.target, self.recipe, self.options = target, recipe, options
         self.total_steps = total_steps
         self.sparse: Attached | None = None
-        """What `attach` returned, from the beginning of training on."""
+        """The recipe at work, from the beginning of training on."""
         self._held = StrictEvaluations()
         self._loaded: dict[str, Any] | None = None
 

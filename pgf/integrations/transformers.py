@@ -34,7 +34,7 @@ class SparseCallback(TrainerCallback):
     def __init__(self, *, target: Target | str, recipe: Recipe | str, **options: Any) -> None:
         self.target, self.recipe, self.options = target, recipe, options
         self.sparse: Attached | None = None
-        """What `attach` returned, from the beginning of training on."""
+        """The recipe at work, from the beginning of training on."""
         self._held = StrictEvaluations()
 
     def on_train_begin(

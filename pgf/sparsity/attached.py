@@ -32,7 +32,7 @@ Forward = Callable[[], None]
 
 
 class Attached:
-    """What `attach` returns: the recipe at work in an optimiser's steps.
+    """The recipe at work in an optimiser's steps, as `attach` returns it.
 
     >>> import torch, pgf
     >>> model = torch.nn.ModuleDict({"fc1": torch.nn.Linear(16, 32)})

@@ -1,4 +1,4 @@
-"""Which weights and optimisers are under a recipe: each under one at a time."""
+"""Weights and optimisers that are under a recipe: each is under one at a time."""
 
 import weakref
 from collections.abc import Callable, Iterable, Mapping

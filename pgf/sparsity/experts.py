@@ -10,7 +10,7 @@ EXPERTS = re.compile(r"\w*Experts")
 """Class names, as transformers writes them."""
 EXPERT_AXES = 3
 _KNOWN = {"Llama4TextExperts": True, "JetMoeParallelExperts": False, "InklingSharedExperts": False}
-"""Whether the input axis comes first, of classes that do not say `is_transposed`."""
+"""Class -> True if the input axis comes first; of classes that do not say `is_transposed`."""
 _ATTENTION = re.compile(r"(^|\.)(self_)?att(ention|n)\.")
 
 

@@ -39,7 +39,7 @@ _OUTPUT_NAME = (
 )
 _FEED_FORWARD = r"(mlps?\d*|ffn\d*|ff\d*|ffw\w*|feed_forward\d*|DenseReluDense|shared_experts?)"
 FEED_FORWARD = re.compile(rf"(^|\.){_FEED_FORWARD}\.[^.]+$")
-"""What stands in a feed-forward block, whatever it is called there."""
+"""Layers that stand in a feed-forward block, whatever they are called there."""
 SINGLE = {
     "Q": re.compile(r"(^|\.)(q|q_proj|query|query_proj|q_lin|linear_q|to_q|to_query|wq)(\.proj)?$"),
     "K": re.compile(r"(^|\.)(k|k_proj|key|key_proj|k_lin|linear_k|to_k|to_key|wk)(\.proj)?$"),

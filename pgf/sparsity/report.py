@@ -1,4 +1,4 @@
-"""What a target prunes of a model, before and after."""
+"""Reports on a model: the layers that a target prunes, before and after training."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -65,7 +65,7 @@ class LayerReport:
     weights: int
     zeros: int
     is_strict: bool
-    """Whether no group of M holds more than N weights other than 0."""
+    """True if no group of M holds more than N weights other than 0."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Report:
 
     @property
     def is_strict(self) -> bool:
-        """Whether all layers have their target's pattern."""
+        """True if all layers have their target's pattern."""
         return all(layer.is_strict for layer in self.layers)
 
     def __str__(self) -> str:

@@ -40,7 +40,7 @@ class SparseLayer:
     backward: Tensor | None = None
     """Weight of the gradient of the input, in the block's view, where a recipe has one."""
     owned: nn.Parameter = field(init=False)
-    """What the optimiser owns: the master, or the model's own parameter (`attach`)."""
+    """The parameter that the optimiser owns: the master, or the model's own (`attach`)."""
     is_taught: bool = False
     """True where the training loop has the dense model as a teacher."""
     packed_mask: Tensor | None = None
@@ -106,7 +106,7 @@ class SparseLayer:
 
     @property
     def note(self) -> str | None:
-        """What the recipe has to say about the layer."""
+        """The recipe's remark on the layer; None for none."""
         return self.recipe.note(pattern=self.pattern, width=self.block.width)
 
     @property

@@ -1,4 +1,4 @@
-"""What may happen to a model under `attach`: weights loaded, other dtypes, states of others."""
+"""Changes to a model under `attach`: weights loaded, other dtypes, states of others."""
 
 import copy
 import pickle

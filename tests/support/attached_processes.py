@@ -1,4 +1,4 @@
-"""What two processes do with `attach`, started by torchrun: each saves its masters and weights."""
+"""Trainings by `attach` in two processes of torchrun: each saves its masters and weights."""
 
 import sys
 from pathlib import Path
