@@ -38,13 +38,14 @@ def test_a_model_that_cannot_be_built_is_a_row_with_its_reason(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def needs_a_package(name: str) -> None:
-        raise ImportError(f"{name} needs\na package")
+        raise ImportError(f"{name} needs\n'/here/site-packages/a.py' {'x' * 500}")
 
     monkeypatch.setattr(libraries.timm, "create_model", needs_a_package)
     row = look_at(("timm", "resnet18"))
-    assert (row.status, row.reason) == ("not built", "ImportError: resnet18 needs a package")
+    assert row.status == "not built" and row.reason.startswith("ImportError: resnet18 needs 'a.py'")
+    assert row.reason.endswith("x ...") and len(row.reason) < 200
     write_survey([row], tmp_path)
-    assert "ImportError: resnet18 needs a package" in (tmp_path / "models.md").read_text()
+    assert "ImportError: resnet18 needs 'a.py'" in (tmp_path / "models.md").read_text()
 
 
 def test_a_row_says_counts_widths_and_refusals() -> None:

@@ -1,5 +1,6 @@
 """The models of timm and transformers, built without memory for their weights."""
 
+import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -18,6 +19,7 @@ Name = tuple[str, str]
 """Library, and the model's name in timm or its type in transformers."""
 MOST_LAYERS = 4
 """Layers of a kind that a model of transformers is built with: the others are like them."""
+LONGEST_REASON = 160
 _DEPTHS = (
     *("num_hidden_layers", "n_layer", "n_layers", "num_layers", "depth"),
     *("encoder_layers", "decoder_layers", "num_encoder_layers", "num_decoder_layers"),
@@ -73,8 +75,15 @@ def look_at(name: Name) -> SurveyedModel:
             model = build(own)
         return row_of(model, library=library, family=family, name=own)
     except Exception as error:  # whatever one of two thousand models raises is a row of the table
-        text = " ".join(str(error).split())
-        return SurveyedModel(library, family, own, error=f"{type(error).__name__}: {text}")
+        return SurveyedModel(
+            library, family, own, error=f"{type(error).__name__}: {_reason(error)}"
+        )
+
+
+def _reason(error: Exception) -> str:
+    """Return an error's text in a readable line, without the folders of this machine."""
+    text = re.sub(r"/[^\s'\"]*/site-packages/", "", " ".join(str(error).split()))
+    return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]} ..."
 
 
 def _timm(name: str) -> nn.Module:
