@@ -18,7 +18,7 @@ from pgf.jobs.forecast import (
 )
 from pgf.recipes import Target
 from pgf.records import RECORD, read_record, why_incomplete
-from pgf.sparsity import dense_lines, fit_line, read_layers, role_lines
+from pgf.sparsity import Inspection, read_layers
 from pgf.tasks import make_task
 from pgf.training import check_runs, seconds_per_step
 
@@ -98,7 +98,6 @@ def layer_lines(specs: Sequence[RunSpec]) -> list[str]:
     task = make_task(specs[0].task)
     with torch.device("meta"):  # nothing but names and shapes is asked of it
         model = task.model()
-    layers = read_layers(model, task.groups or None)
     targets = dict.fromkeys(spec.target for spec in specs if spec.target != "dense")
-    fits = [fit_line(layers, Target.parse(target)) for target in targets]
-    return [*role_lines(layers), *dense_lines(layers), *fits]
+    layers = read_layers(model, task.groups or None)
+    return str(Inspection(layers, tuple(map(Target.parse, targets)))).splitlines()

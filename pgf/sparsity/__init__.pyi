@@ -6,10 +6,7 @@ from .kernels import MaskedLayers as MaskedLayers
 from .kernels import kernel_for as kernel_for
 from .kernels import magnitude_mask as magnitude_mask
 from .layer_listing import alike as alike
-from .layer_listing import dense_lines as dense_lines
-from .layer_listing import fit_line as fit_line
 from .layer_listing import name_pattern as name_pattern
-from .layer_listing import role_lines as role_lines
 from .layers import ModelLayers as ModelLayers
 from .layers import PrunableWeight as PrunableWeight
 from .layers import find_layers as find_layers

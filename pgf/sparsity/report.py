@@ -13,16 +13,14 @@ from pgf.sparsity.sparse_layer import SparseLayer
 
 @dataclass(frozen=True)
 class Inspection:
-    """A model's layers by role, and whether a target fits them; printed, it is a list in words."""
+    """A model's layers by role, and whether targets fit them; printed, it is a list in words."""
 
     layers: ModelLayers
-    target: Target | None
+    targets: tuple[Target, ...] = ()
 
     def __str__(self) -> str:
-        lines = [*role_lines(self.layers), *dense_lines(self.layers)]
-        if self.target is not None:
-            lines.append(fit_line(self.layers, self.target))
-        return "\n".join(lines)
+        fits = [fit_line(self.layers, target) for target in self.targets]
+        return "\n".join([*role_lines(self.layers), *dense_lines(self.layers), *fits])
 
 
 def inspect(
@@ -50,7 +48,7 @@ def inspect(
     1:4 (FF): 1:4 fits 1 of 1 FF layers
     """
     own = Target.parse(target) if isinstance(target, str) else target
-    return Inspection(read_layers(model, groups), own)
+    return Inspection(read_layers(model, groups), () if own is None else (own,))
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,13 @@ def test_what_does_not_grade_stays_out():
     assert "No task grades recipes" in table.sections[0].notes[0]
 
 
+def test_anchors_alone_are_said_to_be_alone():
+    runs = task("toy")
+    alone = runs[runs["recipe"].isin(["dense", "random_mask", "removed"])]
+    table = TABLES["leaderboard"](context(alone, published={}, baselines=()))
+    assert table.data.empty and "none has runs" in table.sections[0].notes[0]
+
+
 def test_anchors_have_no_rows_of_their_own():
     places = places_of(graded({"sr_ste": SIX, "mdgf_linear": SIX}))
     assert {place.recipe for place in places} == {"sr_ste", "mdgf_linear"}

@@ -1,14 +1,12 @@
 """`attach` in two processes: replicas stay equal, shards train what whole weights train."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from support.attached_processes import RECIPES, WAYS, train
 from support.compare import assert_nm, assert_same
+from support.torchrun import in_processes
 from torch import Tensor
 
 from pgf.recipes.patterns import NMPattern
@@ -19,16 +17,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("attached")
-    script = Path(__file__).parents[1] / "support/attached_processes.py"
-    subprocess.run(
-        [
-            *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
-            *("--nproc-per-node", "2", str(script), str(folder)),
-        ],
-        check=True,
-        cwd=script.parents[1],
-        env={**os.environ, "PYTHONPATH": f"{script.parents[1]}:{script.parents[2]}"},
-    )
+    in_processes("attached_processes.py", folder)
     return folder
 
 

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +11,7 @@ import pytest
 import torch
 from support.checkouts import Checkout, wait_for
 from support.helpers import tiny_spec
+from support.torchrun import in_processes
 from support.two_processes import PROCESSES, SPECS, state
 from support.two_processes import trained as trained_here
 
@@ -28,16 +27,7 @@ HALF_TOLERANCE = 2e-2
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("together")
-    script = Path(__file__).parents[1] / "support/two_processes.py"
-    subprocess.run(
-        [
-            *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
-            *("--nproc-per-node", str(PROCESSES), str(script), str(folder)),
-        ],
-        check=True,
-        cwd=script.parents[1],
-        env={**os.environ, "PYTHONPATH": f"{script.parents[1]}:{script.parents[2]}"},
-    )
+    in_processes("two_processes.py", folder, count=PROCESSES)
     return folder
 
 

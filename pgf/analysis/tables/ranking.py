@@ -52,6 +52,16 @@ def graded_cells(context: Context) -> list[Cell]:
     ]
 
 
+def why_empty(context: Context) -> str:
+    """Return why no recipe has a place."""
+    if graded_cells(context):
+        return (
+            "No recipe is ranked: beside dense, the random mask and the removed layers none has "
+            "runs at every target that grades."
+        )
+    return "No task grades recipes at any target: see the table `grading`."
+
+
 def places_of(context: Context) -> list[Place]:
     """Return the recipes by recovered share, the best first, grouped where not told apart."""
     cells = graded_cells(context)

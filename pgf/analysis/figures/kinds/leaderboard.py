@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 from pgf.analysis.figures import figure
 from pgf.analysis.figures.style import FULL, looks, new_figure, say_missing
 from pgf.analysis.tables.context import Context
-from pgf.analysis.tables.kinds.leaderboard import NONE_GRADES
-from pgf.analysis.tables.ranking import Place, places_of
+from pgf.analysis.tables.ranking import Place, places_of, why_empty
 from pgf.analysis.tables.wording import percent
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ def leaderboard(context: Context) -> "Figure":
     if places:
         _draw(axes[0][0], context, places)
     else:
-        say_missing(axes[0][0], NONE_GRADES)
+        say_missing(axes[0][0], why_empty(context))
     return figure
 
 

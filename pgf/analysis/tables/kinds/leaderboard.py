@@ -7,14 +7,13 @@ import pandas as pd
 from pgf.analysis.tables import TABLES
 from pgf.analysis.tables.context import Context
 from pgf.analysis.tables.model import Block, Section, Table, row
-from pgf.analysis.tables.ranking import Place, places_of
+from pgf.analysis.tables.ranking import Place, places_of, why_empty
 from pgf.analysis.tables.wording import SMALL_SCALE, common_notes, no_longest, percent, with_limits
 
 LONG = (
     *("recipe", "recovered", "low", "high", "cells", "better_than_sr_ste", "compared"),
     *("training_flops", "average_density", "trials", "group"),
 )
-NONE_GRADES = "No task grades recipes at any target: see the table `grading`."
 
 
 @TABLES.register("leaderboard")
@@ -69,7 +68,7 @@ def _section(context: Context, places: list[Place]) -> Section:
         *("training FLOPs", "average density", "tuning trials"),
     )
     notes = [no_longest(task) for task in context.absent_longest]
-    notes += [] if places or not tasks else [NONE_GRADES]
+    notes += [] if places or not tasks else [why_empty(context)]
     seen = dict.fromkeys(n for task in tasks for n in common_notes(context, task, judged=True))
     block = Block(header, tuple(rows), text_columns=(0, 1))
     return Section(", ".join(tasks), (block,), caption, (*notes, *seen))
