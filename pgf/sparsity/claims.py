@@ -1,4 +1,4 @@
-"""Weights and optimisers that are under a recipe: each is under one at a time."""
+"""The weights that recipes train: no weight is trained by two, and finished ones by none."""
 
 import weakref
 from collections.abc import Callable, Iterable, Mapping
@@ -10,22 +10,22 @@ from torch import nn
 from pgf.errors import UserError
 
 _CLAIMED: "dict[int, weakref.ref[nn.Parameter]]" = {}
-"""Weights under a recipe, by id; an id may be used again once its parameter is gone."""
+"""Weights that a recipe trains, by id; an id may be used again once its parameter is gone."""
 _REFUSALS: "weakref.WeakKeyDictionary[torch.optim.Optimizer, Any]" = weakref.WeakKeyDictionary()
 """Handles of the hooks that keep a finished model from being trained on."""
 
 
 def claim(parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer) -> None:
-    """Put weights under a recipe in an optimiser's steps.
+    """Record that a recipe trains these weights in an optimiser's steps.
 
     Raises:
-        UserError: one is under another recipe.
+        UserError: another recipe trains one of them.
     """
     for name, parameter in parameters.items():
         known = _CLAIMED.get(id(parameter))
         if known is not None and known() is parameter:
             raise UserError(
-                f"{name} is under a recipe already: call attach once, or finish() before the next"
+                f"a recipe trains {name} already: call attach once, or finish() before the next"
             )
     _CLAIMED.update({id(own): weakref.ref(own) for own in parameters.values()})
     if optimizer in _REFUSALS:
@@ -33,7 +33,7 @@ def claim(parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimiz
 
 
 def release(parameters: Iterable[nn.Parameter], optimizer: torch.optim.Optimizer) -> None:
-    """Let a finished model go; its optimiser refuses further steps."""
+    """Record that the weights are finished; their optimiser refuses further steps."""
     for parameter in parameters:
         _CLAIMED.pop(id(parameter), None)
     _REFUSALS[optimizer] = optimizer.register_step_pre_hook(_refuse)

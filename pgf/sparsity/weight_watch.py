@@ -29,7 +29,7 @@ class WeightWatch:
         self._copies: dict[str, Tensor] = {}
 
     def note(self) -> None:
-        """Note that the weights are as they should be; FSDP's gathered copies of them are not."""
+        """Take the weights as they are now for ours; drop FSDP's gathered copies, which are old."""
         own = self.sparsifier
         reshard(own.model)
         self._versions = versions(own)
