@@ -72,7 +72,7 @@ def test_kept_results_are_those_of_the_experiment_with_its_page(folder: Path) ->
 def test_incomplete_results_are_not_kept(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     edit(folder / f"configs/{NAME}.yaml", "seeds: [0,", "seeds: [99, 0,")
     assert main(["keep", NAME]) == 2
-    assert "runs of digits_vit are missing" in capsys.readouterr().err
+    assert "runs of phonemes_encdec are missing" in capsys.readouterr().err
 
 
 def test_no_experiment_is_called_as_the_folder(
