@@ -44,6 +44,13 @@ class _Listening(nn.Module):
         self.logits = out if isinstance(out, Tensor) else getattr(out, "logits", None)
         return out
 
+    def __getattr__(self, name: str) -> Any:
+        """Return an attribute of the model's own: tasks use more of it than its call."""
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            return getattr(super().__getattr__("model"), name)
+
 
 def distilled_loss(
     recipe: Distils, task: Task, model: nn.Module, teacher: nn.Module, batch: Batch
@@ -62,5 +69,6 @@ def distilled_loss(
             f"the recipe {type(recipe).__name__} compares logits, and the model of "
             f"{type(task).__name__} gives none"
         )
-    weight = task.weight(batch)
+    # Checks before training have shapes alone: there is nothing to count.
+    weight = 1.0 if batch[0].is_meta else task.weight(batch)
     return recipe.distil(loss, student=student.logits, teacher=taught.logits, weight=weight)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pgf.errors import UserError
+from pgf.experiments import TaskSettings
 from pgf.experiments.run_spec import RunSpec
 from pgf.recipes.zoo.gpusq import Gpusq
 from pgf.training.flops import count_flops, training_flops
@@ -112,3 +113,10 @@ def test_a_stack_is_refused() -> None:
     stacked = replace(stacked, training=replace(stacked.training, stack=2))
     with pytest.raises(UserError, match="the recipe Gpusq trains alone"):
         check_runs([stacked])
+
+
+def test_a_task_that_uses_more_of_a_model_than_its_call_is_distilled() -> None:
+    """Sequences set the attention of their model, and count labels that checks do not have."""
+    options = {"width": 16, "depth": 1}
+    task = TaskSettings(name="phonemes", kind="phonemes_encdec", options=options)
+    check_runs([replace(spec(), task=task)])
