@@ -21,11 +21,22 @@ MAY_IMPORT = {
     "training": ("sparsity", "tasks", "records", "experiments", "recipes"),
     "analysis": ("records", "experiments", "recipes"),
     "jobs": ("training", "analysis", "sparsity", "tasks", "records", "experiments", "recipes"),
+    "inference": ("sparsity", "recipes"),
     "costs": (
-        *("jobs", "training", "analysis", "sparsity", "tasks", "records", "experiments", "recipes"),
+        *(
+            "inference",
+            "jobs",
+            "training",
+            "analysis",
+            "sparsity",
+            "tasks",
+            "records",
+            "experiments",
+            "recipes",
+        ),
     ),
     "cli": (
-        *("costs", "jobs", "training", "analysis", "sparsity", "tasks", "records"),
+        *("costs", "inference", "jobs", "training", "analysis", "sparsity", "tasks", "records"),
         *("experiments", "recipes"),
     ),
 }

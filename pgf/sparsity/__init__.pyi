@@ -5,6 +5,9 @@ from .attached import Attached as Attached
 from .kernels import MaskedLayers as MaskedLayers
 from .kernels import kernel_for as kernel_for
 from .kernels import magnitude_mask as magnitude_mask
+from .kernels.build import Source as Source
+from .kernels.build import library as library
+from .kernels.threads import in_parts as in_parts
 from .layer_listing import alike as alike
 from .layer_listing import name_pattern as name_pattern
 from .layers import ModelLayers as ModelLayers
@@ -18,6 +21,7 @@ from .report import Inspection as Inspection
 from .report import Report as Report
 from .report import inspect as inspect
 from .roles import NO_RULE as NO_RULE
+from .roles import is_conv1d as is_conv1d
 from .roles import is_layer as is_layer
 from .selection import select_layers as select_layers
 from .sparse_layer import SparseLayer as SparseLayer

@@ -12,12 +12,12 @@ import platform
 import shutil
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 log = logging.getLogger(__name__)
 
-SOURCE = Path(__file__).with_name("nm.cpp")
 HEADER = Path(__file__).with_name("lanes.h")
 FLAGS = ("-O3", "-march=native", "-std=gnu++17", "-shared", "-fPIC")
 LONGEST_SECONDS = 300
@@ -25,29 +25,39 @@ SWITCH = "PGF_NATIVE"
 """Environment variable; 0 leaves all to torch."""
 
 
+@dataclass(frozen=True)
+class Source:
+    """A file of kernels; it may include `lanes.h`."""
+
+    path: Path
+    without: str
+    """What the log says where it cannot be built."""
+
+
+MASKS = Source(Path(__file__).with_name("nm.cpp"), "masks are taken by torch, more slowly")
+
+
 @cache
-def library() -> ctypes.CDLL | None:
-    """Return the native kernels, or None where there is no compiler for them."""
+def library(source: Source = MASKS) -> ctypes.CDLL | None:
+    """Return native kernels, or None where there is no compiler for them."""
     if os.environ.get(SWITCH) == "0":
         return None
     try:
-        return _loaded(compiler())
+        return _loaded(compiler(), source)
     except (OSError, RuntimeError, subprocess.SubprocessError) as error:
         # Torch does the same, bitwise, only slower.
         said = getattr(error, "stderr", "") or str(error)
-        log.info(
-            "masks are taken by torch, more slowly: no native kernels (%s)", said.strip()[-500:]
-        )
+        log.info("%s: no native kernels (%s)", source.without, said.strip()[-500:])
         return None
 
 
-def _loaded(path: str) -> ctypes.CDLL:
-    built = _built(path)
+def _loaded(path: str, source: Source) -> ctypes.CDLL:
+    built = _built(path, source)
     try:
         return ctypes.CDLL(str(built))
     except OSError:  # cut short by a full disk, or by whoever clears caches
         built.unlink()
-        return ctypes.CDLL(str(_built(path)))
+        return ctypes.CDLL(str(_built(path, source)))
 
 
 def compiler() -> str:
@@ -68,15 +78,15 @@ def folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pgf"
 
 
-def _built(path: str) -> Path:
-    target = folder() / f"nm-{_key(path)}.so"
+def _built(path: str, source: Source = MASKS) -> Path:
+    target = folder() / f"{source.path.stem}-{_key(path, source)}.so"
     if not target.exists():
         folder().mkdir(parents=True, exist_ok=True)
         # Whoever builds at the same time builds the same; the last one to finish stays.
         with tempfile.TemporaryDirectory(dir=folder()) as building:
-            made = Path(building) / "nm.so"
+            made = Path(building) / "built.so"
             subprocess.run(
-                [path, *FLAGS, str(SOURCE), "-o", str(made)],
+                [path, *FLAGS, str(source.path), "-o", str(made)],
                 check=True,
                 capture_output=True,
                 text=True,
@@ -86,10 +96,10 @@ def _built(path: str) -> Path:
     return target
 
 
-def _key(path: str) -> str:
+def _key(path: str, source: Source) -> str:
     """Return a hash of all that a build depends on: homes are shared by unlike machines."""
     status = os.stat(path)
-    texts = SOURCE.read_text(), HEADER.read_text()
+    texts = source.path.read_text(), HEADER.read_text()
     parts = [*texts, *FLAGS, path, str(status.st_size), str(status.st_mtime_ns), _cpu()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 

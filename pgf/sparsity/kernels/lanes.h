@@ -101,3 +101,43 @@ template <class K> INLINE Mask<K> get_bits(const uint8_t *bits) {
 }
 template <class K> INLINE int count(Mask<K> mask) { return __builtin_popcount(bits_of<K>(mask)); }
 #endif
+
+// ---- transposition
+
+// One stage: vectors D * STEP apart exchange lanes D apart. Recursive, so that masks are constants.
+template <class K, int T, int STEP, int D> INLINE void exchange(Vec<K> *v) {
+  if constexpr (D * STEP < T) {
+    Vec<K> low, high;
+#pragma GCC unroll 64
+    for (int l = 0; l < LANES<K>; l++) {
+      low[l] = (l & D) ? LANES<K> + l - D : l;
+      high[l] = (l & D) ? LANES<K> + l : l + D;
+    }
+#pragma GCC unroll 64
+    for (int i = 0; i < T; i++)
+      if (!(i & D * STEP)) {
+        const Vec<K> a = v[i], b = v[i + D * STEP];
+        v[i] = __builtin_shuffle(a, b, low);
+        v[i + D * STEP] = __builtin_shuffle(a, b, high);
+      }
+    exchange<K, T, STEP, 2 * D>(v);
+  }
+}
+// Transposes squares of T x T lanes in T vectors; T is at most the number of lanes. Squares of
+// halves are made of squares of pairs, whose shuffles are the quicker ones.
+template <class K, int T, int STEP = 1> INLINE void transpose(Vec<K> *v) {
+  if constexpr (sizeof(K) == 2) {
+    Vec<int32_t> pairs[T];
+#pragma GCC unroll 64
+    for (int i = 0; i < T; i += 2) {
+      const Vec<uint32_t> a = cast<Vec<uint32_t>>(v[i]), b = cast<Vec<uint32_t>>(v[i + 1]);
+      pairs[i] = cast<Vec<int32_t>>((a & 0xffff) | (b << 16));
+      pairs[i + 1] = cast<Vec<int32_t>>((a >> 16) | (b & 0xffff0000u));
+    }
+    if constexpr (T > 2) transpose<int32_t, T, 2>(pairs);
+#pragma GCC unroll 64
+    for (int i = 0; i < T; i++) v[i] = cast<Vec<K>>(pairs[i]);
+    return;
+  }
+  exchange<K, T, STEP, 1>(v);
+}

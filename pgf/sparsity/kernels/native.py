@@ -1,9 +1,7 @@
 """The kernels in C++ (`nm.cpp`): contiguous float32 and bfloat16 weights on a CPU."""
 
 import ctypes
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 import numpy as np
@@ -14,12 +12,11 @@ from pgf.recipes import NMPattern
 from pgf.sparsity.kernels.base import MaskedLayers, Numbers, Tensors
 from pgf.sparsity.kernels.build import library
 from pgf.sparsity.kernels.eager import EagerKernel
+from pgf.sparsity.kernels.threads import in_parts
 from pgf.sparsity.masks import nm_mask
 
 DTYPES = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
 LONGEST_GROUP, HIGHEST_RANK = 256, 32
-WORTH_A_THREAD = 1 << 17
-"""Entries; a thread takes some 20 us to start on them."""
 UNIT = 64
 """Groups, and entries, by which work is divided: a multiple of every tile, whole bytes of mask."""
 MORE_ARGUMENTS = {
@@ -102,7 +99,7 @@ def _refresh(
             *(count, m, pattern.n, decay),
         )
 
-    _in_parts(part, weight.numel() // m, m)
+    in_parts(part, weight.numel() // m, entries=m, unit=UNIT)
 
 
 def _write(weight: Tensor, effective: Tensor, bits: Tensor, decay: float) -> None:
@@ -112,7 +109,7 @@ def _write(weight: Tensor, effective: Tensor, bits: Tensor, decay: float) -> Non
     def part(first: int, count: int) -> None:
         call(at[0] + first * size, at[1] + first * size, at[2] + first // 8, count, decay)
 
-    _in_parts(part, weight.numel(), 1)
+    in_parts(part, weight.numel(), entries=1, unit=UNIT)
 
 
 def _restrict(
@@ -125,7 +122,7 @@ def _restrict(
         start = 4 * first
         call(at[0] + start, at[1] + start, at[2] + first // 8, count, decay, srste_lambda)
 
-    _in_parts(part, weight.numel(), 1)
+    in_parts(part, weight.numel(), entries=1, unit=UNIT)
 
 
 def _no_bits(entries: int) -> Tensor:
@@ -140,28 +137,3 @@ def _function(name: str, dtype: torch.dtype) -> Callable[..., int]:
     function = found[f"pgf_{name}_{DTYPES[dtype]}"]
     function.argtypes = [*[ctypes.c_void_p] * 3, ctypes.c_int64, *MORE_ARGUMENTS[name]]
     return function
-
-
-def _in_parts(part: Callable[[int, int], None], count: int, entries: int) -> None:
-    """Call `part(first, how_many)` until `count` are done, in as many threads as torch has.
-
-    Args:
-        part: what releases the interpreter while it works.
-        count: how many there are.
-        entries: weights in each of them.
-    """
-    threads = min(torch.get_num_threads(), count * entries // WORTH_A_THREAD)
-    if threads < 2:
-        part(0, count)
-        return
-    step = -(-count // (threads * UNIT)) * UNIT
-    starts = range(0, count, step)
-    list(_pool(threads).map(lambda first: part(first, min(step, count - first)), starts))
-
-
-@cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, thread_name_prefix="pgf-masks")
-
-
-os.register_at_fork(after_in_child=_pool.cache_clear)  # a child has none of the threads

@@ -68,41 +68,6 @@ __attribute__((noinline)) V nth(const V *keys, int m, int rank) {
 
 // ---- tiles
 
-// Transposes squares of T x T lanes in T vectors; T is at most the number of lanes. Squares of
-// halves are made of squares of pairs, whose shuffles are the quicker ones.
-template <class K, int T, int STEP = 1> INLINE void transpose(Vec<K> *v) {
-  if constexpr (sizeof(K) == 2) {
-    Vec<int32_t> pairs[T];
-#pragma GCC unroll 64
-    for (int i = 0; i < T; i += 2) {
-      const Vec<uint32_t> a = cast<Vec<uint32_t>>(v[i]), b = cast<Vec<uint32_t>>(v[i + 1]);
-      pairs[i] = cast<Vec<int32_t>>((a & 0xffff) | (b << 16));
-      pairs[i + 1] = cast<Vec<int32_t>>((a >> 16) | (b & 0xffff0000u));
-    }
-    if constexpr (T > 2) transpose<int32_t, T, 2>(pairs);
-#pragma GCC unroll 64
-    for (int i = 0; i < T; i++) v[i] = cast<Vec<K>>(pairs[i]);
-    return;
-  }
-  // Lanes of a vector stand STEP rows apart.
-#pragma GCC unroll 8
-  for (int d = 1; d * STEP < T; d *= 2) {
-    Vec<K> low, high;
-#pragma GCC unroll 64
-    for (int l = 0; l < LANES<K>; l++) {
-      low[l] = (l & d) ? LANES<K> + l - d : l;
-      high[l] = (l & d) ? LANES<K> + l : l + d;
-    }
-#pragma GCC unroll 64
-    for (int i = 0; i < T; i++)
-      if (!(i & d * STEP)) {
-        const Vec<K> a = v[i], b = v[i + d * STEP];
-        v[i] = __builtin_shuffle(a, b, low);
-        v[i + d * STEP] = __builtin_shuffle(a, b, high);
-      }
-  }
-}
-
 template <class K> struct Tile {
   const K *weight;
   K *effective;

@@ -1,0 +1,13 @@
+"""Trained N:M models packed: files of a fraction of the size, and layers that run faster."""
+
+from .files import load as load
+from .files import save as save
+from .files import save_tensors as save_tensors
+from .kernels.native import serves as serves
+from .linear import PackedLinear as PackedLinear
+from .packed import PackedWeight as PackedWeight
+from .packing import pack as pack
+from .sizes import LayerSize as LayerSize
+from .sizes import Sizes as Sizes
+from .sizes import packed_share as packed_share
+from .sizes import sizes_of as sizes_of

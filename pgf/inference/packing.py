@@ -1,0 +1,110 @@
+"""Packed layers in a model, in place of dense ones whose weights are strictly N:M."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterator
+
+from torch import Tensor, nn
+
+from pgf.errors import UserError
+from pgf.inference.kernels.native import serves
+from pgf.inference.linear import PackedLinear, Part
+from pgf.inference.packed import PackedWeight
+from pgf.inference.patterns import Blocks, blocks_of
+from pgf.sparsity import is_conv1d
+
+log = logging.getLogger(__name__)
+
+
+def pack(model: nn.Module, *, every: bool = False) -> nn.Module:
+    """Put packed layers in place of the model's linear layers that are strictly N:M.
+
+    Patterns are read off the weights: a layer, or a block of its rows, that keeps half or less of
+    every group is packed. The model is changed, set to evaluation and returned, and has no
+    gradients any more. A layer that stays dense though it is N:M is named with the reason in the
+    log: torch's own fused code reads its weight, or there is no kernel for it here.
+
+    Args:
+        model: a trained model after `finish()`, or one that `from_pretrained` has read.
+        every: pack layers without a kernel here, too: they take less memory, and run dense.
+
+    Raises:
+        UserError: no linear layer of the model is N:M.
+    """
+    found = {
+        name: blocks
+        for name, layer in model.named_modules()
+        if is_linear(layer)
+        if (blocks := blocks_of(rows_first(layer))) is not None
+    }
+    if not found:
+        raise UserError(
+            "no linear layer of the model keeps half or less of every group: nothing to pack"
+        )
+    reasons: Counter[str] = Counter()
+    for name, blocks in found.items():
+        if reason := why_dense(model, name, every=every):
+            reasons[reason] += 1
+        else:
+            layer = model.get_submodule(name)
+            put_packed(model, name, parts_of(rows_first(layer), blocks))
+    for reason, count in reasons.items():
+        log.warning("%d N:M layers stay dense: %s", count, reason)
+    return model.eval().requires_grad_(False)
+
+
+def is_linear(layer: nn.Module) -> bool:
+    """Return whether a module is a linear layer with a weight of its own."""
+    weight = layer._parameters.get("weight")
+    known = isinstance(layer, nn.Linear) or is_conv1d(layer)
+    return known and weight is not None and weight.is_floating_point() and weight.dim() == 2
+
+
+def rows_first(layer: nn.Module) -> Tensor:
+    """Return a linear layer's weight as (outputs, inputs)."""
+    weight = layer.get_parameter("weight").detach()
+    return weight.t() if is_conv1d(layer) else weight
+
+
+def parts_of(weight: Tensor, blocks: Blocks) -> list[Part]:
+    """Return the blocks of rows of a weight, packed where they have a pattern."""
+    rows = [count for count, _ in blocks]
+    return [
+        part if pattern is None else PackedWeight.of(part, pattern)
+        for part, (_, pattern) in zip(weight.split(rows), blocks, strict=True)
+    ]
+
+
+def put_packed(model: nn.Module, name: str, parts: list[Part]) -> None:
+    """Put a packed layer in the place of a linear one, with its bias."""
+    layer = model.get_submodule(name)
+    packed = PackedLinear(parts, layer._parameters.get("bias"), transposed=is_conv1d(layer))
+    model.set_submodule(name, packed)
+
+
+def why_dense(model: nn.Module, name: str, *, every: bool = False) -> str:
+    """Return why a linear layer cannot be a packed one, or an empty text."""
+    layer = model.get_submodule(name)
+    weight, kind = layer.get_parameter("weight"), type(layer).__name__
+    if not name:
+        return "the model is the layer itself"
+    if not is_conv1d(layer) and type(layer).forward is not nn.Linear.forward:
+        return f"{kind} has a forward pass of its own"
+    if layer._forward_hooks or layer._forward_pre_hooks:
+        return "they have hooks"
+    uses = sum(p is weight for _, p in model.named_parameters(remove_duplicate=False))
+    if uses > 1:
+        return "their weights are in two places"
+    for above in _above(model, name):
+        if isinstance(above, nn.MultiheadAttention | nn.TransformerEncoderLayer):
+            return f"{type(above).__name__} reads their weights itself"
+    if not every and not serves(weight.dtype, weight.device):
+        dtype = str(weight.dtype).removeprefix("torch.")
+        return f"no kernel for {dtype} on {weight.device.type} here"
+    return ""
+
+
+def _above(model: nn.Module, name: str) -> Iterator[nn.Module]:
+    while "." in name:
+        name = name.rpartition(".")[0]
+        yield model.get_submodule(name)
