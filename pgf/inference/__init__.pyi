@@ -1,6 +1,7 @@
 """Trained N:M models packed: files of a fraction of the size, and layers that run faster."""
 
 from .files import load as load
+from .files import pack_file as pack_file
 from .files import save as save
 from .files import save_tensors as save_tensors
 from .kernels.native import serves as serves

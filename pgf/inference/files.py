@@ -64,8 +64,32 @@ def save_tensors(tensors: Mapping[str, Tensor], path: str | Path) -> Sizes:
             stored[name] = tensor.detach().cpu().contiguous().clone()
     plain = sum(stored[name].nbytes for name in tensors if name in stored)
     metadata = {**FORMAT, "weights": json.dumps(weights), "aliases": json.dumps(aliases)}
-    save_file(stored, str(path), metadata=metadata)
+    part = Path(f"{path}.part")
+    save_file(stored, str(part), metadata=metadata)
+    part.replace(path)
     return sizes_of(packed, others=plain)
+
+
+def pack_file(source: Path, path: Path) -> Sizes:
+    """Write the tensors of a safetensors file packed.
+
+    Raises:
+        UserError: it cannot be read, is packed already, or has no weight that is N:M.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(source), framework="pt") as file:
+            if (file.metadata() or {}).get("format") == FORMAT["format"]:
+                raise UserError(f"{source} is packed already")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise UserError(f"{source} cannot be read as safetensors: {error}") from error
+    sizes = save_tensors(tensors, path)
+    if not sizes.layers:
+        path.unlink()
+        raise UserError(f"{source} has no weight that keeps half or less of every group")
+    return sizes
 
 
 def load(model: nn.Module, path: str | Path, *, every: bool = False) -> nn.Module:
@@ -89,7 +113,7 @@ def load(model: nn.Module, path: str | Path, *, every: bool = False) -> nn.Modul
     for name, weight in file.packed.items():
         module_name = name.removesuffix(".weight")
         layer = _linear(model, name)
-        if layer is None or why_dense(model, module_name, every=every):
+        if layer is None or why_dense(model, module_name, weight.parts, every=every):
             state[name] = weight.dense()
         elif tuple(weight.order) == ((1, 0) if is_conv1d(layer) else (0, 1)):
             like = layer.get_parameter("weight")

@@ -11,8 +11,8 @@ from torch.nn import functional
 
 from pgf.errors import UserError
 from pgf.inference.kernels.layout import Blocked, from_blocks, to_blocks
-from pgf.inference.kernels.native import multiply, serves
 from pgf.inference.packed import PackedWeight
+from pgf.inference.plan import Plan
 
 log = logging.getLogger(__name__)
 Part = PackedWeight | Tensor
@@ -42,28 +42,32 @@ class PackedLinear(nn.Module):
         for number, part in enumerate(parts):
             self._set(number, part)
         self.register_buffer("bias", None if bias is None else bias.detach().clone())
+        self._plan: Plan | None = None
         self.eval()
 
     def forward(self, inputs: Tensor) -> Tensor:
-        if torch.is_grad_enabled() and inputs.requires_grad:
+        if inputs.requires_grad and torch.is_grad_enabled():
             raise UserError("packed layers have no gradients: run the model in torch.no_grad()")
+        plan = self._plan
+        if plan is None or not plan.is_of(self._buffers):
+            plan = self._plan = self._prepare()
+        if inputs.dtype is not plan.dtype or inputs.device.type != "cpu":
+            return self._as_dense(inputs)
+        shape = inputs.shape[:-1]
+        flat = inputs if len(shape) == 1 else inputs.reshape(-1, self.in_features)
+        out = flat.new_empty(flat.shape[0], self.out_features)
+        if flat.shape[0]:
+            plan.multiply(flat.contiguous(), out)
+        return out if len(shape) == 1 else out.view(*shape, self.out_features)
+
+    def _prepare(self) -> Plan:
+        parts = [self._part(number) for number in range(len(self._rows))]
+        return Plan.of(parts, self._buffers["bias"], self._buffers)
+
+    def _as_dense(self, inputs: Tensor) -> Tensor:
+        _say_dense(inputs.device.type, str(inputs.dtype).removeprefix("torch."))
         bias: Any = self.bias
-        if not (serves(self.dtype, inputs.device) and inputs.dtype == self.dtype):
-            _say_dense(inputs.device.type, str(inputs.dtype).removeprefix("torch."))
-            return functional.linear(inputs, self._dense().to(inputs.dtype), bias)
-        flat = inputs.reshape(-1, self.in_features).contiguous()
-        out = flat.new_empty(len(flat), self.out_features)
-        wide = None if bias is None else bias.float()
-        row = 0
-        for number, rows in enumerate(self._rows):
-            part = self._part(number)
-            if isinstance(part, Blocked):
-                multiply(part, flat, wide, out, first_row=row)
-            else:
-                own = None if bias is None else bias[row : row + rows]
-                out[:, row : row + rows] = functional.linear(flat, part, own)
-            row += rows
-        return out.view(*inputs.shape[:-1], self.out_features)
+        return functional.linear(inputs, self._dense().to(inputs.dtype), bias)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -80,6 +84,9 @@ class PackedLinear(nn.Module):
         """The blocks of rows that it was made of."""
         parts = (self._part(number) for number in range(len(self._rows)))
         return [from_blocks(p) if isinstance(p, Blocked) else p for p in parts]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_plan": None}  # it has addresses
 
     def extra_repr(self) -> str:
         patterns = ", ".join("dense" if p is None else str(p) for p in self._patterns)

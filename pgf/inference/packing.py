@@ -14,6 +14,8 @@ from pgf.inference.patterns import Blocks, blocks_of
 from pgf.sparsity import is_conv1d
 
 log = logging.getLogger(__name__)
+WORTH_IT = 0.25
+"""N / M up to which packed rows are faster than dense ones at any number of tokens."""
 
 
 def pack(model: nn.Module, *, every: bool = False) -> nn.Module:
@@ -22,11 +24,13 @@ def pack(model: nn.Module, *, every: bool = False) -> nn.Module:
     Patterns are read off the weights: a layer, or a block of its rows, that keeps half or less of
     every group is packed. The model is changed, set to evaluation and returned, and has no
     gradients any more. A layer that stays dense though it is N:M is named with the reason in the
-    log: torch's own fused code reads its weight, or there is no kernel for it here.
+    log: torch's own fused code reads its weight, it would be no faster packed, or there is no
+    kernel for it here.
 
     Args:
         model: a trained model after `finish()`, or one that `from_pretrained` has read.
-        every: pack layers without a kernel here, too: they take less memory, and run dense.
+        every: pack also what is no faster packed, or has no kernel here and runs dense, for the
+            memory that it takes less.
 
     Raises:
         UserError: no linear layer of the model is N:M.
@@ -43,11 +47,11 @@ def pack(model: nn.Module, *, every: bool = False) -> nn.Module:
         )
     reasons: Counter[str] = Counter()
     for name, blocks in found.items():
-        if reason := why_dense(model, name, every=every):
+        parts = parts_of(rows_first(model.get_submodule(name)), blocks)
+        if reason := why_dense(model, name, parts, every=every):
             reasons[reason] += 1
         else:
-            layer = model.get_submodule(name)
-            put_packed(model, name, parts_of(rows_first(layer), blocks))
+            put_packed(model, name, parts)
     for reason, count in reasons.items():
         log.warning("%d N:M layers stay dense: %s", count, reason)
     return model.eval().requires_grad_(False)
@@ -82,7 +86,7 @@ def put_packed(model: nn.Module, name: str, parts: list[Part]) -> None:
     model.set_submodule(name, packed)
 
 
-def why_dense(model: nn.Module, name: str, *, every: bool = False) -> str:
+def why_dense(model: nn.Module, name: str, parts: list[Part], *, every: bool = False) -> str:
     """Return why a linear layer cannot be a packed one, or an empty text."""
     layer = model.get_submodule(name)
     weight, kind = layer.get_parameter("weight"), type(layer).__name__
@@ -98,10 +102,18 @@ def why_dense(model: nn.Module, name: str, *, every: bool = False) -> str:
     for above in _above(model, name):
         if isinstance(above, nn.MultiheadAttention | nn.TransformerEncoderLayer):
             return f"{type(above).__name__} reads their weights itself"
-    if not every and not serves(weight.dtype, weight.device):
-        dtype = str(weight.dtype).removeprefix("torch.")
-        return f"no kernel for {dtype} on {weight.device.type} here"
+    if not every and not is_worth_it(parts):
+        return "more than a quarter of their weights is kept, where many tokens are no faster"
+    device = "cpu" if weight.is_meta else weight.device.type  # a file's tensors come to the CPU
+    if not every and not serves(weight.dtype, device):
+        return f"no kernel for {str(weight.dtype).removeprefix('torch.')} on {device} here"
     return ""
+
+
+def is_worth_it(parts: list[Part]) -> bool:
+    """Return whether some rows keep so little that their kernel is faster for many tokens, too."""
+    packed = [part.pattern for part in parts if isinstance(part, PackedWeight)]
+    return min(pattern.density for pattern in packed) <= WORTH_IT
 
 
 def _above(model: nn.Module, name: str) -> Iterator[nn.Module]:

@@ -7,6 +7,7 @@ from .kernels import kernel_for as kernel_for
 from .kernels import magnitude_mask as magnitude_mask
 from .kernels.build import Source as Source
 from .kernels.build import library as library
+from .kernels.threads import WORTH_A_THREAD as WORTH_A_THREAD
 from .kernels.threads import in_parts as in_parts
 from .layer_listing import alike as alike
 from .layer_listing import name_pattern as name_pattern

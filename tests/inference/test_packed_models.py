@@ -27,7 +27,7 @@ CONFIGS = {
             num_hidden_layers=2, hidden_size=32, num_attention_heads=2, intermediate_size=64,
             vocab_size=50,
         ),
-        "2:4(FF+QKV+O)",
+        "1:4(FF+QKV+O)",
     ),
     "t5": (T5Config(num_layers=2, d_model=32, num_heads=2, d_ff=64, vocab_size=50), "1:32(FF)"),
 }  # fmt: skip
@@ -130,6 +130,17 @@ def test_without_kernels_layers_stay_dense_unless_told_otherwise(
     assert "1 N:M layers stay dense: no kernel for float16 on cpu here" in caplog.text
     inputs = torch.randn(2, 32).half()
     torch.testing.assert_close(pack(made(), every=True)(inputs).shape, torch.Size([2, 24]))
+
+
+def test_what_is_no_faster_stays_dense_unless_told_otherwise(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    model = nn.Sequential(nn.Linear(32, 24))
+    model[0].weight.data = sparse_weight("2:4", rows=24, groups=8)
+    with caplog.at_level(logging.WARNING):
+        assert not packed_layers(pack(model))
+    assert "1 N:M layers stay dense: more than a quarter of their weights is kept" in caplog.text
+    assert packed_layers(pack(model, every=True)) == ["0"]
 
 
 def test_a_state_that_is_not_n_m_is_refused_and_changes_nothing() -> None:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from pgf.inference.kernels.layout import ROWS, Blocked
-from pgf.sparsity import Source, in_parts, library
+from pgf.sparsity import WORTH_A_THREAD, Source, in_parts, library
 
 DTYPES = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
 PRODUCTS = Source(
@@ -38,84 +38,96 @@ def serves(dtype: torch.dtype, device: torch.device | str) -> bool:
     return dtype in DTYPES and torch.device(device).type == "cpu" and library(PRODUCTS) is not None
 
 
-def multiply(
-    weight: Blocked, inputs: Tensor, bias: Tensor | None, out: Tensor, *, first_row: int
-) -> None:
-    """Write inputs times the rows of a packed weight, and the bias, into columns of `out`.
+class Product:
+    """What multiplies by one packed weight; all that a call needs is worked out beforehand.
+
+    For one token a product takes some 20 us, so that looking up tensors would show.
 
     Args:
-        weight: of float32 or bfloat16.
-        inputs: (tokens, width), contiguous, of the same type.
-        bias: (rows of `out`) float32, or None.
-        out: (tokens, rows of the whole layer), contiguous.
-        first_row: the column that the weight's first row is written to.
+        weight: of float32 or bfloat16 on a CPU; whoever holds this keeps its tensors alive.
     """
-    if not len(inputs):
-        return
-    # Pointers are to the weight's own columns; the kernels step by those of the whole layer.
-    at = bias.data_ptr() + 4 * first_row if bias is not None else None
-    to = out.data_ptr() + out.element_size() * first_row
-    if len(inputs) == 1:
-        _one(weight, inputs.float(), at, to)
-    else:
-        _many(weight, inputs, at, to, stride=out.shape[1])
 
-
-def _one(weight: Blocked, inputs: Tensor, bias: int | None, out: int) -> None:
-    call, (blocks, groups, n, _) = _function("one", weight.values.dtype), weight.values.shape
-    size, line = weight.values.element_size(), weight.indices.shape[-1]
-    values, indices, x = (t.data_ptr() for t in (weight.values, weight.indices, inputs))
-
-    def part(first: int, count: int) -> None:
-        lines, row = first * groups * n, first * ROWS
-        call(
-            *(values + lines * ROWS * size, indices + lines * line, x),
-            *(bias and bias + 4 * row, out + size * row),
-            *(min(count * ROWS, weight.rows - row), groups, n, weight.pattern.m),
+    def __init__(self, weight: Blocked) -> None:
+        dtype = weight.values.dtype
+        blocks, groups, n, _ = weight.values.shape
+        self._rows, self._blocks, self._size = weight.rows, blocks, weight.values.element_size()
+        self._values, self._indices = weight.values.data_ptr(), weight.indices.data_ptr()
+        self._sizes = groups, n, weight.pattern.m
+        self._lines, self._line = groups * n, weight.indices.shape[-1]
+        self._is_small = blocks * self._lines * ROWS < 2 * WORTH_A_THREAD
+        self._one, self._turn, self._many = (
+            _function(name, dtype) for name in ("one", "turn", "many")
         )
+        self._most_vectors = BEST_VECTORS.get(weight.pattern.m // n, 4)
 
-    in_parts(part, blocks, entries=groups * n * ROWS, unit=1)
+    def _from(self, block: int) -> tuple[int, int]:
+        """Return where values and indices of a block begin."""
+        lines = block * self._lines
+        return self._values + lines * ROWS * self._size, self._indices + lines * self._line
+
+    def one(self, inputs: int, bias: int | None, out: int) -> None:
+        """Multiply one token.
+
+        Args:
+            inputs: where its float32 inputs are.
+            bias: where those of the weight's rows are, in float32.
+            out: where the outputs of the weight's rows go, in the weight's type.
+        """
+        if self._is_small:
+            self._one(self._values, self._indices, inputs, bias, out, self._rows, *self._sizes)
+            return
+
+        def part(first: int, count: int) -> None:
+            row = first * ROWS
+            self._one(
+                *(*self._from(first), inputs, bias and bias + 4 * row, out + self._size * row),
+                *(min(count * ROWS, self._rows - row), *self._sizes),
+            )
+
+        in_parts(part, self._blocks, entries=self._lines * ROWS, unit=1)
+
+    def many(self, inputs: Tensor, bias: int | None, out: int, *, stride: int) -> None:
+        """Multiply several tokens; arguments as for `one`.
+
+        Args:
+            inputs: (tokens, width), contiguous, of the weight's type.
+            bias: see `one`.
+            out: see `one`.
+            stride: outputs from one token to the next.
+        """
+        tokens, width = inputs.shape
+        vectors = tile_vectors(-(-tokens // _lanes()), most=self._most_vectors)
+        step = vectors * _lanes()
+
+        def turned(start: int) -> Tensor:
+            made = torch.empty(width * step)
+            here, at = min(step, tokens - start), inputs.data_ptr() + start * width * self._size
+            self._turn(at, made.data_ptr(), here, width, vectors)
+            return made
+
+        def tile(turned: Tensor, start: int, *, block: int = 0, count: int = self._blocks) -> None:
+            row = block * ROWS
+            self._many(
+                *(*self._from(block), turned.data_ptr(), bias and bias + 4 * row),
+                *(out + (start * stride + row) * self._size, min(step, tokens - start)),
+                *(min(count * ROWS, self._rows - row), stride, *self._sizes, vectors),
+            )
+
+        def tiles(first: int, count: int) -> None:
+            for start in range(first * step, min((first + count) * step, tokens), step):
+                tile(turned(start), start)
+
+        work = self._lines * ROWS * step // 4  # a vector does several at once
+        if tokens > step:
+            in_parts(tiles, -(-tokens // step), entries=self._blocks * work, unit=1)
+        else:
+            only = turned(0)
+            rows = self._blocks
+            in_parts(lambda b, c: tile(only, 0, block=b, count=c), rows, entries=work, unit=1)
 
 
-def _many(weight: Blocked, inputs: Tensor, bias: int | None, out: int, *, stride: int) -> None:
-    dtype, (blocks, groups, n, _) = weight.values.dtype, weight.values.shape
-    turn, call = _function("turn", dtype), _function("many", dtype)
-    size, line = inputs.element_size(), weight.indices.shape[-1]
-    values, indices, x = (t.data_ptr() for t in (weight.values, weight.indices, inputs))
-    tokens, width, lanes = *inputs.shape, _lanes()
-    vectors = tile_vectors(-(-tokens // lanes), weight)
-    step = vectors * lanes
-
-    def tile(turned: Tensor, start: int, *, block: int = 0, count: int = blocks) -> None:
-        lines, row = block * groups * n, block * ROWS
-        call(
-            *(values + lines * ROWS * size, indices + lines * line, turned.data_ptr()),
-            *(bias and bias + 4 * row, out + (start * stride + row) * size),
-            *(min(step, tokens - start), min(count * ROWS, weight.rows - row), stride),
-            *(groups, n, weight.pattern.m, vectors),
-        )
-
-    def turned(start: int) -> Tensor:
-        made = torch.empty(width * step)
-        here = min(step, tokens - start)
-        turn(x + start * width * size, made.data_ptr(), here, width, vectors)
-        return made
-
-    def tiles(first: int, count: int) -> None:
-        for start in range(first * step, min((first + count) * step, tokens), step):
-            tile(turned(start), start)
-
-    work = groups * n * ROWS * vectors * lanes // 4  # a vector does several at once
-    if tokens > step:
-        in_parts(tiles, -(-tokens // step), entries=blocks * work, unit=1)
-    else:
-        only = turned(0)
-        in_parts(lambda b, c: tile(only, 0, block=b, count=c), blocks, entries=work, unit=1)
-
-
-def tile_vectors(needed: int, weight: Blocked) -> int:
+def tile_vectors(needed: int, *, most: int) -> int:
     """Return how many vectors of tokens a tile has: few enough for the cache, none left over."""
-    most = BEST_VECTORS.get(weight.pattern.m // weight.pattern.n, 4)
     return next((v for v in VECTORS if v >= min(needed, most)), most)
 
 
