@@ -59,6 +59,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(options.function(options) or 0)
     except UserError as error:
         print(f"pgf: {error}", file=sys.stderr)
+    except ModuleNotFoundError as error:
+        if (error.name or "pgf").partition(".")[0] == "pgf":
+            raise
+        print(
+            f'pgf: this command needs {error.name}: pip install ".[suite]" in the project\'s '
+            f"folder, or `make reproduce`",
+            file=sys.stderr,
+        )
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise

@@ -16,9 +16,16 @@ class BusyError(UserError):
     """Another process is working on the same files."""
 
 
+MOST_OFFERED = 4
+"""Names that a hint offers, less one."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return a hint for an unknown name: the nearest known one, else the whole list."""
+    """Return a hint for an unknown name: known ones that begin with it, the nearest, or all."""
     names = sorted(known)
+    longer = [own for own in names if name and own.lower().startswith(name.lower())]
+    if 0 < len(longer) < MOST_OFFERED:
+        return f"did you mean {' or '.join(map(repr, longer))}?"
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     if close:
         return f"did you mean '{close[0]}'?"

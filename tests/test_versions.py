@@ -15,9 +15,10 @@ from packaging.requirements import Requirement
 from support import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-RUNTIME = [Requirement(text) for text in PROJECT["project"]["dependencies"]]
-TOOLS = [Requirement(text) for text in PROJECT["dependency-groups"]["dev"]]
 OPTIONAL = PROJECT["project"]["optional-dependencies"]
+LIBRARY = [Requirement(text) for text in PROJECT["project"]["dependencies"]]
+RUNTIME = [*LIBRARY, *(Requirement(text) for text in OPTIONAL["suite"])]
+TOOLS = [Requirement(text) for text in PROJECT["dependency-groups"]["dev"]]
 EXTRAS = [Requirement(text) for extra in OPTIONAL.values() for text in extra]
 OF_RUNS = [Requirement(text) for text in OPTIONAL["phonemes"]]
 BUILD = {"editables", "hatchling"}

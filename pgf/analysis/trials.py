@@ -7,13 +7,21 @@ from statistics import fmean
 from typing import Any
 
 from pgf.experiments import Cell, Experiment, RunSpec, Trial, trial_key
-from pgf.records import read_run
+from pgf.records import read_run, why_incomplete
 
 
-def trial_losses(stage: Experiment, trials: Sequence[Trial], results: Path) -> dict[Trial, float]:
-    """Return the mean validation loss over seeds of every trial of a finished stage.
+def trial_losses(
+    stage: Experiment, trials: Sequence[Trial], results: Path, *, finished: bool = False
+) -> dict[Trial, float]:
+    """Return the mean validation loss over seeds of every trial of a stage.
 
     Infinite where a run diverged. A task without a loss counts by its metric, turned.
+
+    Args:
+        stage: the experiment that trains them.
+        trials: those to read.
+        results: the folder of results.
+        finished: leave out trials whose runs are not all complete, instead of refusing them.
 
     Raises:
         UserError: a run is not there, or is not what was written.
@@ -24,6 +32,8 @@ def trial_losses(stage: Experiment, trials: Sequence[Trial], results: Path) -> d
     found = {}
     for trial in trials:
         specs = runs[trial.cell.stage_task, trial.cell.target, trial.name]
+        if finished and any(why_incomplete(spec, results) for spec in specs):
+            continue
         found[trial] = fmean(_loss(read_run(spec.directory(results))) for spec in specs)
     return found
 

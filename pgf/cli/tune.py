@@ -1,5 +1,7 @@
 """The command `tune`: each column's learning rate, found on validation data."""
 
+import argparse
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,20 +23,24 @@ class StageFailedError(Exception):
         self.code = code
 
 
-@command(group=Group.RUN, arguments=add_reproduce)
+def _add_tune(parser: argparse.ArgumentParser) -> None:
+    add_reproduce(parser)
+    parser.add_argument(
+        "--so-far",
+        action="store_true",
+        help="train nothing: write the trials that have finished into the selection file, from "
+        "which `pgf tune` goes on, here or on another machine",
+    )
+
+
+@command(group=Group.RUN, arguments=_add_tune)
 def tune(options: Options) -> int:
     """Find each column's learning rate on validation data, and write the selection file."""
-    from pgf.analysis import choices_of, trial_losses, winners
+    from pgf.analysis import choices_of
     from pgf.experiments import (
-        FIRST,
-        SECOND,
         experiment_path,
-        first_grids,
-        grid_trials,
         load_experiment,
-        longer_grids,
         read_config,
-        refining_trials,
         selection_path,
         selection_text,
         with_lengths,
@@ -47,30 +53,90 @@ def tune(options: Options) -> int:
         raise UserError(f"{options.experiment} has no key `tuning`: there is nothing to tune")
     examine(experiment)
     values = with_lengths(read_config(experiment_path(options.experiment)))
-    grids = first_grids(experiment)
+    losses: dict[Trial, float] = {}
+    unfinished = False
     try:
-        while True:
-            trials = grid_trials(experiment, grids)
-            stage = _train_stage(experiment, values, FIRST, trials, options)
-            losses = trial_losses(stage, trials, RESULTS)
-            best = {cell: trial.learning_rate for cell, trial in winners(losses).items()}
-            longer = longer_grids(experiment, grids, best)
-            if longer == grids:
-                _name_edges(best, grids)
-                break
-            _tell_longer(grids, longer)
-            grids = longer
-        trials = refining_trials(experiment, best)
-        stage = _train_stage(experiment, values, SECOND, trials, options)
+        _find_losses(experiment, values, losses, options)
     except StageFailedError as error:
-        return error.code
-    losses |= trial_losses(stage, trials, RESULTS)
-    path = selection_path(experiment.name)
-    seeds = len(experiment.tuning.seeds)
-    settings = experiment.tuning_fingerprint()
-    write_atomically(path, selection_text(experiment.name, settings, seeds, choices_of(losses)))
-    print(f"{path}: {len(losses)} trials of {len(best)} columns and targets")
+        if not options.so_far:
+            return error.code
+        unfinished = True
+    if not losses:
+        raise UserError(f"no trial of {experiment.name} has finished: pgf tune {experiment.name}")
+    path, settings = selection_path(experiment.name), experiment.tuning_fingerprint()
+    seeds, found = len(experiment.tuning.seeds), choices_of(losses)
+    text = selection_text(experiment.name, settings, seeds, found, unfinished=unfinished)
+    write_atomically(path, text)
+    columns = len({trial.cell for trial in losses})
+    more = f"; the others are missing: pgf tune {experiment.name}" if unfinished else ""
+    print(f"{path}: {len(losses)} trials of {columns} columns and targets{more}")
     return 0
+
+
+def _find_losses(
+    experiment: "Experiment",
+    values: dict[str, Any],
+    losses: "dict[Trial, float]",
+    options: Options,
+) -> None:
+    """Put the losses of all trials of both stages into `losses`.
+
+    Raises:
+        StageFailedError: some are missing.
+    """
+    from pgf.analysis import winners
+    from pgf.experiments import (
+        FIRST,
+        SECOND,
+        first_grids,
+        grid_trials,
+        longer_grids,
+        refining_trials,
+    )
+
+    grids = first_grids(experiment)
+    while True:
+        trials = grid_trials(experiment, grids)
+        _try(experiment, values, (FIRST, trials), losses, options)
+        best = {cell: trial.learning_rate for cell, trial in winners(losses).items()}
+        longer = longer_grids(experiment, grids, best)
+        if longer == grids:
+            break
+        _tell_longer(grids, longer)
+        grids = longer
+    _name_edges(best, grids)
+    _try(experiment, values, (SECOND, refining_trials(experiment, best)), losses, options)
+
+
+def _try(
+    experiment: "Experiment",
+    values: dict[str, Any],
+    stage: "tuple[str, list[Trial]]",
+    losses: "dict[Trial, float]",
+    options: Options,
+) -> None:
+    """Train what a stage's trials lack; what the selection file has is not trained again."""
+    from pgf.analysis import trial_losses
+    from pgf.experiments import known_trials, load_experiment, trial_key
+
+    (name, trials), fresh = stage, []
+    known = known_trials(experiment.name, experiment.tuning_fingerprint())
+    for trial in trials:
+        cell = trial.cell
+        key = trial_key(trial.learning_rate, dict(trial.options))
+        loss = known.get((cell.task, cell.target, cell.column), {}).get(key)
+        if loss is not None:
+            losses[trial] = math.inf if loss == "diverged" else float(loss)
+        elif trial not in losses:
+            fresh.append(trial)
+    if not fresh:
+        return
+    config = _write_stage(experiment, values, name, fresh)
+    if not options.so_far:
+        _train(config, options)
+    losses |= trial_losses(load_experiment(str(config)), fresh, RESULTS, finished=options.so_far)
+    if not set(fresh) <= set(losses):
+        raise StageFailedError(0)
 
 
 def _tell_longer(grids: "Grids", longer: "Grids") -> None:
@@ -94,28 +160,29 @@ def _name_edges(best: "dict[Cell, float]", grids: "Grids") -> None:
             print(f"{where}: the best rate, {rate:g}, lies on the edge still", file=sys.stderr)
 
 
-def _train_stage(
-    experiment: "Experiment",
-    values: dict[str, Any],
-    name: str,
-    trials: "list[Trial]",
-    options: Options,
-) -> "Experiment":
-    """Train what is missing of a stage, whose config is written beside its results."""
+def _write_stage(
+    experiment: "Experiment", values: dict[str, Any], name: str, trials: "list[Trial]"
+) -> Path:
+    """Write the config of a stage beside its results."""
     import yaml
 
-    from pgf.experiments import load_experiment, stage_values
-    from pgf.jobs import only_one
-    from pgf.records import failure_summary, write_atomically
+    from pgf.experiments import stage_values
+    from pgf.records import write_atomically
 
     content = stage_values(values, experiment, name, trials)
-    folder: Path = RESULTS / content["name"]
-    path = folder / f"{content['name']}.yaml"
+    path = RESULTS / content["name"] / f"{content['name']}.yaml"
     write_atomically(path, yaml.safe_dump(content, sort_keys=False, width=100))
-    stage = load_experiment(str(path))
+    return path
+
+
+def _train(config: Path, options: Options) -> None:
+    from pgf.experiments import load_experiment
+    from pgf.jobs import only_one
+    from pgf.records import failure_summary
+
+    stage = load_experiment(str(config))
     with only_one(stage, RESULTS):
-        code = train_missing(stage, path, options, runs_only=True)
+        code = train_missing(stage, config, options, runs_only=True)
     if code:
         print(failure_summary(stage.runs(), RESULTS), file=sys.stderr)
         raise StageFailedError(code)
-    return stage

@@ -15,6 +15,10 @@ HEAD = """# Made by `pgf tune {name}`, from validation losses alone; not to be e
 # Trials: learning rate (and other options) -> mean validation loss over {seeds} seeds.
 """
 KEYS = {"learning_rate", "options", "loss", "trials"}
+UNFINISHED = "unfinished"
+"""Key of a file that holds the trials so far."""
+Trials = Mapping[tuple[str, str, str], Mapping[str, float | str]]
+"""(task, target, column) -> name of a trial -> its loss, or `diverged`."""
 
 
 @dataclass(frozen=True)
@@ -84,10 +88,33 @@ def _read(name: str, settings: str) -> dict[tuple[str, str, str], Choice]:
             f"{path} was tuned with other tasks, recipes, training or rates than {name} has now: "
             f"pgf tune {name}"
         )
+    if values.get(UNFINISHED):
+        raise UserError(f"{path} is of a tuning that has not finished: pgf tune {name}")
     found: dict[tuple[str, str, str], Choice] = {}
     for task, target, column, entry in _entries(values.get("choices"), path):
         found[task, target, column] = _choice(entry, f"{path}: {task}, {target}, {column}", name)
     return found
+
+
+def known_trials(name: str, settings: str) -> Trials:
+    """Return the trials that a selection file of the same settings holds; none without one.
+
+    Raises:
+        UserError: the file is not what tuning writes.
+    """
+    path = selection_path(name)
+    values = read_yaml(path) if path.exists() else {}
+    if values.get("experiment") != name or values.get("settings") != settings:
+        return {}
+    return {
+        (task, target, column): dict(_trials_of(entry, f"{path}: {task}, {target}, {column}", name))
+        for task, target, column, entry in _entries(values.get("choices"), path)
+    }
+
+
+def _trials_of(entry: Any, where: str, name: str) -> dict[str, float | str]:
+    _choice(entry, where, name)  # checks it
+    return dict(entry["trials"])
 
 
 def _refuse_unequal(
@@ -130,8 +157,20 @@ def _entries(values: Any, path: Path) -> list[tuple[str, str, str, Any]]:
         raise UserError(f"{path} must have choices: task, target and column below it") from error
 
 
-def selection_text(name: str, settings: str, seeds: int, choices: Mapping[str, Any]) -> str:
-    """Return the file of a selection; `settings` is the experiment's `tuning_fingerprint`."""
-    values = {"experiment": name, "settings": settings, "choices": dict(choices)}
+def selection_text(
+    name: str, settings: str, seeds: int, choices: Mapping[str, Any], *, unfinished: bool = False
+) -> str:
+    """Return the file of a selection, or of the trials so far.
+
+    Args:
+        name: the experiment's.
+        settings: its `tuning_fingerprint`.
+        seeds: of every trial.
+        choices: task, target and column -> the choice.
+        unfinished: whether trials are missing: nothing but tuning reads the file then.
+    """
+    values: dict[str, Any] = {"experiment": name, "settings": settings}
+    values |= {UNFINISHED: True} if unfinished else {}
+    values["choices"] = dict(choices)
     body = yaml.safe_dump(values, sort_keys=False, width=100)
     return HEAD.format(name=name, seeds=seeds) + body

@@ -5,8 +5,20 @@ from contextlib import ExitStack
 import torch
 
 from pgf.errors import UserError
-from pgf.recipes import LearnsScores
+from pgf.recipes import LearnsScores, Recipe, Target, find_recipe
 from pgf.sparsity import Attached
+
+
+def check_names(target: Target | str, recipe: Recipe | str) -> None:
+    """Read a target and find a recipe, before a trainer has loaded its data.
+
+    Raises:
+        UserError: one of them is unknown.
+    """
+    if isinstance(target, str):
+        Target.parse(target)
+    if isinstance(recipe, str):
+        find_recipe(recipe)
 
 
 def check_trainable(sparse: Attached) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from pgf.errors import UserError
-from pgf.integrations.holding import StrictEvaluations, check_trainable, strict_values
+from pgf.integrations.holding import StrictEvaluations, check_names, check_trainable, strict_values
 from pgf.recipes import Recipe, Target
 from pgf.sparsity import Attached, attach
 
@@ -35,6 +35,7 @@ class SparseCallback(Callback):
         total_steps: int | None = None,
         **options: Any,
     ) -> None:
+        check_names(target, recipe)
         self.target, self.recipe, self.options = target, recipe, options
         self.total_steps = total_steps
         self.sparse: Attached | None = None

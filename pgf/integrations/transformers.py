@@ -7,7 +7,7 @@ import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from pgf.errors import UserError
-from pgf.integrations.holding import StrictEvaluations, check_trainable
+from pgf.integrations.holding import StrictEvaluations, check_names, check_trainable
 from pgf.recipes import Recipe, Target
 from pgf.sparsity import Attached, attach
 
@@ -32,6 +32,7 @@ class SparseCallback(TrainerCallback):
     """
 
     def __init__(self, *, target: Target | str, recipe: Recipe | str, **options: Any) -> None:
+        check_names(target, recipe)
         self.target, self.recipe, self.options = target, recipe, options
         self.sparse: Attached | None = None
         """The recipe at work, from the beginning of training on."""

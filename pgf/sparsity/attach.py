@@ -1,13 +1,14 @@
 """A recipe for anybody's training loop, in one call before it and one after it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.parallel import DataParallel, DistributedDataParallel
 
-from pgf.errors import UserError
+from pgf.errors import UserError, nearest
 from pgf.recipes import Distils, LearnsScores, MaskSource, Recipe, Target, find_recipe
 from pgf.sparsity.attached import Attached
 from pgf.sparsity.claims import claim
@@ -25,6 +26,7 @@ def attach(
     mask_seed: int = 0,
     groups: Mapping[str, Sequence[str]] | None = None,
     calibration: Callable[[], None] | None = None,
+    **options: Any,
 ) -> Attached:
     """Train a model by a recipe from the optimiser's next step on; the loop stays as it is.
 
@@ -50,6 +52,7 @@ def attach(
         mask_seed: seed of random masks, the same in all processes.
         groups: layer groups by name patterns, in place of the built-in rules.
         calibration: runs the model over some batches, for recipes that prune by what layers see.
+        options: of the recipe, such as `dense=0.2`, in place of its preset's.
 
     Raises:
         UserError: target, recipe, model and optimiser do not go together.
@@ -73,6 +76,8 @@ def attach(
     0  FF       1:4 of 16     384 of 512 weights are 0
     dense, not in the groups that the task names: 1 x Linear *
     """
+    if not isinstance(model, nn.Module):
+        raise UserError(f"attach(model, optimizer, ...): a {type(model).__name__} is no model")
     model, optimizer = _unwrapped(model), _torch_optimizer(optimizer)
     goal = Target.parse(target) if isinstance(target, str) else target
     if total_steps < 1:
@@ -87,7 +92,7 @@ def attach(
     sparsifier = Sparsifier(
         model,
         target=goal,
-        recipe=_recipe(recipe, goal) if isinstance(recipe, str) else recipe,
+        recipe=_recipe(recipe, goal, options),
         total_steps=total_steps,
         mask_seed=mask_seed,
         groups=groups,
@@ -100,13 +105,22 @@ def attach(
     return Attached(sparsifier, optimizer, layers=layers, calibration=calibration)
 
 
-def _recipe(name: str, target: Target) -> Recipe:
-    kind = find_recipe(name)
+def _recipe(recipe: Recipe | str, target: Target, options: Mapping[str, Any]) -> Recipe:
+    if isinstance(recipe, Recipe):
+        if options:
+            raise UserError(f"{', '.join(options)}: options go with a recipe's name, not with one")
+        return recipe
+    kind = find_recipe(recipe)
+    known = [own.name for own in fields(kind)]
+    for name in options:
+        if name not in known:
+            own = ("mask_seed", "groups", "calibration")
+            raise UserError(f"{recipe} has no option '{name}': {nearest(name, [*known, *own])}")
     patterns = {pattern for _, pattern in target.parts}
     settings: dict[str, Any] = kind.preset(
         "advised", patterns.pop() if len(patterns) == 1 else None
     )
-    return kind(**settings)
+    return kind(**{**settings, **options})
 
 
 def _check_recipe(sparsifier: Sparsifier, optimizer: torch.optim.Optimizer) -> None:

@@ -5,6 +5,7 @@ dense masters, so the optimiser owns the model's own parameters, and its state i
 masters.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -27,6 +28,7 @@ from pgf.sparsity.stepping import is_skipped
 from pgf.sparsity.two_weights import unsplit
 from pgf.sparsity.weight_watch import WeightWatch
 
+log = logging.getLogger(__name__)
 Closure = Callable[[], Any]
 Forward = Callable[[], None]
 
@@ -120,11 +122,38 @@ class Attached:
                     unsplit(layer.block.module)
             release(self.sparsifier.effective.values(), self.optimizer)
             self._finished = True
+            if warning := self._wrong_length():
+                log.warning("%s", warning)
         return self.report()
 
     def report(self) -> Report:
         """Return what has become of each layer, counted on the model's weights."""
-        return report_of(self.sparsifier.layers, self._layers)
+        warning = self._wrong_length() if self._finished else ""
+        return report_of(self.sparsifier.layers, self._layers, warning=warning)
+
+    def _wrong_length(self) -> str:
+        """Return how the steps done differ from those that the schedule was made for."""
+        done, planned = self.step, self.sparsifier.total_steps
+        if done > planned:
+            return (
+                f"{done:,} steps were done with total_steps={planned:,}: the schedule ended "
+                f"{done - planned:,} steps before the training"
+            )
+        if done < planned:
+            phases = self.sparsifier.phases(max(done - 1, 0)).values()
+            names = " and ".join(dict.fromkeys(phase.name for phase in phases)) or "none"
+            return (
+                f"{done:,} optimiser steps were done with total_steps={planned:,}: the last phase "
+                f"was {names}, and finish() pruned at once what was left to the schedule"
+            )
+        return ""
+
+    def __repr__(self) -> str:
+        own = self.sparsifier
+        return (
+            f"Attached({own.recipe}, {len(own.layers)} layers, step {self.step:,} of "
+            f"{own.total_steps:,}{', finished' * self._finished})"
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """Return the masters, fixed masks, the recipe's memory and the step, for checkpoints.

@@ -114,8 +114,8 @@ def _how_to_name(role: str, others: Sequence[OtherLayer]) -> str:
     if others:
         expression = re.sub(r"[0-9]+", r"\\d+", others[0].name.replace(".", r"\.")) + "$"
     return (
-        f"name layers in the task's options, in place of the built-in rules, as "
-        f"groups: {{{role}: ['{expression}']}}"
+        f"name layers in place of the built-in rules: groups={{'{role}': ['{expression}']}} in a "
+        f"call, groups: {{{role}: ['{expression}']}} in a task's options"
     )
 
 
@@ -150,12 +150,11 @@ def role_lines(layers: ModelLayers) -> list[str]:
     for role in ROLES:
         kinds = alike((x.role, x.width, x.name) for x in layers.prunable if x.role == role)
         kinds.sort(key=lambda kind: kind.width)
-        counts = tuple(f"{len(kind.names)} of {kind.width}" for kind in kinds)
+        counts = tuple(f"{len(kind.names)} with {kind.width} inputs" for kind in kinds)
         first = [f"{n} ({kind.names[0]})" for n, kind in zip(counts, kinds, strict=True)]
         if kinds:
-            examples[role] = (
-                f"{sum(len(k.names) for k in kinds)} layers by inputs: {', '.join(first)}"
-            )
+            count = sum(len(k.names) for k in kinds)
+            examples[role] = f"{count} layer{'s' * (count > 1)}: {', '.join(first)}"
             lines.setdefault(counts if role in "QKV" else (role,), []).append(role)
     return [f"{', '.join(roles):<8}{examples[roles[0]]}" for roles in lines.values()]
 

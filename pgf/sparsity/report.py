@@ -43,7 +43,7 @@ def inspect(
     >>> layers = {"fc1": torch.nn.Linear(16, 32), "head": torch.nn.Linear(32, 4)}
     >>> model = torch.nn.ModuleDict(layers)
     >>> print(pgf.inspect(model, target="1:4(FF)"))
-    FF      1 layers by inputs: 1 of 16 (fc1)
+    FF      1 layer: 1 with 16 inputs (fc1)
     dense, head, embedding, stem or the like: 1 x Linear head
     1:4 (FF): 1:4 fits 1 of 1 FF layers
     """
@@ -72,6 +72,8 @@ class Report:
 
     layers: tuple[LayerReport, ...]
     dense: tuple[str, ...]
+    warning: str = ""
+    """What is wrong with the training as a whole."""
 
     @property
     def is_strict(self) -> bool:
@@ -86,12 +88,12 @@ class Report:
             f"{'' if layer.is_strict else '; not at its pattern yet'}"
             for layer in self.layers
         ]
-        return "\n".join([*lines, *self.dense])
+        return "\n".join([*lines, *self.dense, *([self.warning] if self.warning else [])])
 
 
-def report_of(layers: Sequence[SparseLayer], others: ModelLayers) -> Report:
+def report_of(layers: Sequence[SparseLayer], others: ModelLayers, *, warning: str = "") -> Report:
     """Return a report on sparse layers, and on the layers beside them."""
-    return Report(tuple(_row(layer) for layer in layers), tuple(dense_lines(others)))
+    return Report(tuple(_row(layer) for layer in layers), tuple(dense_lines(others)), warning)
 
 
 def _row(layer: SparseLayer) -> LayerReport:

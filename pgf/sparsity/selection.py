@@ -31,6 +31,11 @@ def select_layers(
     """
     layers = read_layers(model, groups, owned=owned)
     problem = why_misfit(layers, target)
+    if problem and owned is not None and not why_misfit(read_layers(model, groups), target):
+        problem = (
+            "the optimiser does not own the weights of all of its groups: give it the model's "
+            "parameters, not those of a part"
+        )
     if problem:
         raise UserError(f"target {target}: {problem}")
     chosen = [(layer, target.pattern_for(layer.role)) for layer in layers.prunable]

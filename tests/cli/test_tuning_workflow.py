@@ -1,5 +1,7 @@
 """Tuning, selection and runs through the real workflow."""
 
+import shutil
+
 import pandas as pd
 import pytest
 from support.checkouts import Checkout
@@ -52,3 +54,23 @@ def test_one_command_tunes_selects_and_trains_with_what_it_selected(checkout: Ch
     trained = {path.parent.name for path in checkout.records("tuned_tuning")}
     assert trained == {"seed100", "seed101"}, "no trial has a seed of the tables"
     assert not (checkout.root / "results/tuned_tuning/tables").exists()
+
+
+@pytest.mark.slow
+def test_tuning_goes_on_from_the_trials_so_far_without_the_runs(checkout: Checkout) -> None:
+    selection = checkout.root / "configs/selections/tuned.yaml"
+    if not selection.exists():
+        assert checkout.run("pgf", "tune", "tuned")[0] == 0
+    text = selection.read_text()
+    selection.unlink()
+    gone = next(path for path in checkout.records("tuned_tuning") if "sr_ste" in str(path))
+    gone.unlink()
+    code, said = checkout.run("pgf", "tune", "tuned", "--so-far")
+    assert code == 0, said
+    assert "7 trials of 2 columns and targets; the others are missing: pgf tune tuned" in said
+    for name in ("tuned_tuning", "tuned_refinement"):
+        shutil.rmtree(checkout.root / "results" / name)
+    code, said = checkout.run("pgf", "tune", "tuned")
+    assert code == 0, said
+    assert len(checkout.records("tuned_tuning")) == 2, "the seeds of the one trial that was gone"
+    assert selection.read_text() == text

@@ -9,8 +9,9 @@ from support.tuning import RATES, VALUES, made, made_up, selected
 from pgf.analysis.trials import choices_of, winners
 from pgf.errors import UserError
 from pgf.experiments.config import load_experiment
+from pgf.experiments.selection import known_trials, selection_text
 from pgf.experiments.tuning import Cell, Trial, first_grids, grid_trials, refining_trials
-from pgf.experiments.tuning_settings import selection_path
+from pgf.experiments.tuning_settings import selection_path, trial_key
 
 NONSENSE = (
     ("fast", "{}", "{a: 1.0}"),
@@ -50,6 +51,30 @@ def test_of_trials_that_all_diverged_the_first_is_taken_and_said_so() -> None:
     losses = {Trial(cell, rate): math.inf for rate in RATES}
     entry = choices_of(losses)["digits"]["1:4(FF)"]["sr_ste"]
     assert entry["learning_rate"] == RATES[0] and entry["loss"] == "diverged"
+
+
+def test_an_unfinished_selection_is_for_tuning_alone() -> None:
+    experiment = made()
+    losses = made_up(grid_trials(experiment, first_grids(experiment))[:5])
+    losses[next(iter(losses))] = math.inf
+    settings, path = experiment.tuning_fingerprint(), selection_path("file")
+    assert known_trials("file", settings) == {}
+    path.parent.mkdir(parents=True)
+    path.write_text(selection_text("file", settings, 2, choices_of(losses), unfinished=True))
+    with pytest.raises(UserError, match="is of a tuning that has not finished: pgf tune file"):
+        load_experiment("file.yaml")
+    found = {
+        (*cell, key): loss
+        for cell, trials in known_trials("file", settings).items()
+        for key, loss in trials.items()
+    }
+    assert found == {
+        (t.cell.task, t.cell.target, t.cell.column, trial_key(t.learning_rate, {})): (
+            "diverged" if math.isinf(loss) else pytest.approx(loss, rel=1e-5)
+        )
+        for t, loss in losses.items()
+    }
+    assert known_trials("file", "of other settings") == {}
 
 
 def test_a_selection_that_does_not_match_is_refused() -> None:

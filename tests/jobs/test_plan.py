@@ -36,9 +36,10 @@ def problem(name: str, target: str) -> str:
 def test_a_vision_transformer_is_four_lines() -> None:
     layers = layers_of("vit_tiny_patch16_224")
     assert [*role_lines(layers), *dense_lines(layers)] == [
-        "FF      24 layers by inputs: 12 of 192 (blocks.0.mlp.fc1), 12 of 768 (blocks.0.mlp.fc2)",
-        "Q, K, V 12 layers by inputs: 12 of 192 (blocks.0.attn.qkv[Q])",
-        "O       12 layers by inputs: 12 of 192 (blocks.0.attn.proj)",
+        "FF      24 layers: 12 with 192 inputs (blocks.0.mlp.fc1), "
+        "12 with 768 inputs (blocks.0.mlp.fc2)",
+        "Q, K, V 12 layers: 12 with 192 inputs (blocks.0.attn.qkv[Q])",
+        "O       12 layers: 12 with 192 inputs (blocks.0.attn.proj)",
         "dense, reads the image: 1 x Conv2d patch_embed.proj",
         "dense, head, embedding, stem or the like: 1 x Linear head",
     ]
@@ -46,8 +47,10 @@ def test_a_vision_transformer_is_four_lines() -> None:
 
 def test_a_resnet_is_its_widths() -> None:
     (line,) = role_lines(layers_of("resnet50"))
-    assert line.startswith("CONV    52 layers by inputs: 8 of 64 (layer1.0.conv1), 8 of 128 (")
-    assert line.endswith("2 of 2048 (layer4.1.conv1)")
+    assert line.startswith(
+        "CONV    52 layers: 8 with 64 inputs (layer1.0.conv1), 8 with 128 inputs ("
+    )
+    assert line.endswith("2 with 2048 inputs (layer4.1.conv1)")
 
 
 def test_layers_that_are_refused_are_listed_with_the_reason() -> None:
@@ -79,7 +82,7 @@ def test_a_plan_lists_layers_and_targets_of_its_task(tmp_path: Any) -> None:
     task = next(iter(experiment.tasks))
     lines = layer_lines([spec for spec in experiment.runs() if spec.task.name == task])
     text = "\n".join(lines)
-    assert "FF      4 layers by inputs: 2 of 64 (blocks.0.mlp.fc1)" in text
+    assert "FF      4 layers: 2 with 64 inputs (blocks.0.mlp.fc1)" in text
     assert lines[-2] == "1:4 (FF): 1:4 fits 4 of 4 FF layers"
     assert lines[-1].startswith("1:48 (FF): 1:48 fits none of 4 FF layers")
 
@@ -153,7 +156,7 @@ def test_a_model_without_known_layers_shows_those_that_it_has() -> None:
     assert (
         "it has none that is known; its layers: 2 x Linear * of 8 inputs (0 and 1 more)" in message
     )
-    assert r"as groups: {FF: ['\d+$']}" in message
+    assert r"groups: {FF: ['\d+$']}" in message
 
 
 def test_a_fused_weight_that_cannot_be_cut_refuses_its_roles_alone() -> None:
