@@ -51,7 +51,7 @@ class PackedLinear(nn.Module):
         plan = self._plan
         if plan is None or not plan.is_of(self._buffers):
             plan = self._plan = self._prepare()
-        if inputs.dtype is not plan.dtype or inputs.device.type != "cpu":
+        if inputs.dtype is not plan.dtype or inputs.device != plan.device:
             return self._as_dense(inputs)
         shape = inputs.shape[:-1]
         flat = inputs if len(shape) == 1 else inputs.reshape(-1, self.in_features)

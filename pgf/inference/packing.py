@@ -106,6 +106,8 @@ def why_dense(model: nn.Module, name: str, parts: list[Part], *, every: bool = F
         return "more than a quarter of their weights is kept, where many tokens are no faster"
     device = "cpu" if weight.is_meta else weight.device.type  # a file's tensors come to the CPU
     if not every and not serves(weight.dtype, device):
+        if device == "cuda":
+            return "kernels for GPUs were not measured: every=True packs all the same"
         return f"no kernel for {str(weight.dtype).removeprefix('torch.')} on {device} here"
     return ""
 

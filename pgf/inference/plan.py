@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from pgf.inference.kernels.layout import Blocked
 from pgf.inference.kernels.native import Product, serves
+from pgf.inference.kernels.on_gpu import GpuProduct, serves_gpu
 
 
 @dataclass(frozen=True)
@@ -16,8 +17,10 @@ class Plan:
     """The products of a layer's blocks of rows."""
 
     dtype: torch.dtype | None
-    """Of inputs that it multiplies, on a CPU; None: no kernel here."""
-    steps: tuple[tuple[int, Product | Tensor], ...]
+    """Of inputs that it multiplies; None: no kernel here."""
+    device: torch.device | None
+    """Where inputs must be."""
+    steps: tuple[tuple[int, Product | GpuProduct | Tensor], ...]
     """First row, and what multiplies by the rows from there on."""
     bias: Tensor | None
     """float32"""
@@ -40,14 +43,17 @@ class Plan:
         """
         made_of = tuple((k, t.data_ptr(), t.dtype) for k, t in buffers.items() if t is not None)
         first = parts[0].values if isinstance(parts[0], Blocked) else parts[0]
-        if not serves(first.dtype, first.device):
-            return cls(None, (), None, made_of)
-        steps: list[tuple[int, Product | Tensor]] = []
+        on_gpu = serves_gpu(first.dtype, first.device)
+        if not on_gpu and not serves(first.dtype, first.device):
+            return cls(None, None, (), None, made_of)
+        product = GpuProduct if on_gpu else Product
+        steps: list[tuple[int, Product | GpuProduct | Tensor]] = []
         row = 0
         for part in parts:
-            steps.append((row, Product(part) if isinstance(part, Blocked) else part))
+            steps.append((row, product(part) if isinstance(part, Blocked) else part))
             row += part.rows if isinstance(part, Blocked) else len(part)
-        return cls(first.dtype, tuple(steps), None if bias is None else bias.float(), made_of)
+        wide = None if bias is None else bias.float()
+        return cls(first.dtype, first.device, tuple(steps), wide, made_of)
 
     def is_of(self, buffers: Mapping[str, Tensor | None]) -> bool:
         """Return whether a layer still has the tensors that the plan was made of."""
@@ -74,6 +80,8 @@ class Plan:
                 end = row + len(step)
                 some = None if self.bias is None else self.bias[row:end].to(step.dtype)
                 out[:, row:end] = functional.linear(inputs, step, some)
+            elif isinstance(step, GpuProduct):
+                step.multiply(inputs, self.bias, out, first_row=row)
             elif tokens == 1:
                 step.one(wide.data_ptr(), own, to + size * row)
             else:

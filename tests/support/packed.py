@@ -34,7 +34,7 @@ def assert_product(
         expected, size = expected + bias.double(), size + bias.double().abs()
     kept = int((weight != 0).sum(-1).max()) if weight.numel() else 0
     bound = (kept + 2) * 2**-23 * size + 1e-30
-    if found.dtype == torch.bfloat16:
-        bound = bound + 2**-8 * expected.abs()
+    if found.dtype != torch.float32:
+        bound = bound + {torch.bfloat16: 2**-8, torch.float16: 2**-11}[found.dtype] * expected.abs()
     worst = ((found.double() - expected).abs() / bound).max() if found.numel() else 0.0
     assert found.shape == expected.shape and float(worst) <= 1.0, float(worst)
