@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 
 from pgf.cli.registry import RESULTS, Group, Options, command
 from pgf.errors import BusyError, UserError, nearest
-from pgf.experiments import RunSpec
 from pgf.training import HANG_SECONDS
 
 if TYPE_CHECKING:
-    from pgf.experiments import Experiment
+    from pgf.experiments import Experiment, RunSpec
 
 EXIT_CTRL_C = 130
 
@@ -65,7 +64,7 @@ def train(options: Options) -> int:
         return _train(options, experiment, chosen)
 
 
-def _processes(chosen: Sequence[RunSpec]) -> int:
+def _processes(chosen: "Sequence[RunSpec]") -> int:
     counts = {spec.training.processes: spec.task.name for spec in chosen}
     if len(counts) > 1:
         raise UserError(
@@ -76,7 +75,7 @@ def _processes(chosen: Sequence[RunSpec]) -> int:
     return next(iter(counts))
 
 
-def _train(options: Options, experiment: "Experiment", chosen: Sequence[RunSpec]) -> int:
+def _train(options: Options, experiment: "Experiment", chosen: "Sequence[RunSpec]") -> int:
     from pgf.jobs import (
         ProgressReporter,
         after_busy,
@@ -118,7 +117,7 @@ def _log_to(path: Path) -> None:
     logging.getLogger("pgf").addHandler(handler)
 
 
-def _choose_runs(experiment: "Experiment", options: Options) -> list[RunSpec]:
+def _choose_runs(experiment: "Experiment", options: Options) -> "list[RunSpec]":
     """Return the runs that the options name, all of them by default."""
     chosen = experiment.runs()
     if options.job is not None:

@@ -80,11 +80,12 @@ def pack_file(source: Path, path: Path) -> Sizes:
 
     try:
         with safe_open(str(source), framework="pt") as file:
-            if (file.metadata() or {}).get("format") == FORMAT["format"]:
-                raise UserError(f"{source} is packed already")
+            kind = (file.metadata() or {}).get("format")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError) as error:
         raise UserError(f"{source} cannot be read as safetensors: {error}") from error
+    if kind == FORMAT["format"]:
+        raise UserError(f"{source} is packed already")
     sizes = save_tensors(tensors, path)
     if not sizes.layers:
         path.unlink()

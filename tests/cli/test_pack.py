@@ -30,7 +30,7 @@ def test_a_run_that_kept_its_model_is_packed(
     assert f"{path}: {path.stat().st_size:,} bytes" in said
     assert torch.equal(read(path).packed["fc1.weight"].dense(), state["fc1.weight"])
     assert main(["pack", str(path), "-o", str(tmp_path / "again.safetensors")]) == 2
-    assert "packed.safetensors is packed already" in capsys.readouterr().err
+    assert capsys.readouterr().err == f"pgf: {path} is packed already\n"
 
 
 def test_a_file_is_packed_where_it_is_told(tmp_path: Path) -> None:
