@@ -9,6 +9,9 @@ from typing import Any
 from pgf.experiments import Cell, Experiment, RunSpec, Trial, trial_key
 from pgf.records import read_run, why_incomplete
 
+DIGITS = 6
+"""Of a loss in a selection file."""
+
 
 def trial_losses(
     stage: Experiment, trials: Sequence[Trial], results: Path, *, finished: bool = False
@@ -34,7 +37,9 @@ def trial_losses(
         specs = runs[trial.cell.stage_task, trial.cell.target, trial.name]
         if finished and any(why_incomplete(spec, results) for spec in specs):
             continue
-        found[trial] = fmean(_loss(read_run(spec.directory(results))) for spec in specs)
+        loss = fmean(_loss(read_run(spec.directory(results))) for spec in specs)
+        # Rounded as in the file: whoever goes on from there compares the same numbers.
+        found[trial] = float(f"{loss:.{DIGITS}g}") if math.isfinite(loss) else math.inf
     return found
 
 
@@ -74,4 +79,4 @@ def choices_of(losses: Mapping[Trial, float]) -> dict[str, Any]:
 
 
 def _written(loss: float) -> float | str:
-    return float(f"{loss:.6g}") if math.isfinite(loss) else "diverged"
+    return float(f"{loss:.{DIGITS}g}") if math.isfinite(loss) else "diverged"

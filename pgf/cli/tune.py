@@ -3,7 +3,9 @@
 import argparse
 import math
 import sys
+from contextlib import nullcontext
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from pgf.cli.evidence import examine
@@ -119,23 +121,27 @@ def _try(
     from pgf.analysis import trial_losses
     from pgf.experiments import known_trials, load_experiment, trial_key
 
-    (name, trials), fresh = stage, []
+    (name, trials), fresh, found = stage, [], {}
     known = known_trials(experiment.name, experiment.tuning_fingerprint())
     for trial in trials:
         cell = trial.cell
         key = trial_key(trial.learning_rate, dict(trial.options))
         loss = known.get((cell.task, cell.target, cell.column), {}).get(key)
         if loss is not None:
-            losses[trial] = math.inf if loss == "diverged" else float(loss)
+            found[trial] = math.inf if loss == "diverged" else float(loss)
         elif trial not in losses:
             fresh.append(trial)
-    if not fresh:
-        return
-    config = _write_stage(experiment, values, name, fresh)
-    if not options.so_far:
-        _train(config, options)
-    losses |= trial_losses(load_experiment(str(config)), fresh, RESULTS, finished=options.so_far)
-    if not set(fresh) <= set(losses):
+    if fresh:
+        # A tuning that is running reads its own folder's config.
+        with TemporaryDirectory() if options.so_far else nullcontext(RESULTS) as folder:
+            config = _write_stage(experiment, values, name, fresh, Path(folder))
+            if not options.so_far:
+                _train(config, options)
+            own = load_experiment(str(config))
+            found |= trial_losses(own, fresh, RESULTS, finished=options.so_far)
+    # In the order of the trials, wherever they come from: of equal ones the first wins.
+    losses |= {trial: found[trial] for trial in trials if trial in found}
+    if not set(trials) <= set(losses):
         raise StageFailedError(0)
 
 
@@ -161,16 +167,20 @@ def _name_edges(best: "dict[Cell, float]", grids: "Grids") -> None:
 
 
 def _write_stage(
-    experiment: "Experiment", values: dict[str, Any], name: str, trials: "list[Trial]"
+    experiment: "Experiment",
+    values: dict[str, Any],
+    name: str,
+    trials: "list[Trial]",
+    folder: Path,
 ) -> Path:
-    """Write the config of a stage beside its results."""
+    """Write the config of a stage, in a folder of its own below another."""
     import yaml
 
     from pgf.experiments import stage_values
     from pgf.records import write_atomically
 
     content = stage_values(values, experiment, name, trials)
-    path = RESULTS / content["name"] / f"{content['name']}.yaml"
+    path = folder / content["name"] / f"{content['name']}.yaml"
     write_atomically(path, yaml.safe_dump(content, sort_keys=False, width=100))
     return path
 

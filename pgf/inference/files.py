@@ -17,10 +17,11 @@ import torch
 from torch import Tensor, nn
 
 from pgf.errors import UserError
+from pgf.inference.linear import PackedLinear
 from pgf.inference.packed import PackedWeight
 from pgf.inference.packing import is_linear, parts_of, put_packed, why_dense
 from pgf.inference.patterns import blocks_of
-from pgf.inference.reading import FORMAT, Packed, Tensors, nibbles, read
+from pgf.inference.reading import FORMAT, FileWeight, Packed, Tensors, can_hold, nibbles, read
 from pgf.inference.sizes import Sizes, sizes_of
 from pgf.sparsity import is_conv1d
 
@@ -108,30 +109,41 @@ def load(model: nn.Module, path: str | Path, *, every: bool = False) -> nn.Modul
     Raises:
         UserError: the file is not a packed one, is damaged, or is of another model.
     """
-    file = read(path)
-    _check_fits(file, model.state_dict(), path)
-    state: dict[str, Tensor] = dict(file.plain)
+    file, own = read(path), model.state_dict()
+    _check_fits(file, own, path)
+    layers, state = {}, dict(file.plain)
     for name, weight in file.packed.items():
-        module_name = name.removesuffix(".weight")
-        layer = _linear(model, name)
-        if layer is None or why_dense(model, module_name, weight.parts, every=every):
+        parts = _parts_for(model, name, weight, every=every)
+        if parts is None:
             state[name] = weight.dense()
-        elif tuple(weight.order) == ((1, 0) if is_conv1d(layer) else (0, 1)):
-            like = layer.get_parameter("weight")
-            put_packed(model, module_name, weight.to(like))
         else:
-            state[name] = weight.dense()
-    state |= {name: state[own] for name, own in file.aliases.items() if own in state}
-    is_meta = any(p.is_meta for p in model.parameters())
-    model.load_state_dict(state, strict=False, assign=is_meta)
+            layers[name.removesuffix(".weight")] = parts
+    for name, other in file.aliases.items():
+        state[name] = file.packed[other].dense() if other in file.packed else state[other]
+    for name, parts in layers.items():
+        put_packed(model, name, parts)
+    empty = {name: value.to(own[name].dtype) for name, value in state.items() if own[name].is_meta}
+    there = {name: value for name, value in state.items() if name not in empty}
+    model.load_state_dict(there, strict=False)
+    model.load_state_dict(empty, strict=False, assign=True)
     return model.eval().requires_grad_(False)
 
 
-def _linear(model: nn.Module, name: str) -> nn.Module | None:
-    if not name.endswith(".weight"):
+def _parts_for(
+    model: nn.Module, name: str, weight: FileWeight, *, every: bool
+) -> list[PackedWeight | Tensor] | None:
+    """Return the parts of the packed layer that a weight becomes; None where it stays dense."""
+    module_name, _, own = name.rpartition(".")
+    layer = model.get_submodule(module_name)
+    if own != "weight":
         return None
-    layer = model.get_submodule(name.removesuffix(".weight"))
-    return layer if is_linear(layer) else None
+    if isinstance(layer, PackedLinear):
+        is_turned, like = layer.transposed, layer.get_buffer("values_0")
+    elif is_linear(layer) and not why_dense(model, module_name, weight.parts, every=every):
+        is_turned, like = is_conv1d(layer), layer.get_parameter("weight")
+    else:
+        return None
+    return weight.to(like) if weight.order == ((1, 0) if is_turned else (0, 1)) else None
 
 
 def _check_fits(file: Packed, own: Mapping[str, Tensor], path: str | Path) -> None:
@@ -150,7 +162,7 @@ def _check_fits(file: Packed, own: Mapping[str, Tensor], path: str | Path) -> No
 
 
 def _packed(tensor: Tensor) -> tuple[tuple[int, ...], list[PackedWeight | Tensor]] | None:
-    if not tensor.is_floating_point() or tensor.dim() not in ORDERS or not tensor.numel():
+    if not can_hold(tensor.dtype) or tensor.dim() not in ORDERS or not tensor.numel():
         return None
     found = []
     for order in ORDERS[tensor.dim()]:

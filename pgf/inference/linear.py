@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pgf.errors import UserError
-from pgf.inference.kernels.layout import Blocked, from_blocks, to_blocks
+from pgf.inference.kernels.layout import ROWS, Blocked, from_blocks, to_blocks
 from pgf.inference.packed import PackedWeight
 from pgf.inference.plan import Plan
 
@@ -48,6 +48,10 @@ class PackedLinear(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         if inputs.requires_grad and torch.is_grad_enabled():
             raise UserError("packed layers have no gradients: run the model in torch.no_grad()")
+        if inputs.shape[-1] != self.in_features:
+            raise ValueError(
+                f"inputs have {inputs.shape[-1]} features where the layer has {self.in_features}"
+            )
         plan = self._plan
         if plan is None or not plan.is_of(self._buffers):
             plan = self._plan = self._prepare()
@@ -95,8 +99,9 @@ class PackedLinear(nn.Module):
     def _set(self, number: int, part: Part) -> None:
         if isinstance(part, PackedWeight):
             blocked = to_blocks(part)
-            self.register_buffer(f"values_{number}", blocked.values, persistent=False)
-            self.register_buffer(f"indices_{number}", blocked.indices, persistent=False)
+            # Flat: a change of the memory format would permute four axes.
+            for name, tensor in (("values", blocked.values), ("indices", blocked.indices)):
+                self.register_buffer(f"{name}_{number}", tensor.flatten(0, 2), persistent=False)
         else:
             self.register_buffer(f"values_{number}", part.detach().clone(), persistent=False)
 
@@ -107,8 +112,14 @@ class PackedLinear(nn.Module):
         values, pattern = self._values(number), self._patterns[number]
         if pattern is None:
             return values
-        indices = self.get_buffer(f"indices_{number}")
-        return Blocked(values, indices, pattern, self._rows[number])
+        indices, rows = self.get_buffer(f"indices_{number}"), self._rows[number]
+        sizes = -(-rows // ROWS), self.in_features // pattern.m, pattern.n
+        return Blocked(
+            values.unflatten(0, sizes).contiguous(),
+            indices.unflatten(0, sizes).contiguous(),
+            pattern,
+            rows,
+        )
 
     def _dense(self) -> Tensor:
         parts = [p.dense() if isinstance(p, PackedWeight) else p for p in self.parts]
@@ -145,16 +156,18 @@ class PackedLinear(nn.Module):
         if weight.shape != (self.out_features, self.in_features):
             errors.append(f"{prefix}weight is {tuple(weight.shape)}, unlike the packed layer")
             return
+        like = self._values(0)
+        blocks = weight.to(like.device, like.dtype).split(self._rows)
         try:
-            for number, rows in enumerate(weight.split(self._rows)):
-                pattern, like = self._patterns[number], self._values(number)
-                rows = rows.to(like.device, like.dtype)
-                if pattern is not None:
-                    self._set(number, PackedWeight.of(rows, pattern))
-                else:
-                    self._set(number, rows)
+            parts = [
+                rows if pattern is None else PackedWeight.of(rows, pattern)
+                for rows, pattern in zip(blocks, self._patterns, strict=True)
+            ]
         except UserError as error:
             errors.append(f"{prefix}weight: {error}")
+            return
+        for number, part in enumerate(parts):
+            self._set(number, part)
 
 
 @cache

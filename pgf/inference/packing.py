@@ -82,7 +82,10 @@ def parts_of(weight: Tensor, blocks: Blocks) -> list[Part]:
 def put_packed(model: nn.Module, name: str, parts: list[Part]) -> None:
     """Put a packed layer in the place of a linear one, with its bias."""
     layer = model.get_submodule(name)
-    packed = PackedLinear(parts, layer._parameters.get("bias"), transposed=is_conv1d(layer))
+    if isinstance(layer, PackedLinear):
+        packed = PackedLinear(parts, layer._buffers["bias"], transposed=layer.transposed)
+    else:
+        packed = PackedLinear(parts, layer._parameters.get("bias"), transposed=is_conv1d(layer))
     model.set_submodule(name, packed)
 
 
@@ -92,9 +95,10 @@ def why_dense(model: nn.Module, name: str, parts: list[Part], *, every: bool = F
     weight, kind = layer.get_parameter("weight"), type(layer).__name__
     if not name:
         return "the model is the layer itself"
-    if not is_conv1d(layer) and type(layer).forward is not nn.Linear.forward:
+    plain = kind == "Conv1D" or type(layer).forward is nn.Linear.forward
+    if not plain or "forward" in vars(layer):
         return f"{kind} has a forward pass of its own"
-    if layer._forward_hooks or layer._forward_pre_hooks:
+    if layer._forward_hooks or layer._forward_pre_hooks or hasattr(layer, "_hf_hook"):
         return "they have hooks"
     uses = sum(p is weight for _, p in model.named_parameters(remove_duplicate=False))
     if uses > 1:
@@ -102,6 +106,8 @@ def why_dense(model: nn.Module, name: str, parts: list[Part], *, every: bool = F
     for above in _above(model, name):
         if isinstance(above, nn.MultiheadAttention | nn.TransformerEncoderLayer):
             return f"{type(above).__name__} reads their weights itself"
+        if hasattr(above, "base_layer"):
+            return f"{type(above).__name__} writes to their weights"
     if not every and not is_worth_it(parts):
         return "more than a quarter of their weights is kept, where many tokens are no faster"
     device = "cpu" if weight.is_meta else weight.device.type  # a file's tensors come to the CPU
@@ -119,6 +125,6 @@ def is_worth_it(parts: list[Part]) -> bool:
 
 
 def _above(model: nn.Module, name: str) -> Iterator[nn.Module]:
-    while "." in name:
+    while name:
         name = name.rpartition(".")[0]
         yield model.get_submodule(name)

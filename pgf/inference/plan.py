@@ -23,7 +23,7 @@ class Plan:
     steps: tuple[tuple[int, Product | GpuProduct | Tensor], ...]
     """First row, and what multiplies by the rows from there on."""
     bias: Tensor | None
-    """float32"""
+    """The layer's own."""
     made_of: tuple[tuple[str, int, torch.dtype], ...]
     """Name, address and dtype of each of the layer's buffers."""
 
@@ -52,8 +52,7 @@ class Plan:
         for part in parts:
             steps.append((row, product(part) if isinstance(part, Blocked) else part))
             row += part.rows if isinstance(part, Blocked) else len(part)
-        wide = None if bias is None else bias.float()
-        return cls(first.dtype, first.device, tuple(steps), wide, made_of)
+        return cls(first.dtype, first.device, tuple(steps), bias, made_of)
 
     def is_of(self, buffers: Mapping[str, Tensor | None]) -> bool:
         """Return whether a layer still has the tensors that the plan was made of."""
@@ -72,16 +71,17 @@ class Plan:
         """
         tokens, rows = out.shape
         size, to = out.element_size(), out.data_ptr()
-        bias = None if self.bias is None else self.bias.data_ptr()
+        wide_bias = None if self.bias is None else self.bias.float()  # anew: it may be written to
+        bias = None if wide_bias is None else wide_bias.data_ptr()
         wide = inputs.float() if tokens == 1 else inputs
         for row, step in self.steps:
             own = None if bias is None else bias + 4 * row
             if isinstance(step, Tensor):
                 end = row + len(step)
-                some = None if self.bias is None else self.bias[row:end].to(step.dtype)
+                some = None if self.bias is None else self.bias[row:end]
                 out[:, row:end] = functional.linear(inputs, step, some)
             elif isinstance(step, GpuProduct):
-                step.multiply(inputs, self.bias, out, first_row=row)
+                step.multiply(inputs, wide_bias, out, first_row=row)
             elif tokens == 1:
                 step.one(wide.data_ptr(), own, to + size * row)
             else:

@@ -17,6 +17,8 @@ from pgf.recipes import NMPattern
 
 FORMAT = {"format": "pgf-packed", "version": "1"}
 Tensors = dict[str, Tensor]
+NONSENSE = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
+"""What nonsense in the metadata raises."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +80,10 @@ def read(path: str | Path) -> Packed:
         weights, aliases = (json.loads(metadata[key]) for key in ("weights", "aliases"))
         packed = {str(name): _weight(str(name), entry, tensors) for name, entry in weights.items()}
         aliases = {str(name): str(own) for name, own in aliases.items()}
-        if unknown := [own for own in aliases.values() if own not in {*packed, *tensors}]:
-            raise _Damaged(f"{unknown[0]} is not in it")
-    except (_Damaged, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        there = {*packed, *tensors}
+        if wrong := [o for name, o in aliases.items() if o not in there or name in there]:
+            raise _Damaged(f"{wrong[0]} is not in it, or its other name is")
+    except (_Damaged, *NONSENSE) as error:
         raise UserError(f"{path} is damaged: {error}") from error
     return Packed(packed, tensors, aliases)
 
@@ -96,6 +99,8 @@ def _weight(name: str, entry: Mapping[str, Any], tensors: Tensors) -> FileWeight
         raise _Damaged(f"{name} has the shape {shape} and the order {order}")
     width = shape[order[-1]]
     parts = [_part(f"{name}", i, block, width, tensors) for i, block in enumerate(entry["parts"])]
+    if not any(isinstance(part, PackedWeight) for part in parts):
+        raise _Damaged(f"{name} has no block with a pattern")
     if sum(part.shape[0] for part in parts) != prod(shape) // width:
         raise _Damaged(f"{name} has other rows than its shape {shape}")
     if len({p.values.dtype if isinstance(p, PackedWeight) else p.dtype for p in parts}) != 1:
@@ -134,10 +139,15 @@ def _taken(
     tensor = tensors.pop(name, None)
     if tensor is None:
         raise _Damaged(f"{name} is not in it")
-    fits = tensor.dtype == dtype if dtype else tensor.is_floating_point()
+    fits = tensor.dtype == dtype if dtype else can_hold(tensor.dtype)
     if tuple(tensor.shape) != shape or not fits:
         raise _Damaged(f"{name} is {tuple(tensor.shape)}, {tensor.dtype}, not {shape}")
     return tensor
+
+
+def can_hold(dtype: torch.dtype) -> bool:
+    """Return whether packed values may have a type: torch sorts and gathers no 8-bit floats."""
+    return dtype.is_floating_point and dtype.itemsize > 1
 
 
 def nibbles(indices: Tensor) -> Tensor:

@@ -15,10 +15,10 @@ from support.packed import sparse_weight
 from torch import Tensor, nn
 
 from pgf.errors import UserError
-from pgf.inference import load, save, save_tensors
+from pgf.inference import load, pack, save, save_tensors
 from pgf.inference.reading import read
 
-Change = Callable[[dict[str, Tensor], dict[str, Any]], None]
+Change = Callable[[dict[str, Tensor], dict[str, Any]], object]
 
 
 def model() -> nn.Sequential:
@@ -82,16 +82,28 @@ DAMAGES: dict[str, tuple[Change, str]] = {
     "values of integers": (set_tensor(VALUES, lambda t: t.int()), "0.weight.values.0 is"),
     "too few values": (set_tensor(VALUES, lambda t: t[1:]), r"values.0 is \(23, 8\)"),
     "no values": (without(VALUES), "0.weight.values.0 is not in it"),
-    "another pattern": (set_part("pattern", "1:16"), "0.weight"),
+    "another pattern": (set_part("pattern", "1:16"), r"0.weight.values.0 is \(24, 8\)"),
     "no pattern": (set_part("pattern", None), "0.weight.dense.0 is not in it"),
     "nonsense as pattern": (set_part("pattern", "9:4"), "0.weight: "),
     "too long a group": (set_part("pattern", "1:512"), "cannot have the pattern 1:512 at 32"),
-    "too many rows": (set_part("rows", 10**9), "0.weight"),
-    "rows below zero": (set_part("rows", -24), "0.weight"),
-    "another shape": (set_entry("shape", [12, 64]), "0.weight"),
+    "too many rows": (set_part("rows", 10**9), r"values.0 is \(24, 8\), .* not \(1000000000"),
+    "rows below zero": (set_part("rows", -24), r"values.0 is .* not \(-24"),
+    "another shape": (set_entry("shape", [12, 64]), r"values.0 is .* not \(24, 16\)"),
     "an axis too few": (set_entry("shape", [24]), "0.weight has the shape"),
     "an order of other axes": (set_entry("order", [0, 2]), "and the order"),
-    "no parts": (set_entry("parts", []), "0.weight has other rows than its shape"),
+    "no parts": (set_entry("parts", []), "0.weight has no block with a pattern"),
+    "no part with a pattern": (
+        lambda t, w: (
+            w["0.weight"].update(parts=[{"rows": 24, "pattern": None}]),
+            t.update({"0.weight.dense.0": torch.ones(24, 32)}),
+        ),
+        "0.weight has no block with a pattern",
+    ),
+    "a shape without end": (set_entry("shape", [1e999, 8]), "cannot convert float infinity"),
+    "values of 8 bits": (
+        set_tensor(VALUES, lambda t: t.to(torch.float8_e4m3fn)),
+        "0.weight.values.0 is",
+    ),
     "parts that are none": (set_entry("parts", 3), "is damaged"),
 }
 
@@ -178,6 +190,38 @@ def test_experts_convolutions_and_shared_tensors_are_kept(tmp_path: Path) -> Non
     assert [layer.name for layer in sizes.layers] == ["experts", "filters"]
     assert sizes.dense == sum(state[name].nbytes for name in state if name != "again")
     assert "experts  1:8  0.00154 MB -> 0.000216 MB, 7.1 times less" in str(sizes)
+
+
+def test_tied_weights_reach_a_model_that_does_not_tie_them(path: Path) -> None:
+    def made() -> nn.ModuleDict:
+        return nn.ModuleDict({"a": nn.Linear(32, 24), "b": nn.Linear(32, 24)})
+
+    tied = made()
+    tied["a"].weight.data = sparse_weight("1:8", rows=24, groups=4)
+    tied["b"].weight = tied["a"].weight
+    save(tied, path)
+    other, inputs = load(made(), path), torch.randn(3, 32)
+    torch.testing.assert_close(other["b"](inputs), tied["b"](inputs))
+
+
+def test_a_packed_model_takes_a_file_of_other_patterns(path: Path) -> None:
+    packed = nn.Sequential(nn.Linear(32, 24), nn.LayerNorm(24))
+    packed[0].weight.data = sparse_weight("1:16", rows=24, groups=2)
+    pack(packed)
+    inputs = torch.randn(2, 32)
+    assert torch.equal(load(packed, path)(inputs), load(model(), path)(inputs))
+
+
+def test_eight_bit_floats_are_stored_as_they_are(path: Path) -> None:
+    weight = sparse_weight("1:8", rows=8, groups=4).to(torch.float8_e4m3fn)
+    save_tensors({"a": weight}, path)
+    assert torch.equal(read(path).plain["a"].float(), weight.float())
+
+
+def test_a_model_without_memory_keeps_its_dtype(path: Path) -> None:
+    with torch.device("meta"):
+        empty = nn.Sequential(nn.Linear(32, 24), nn.LayerNorm(24)).bfloat16()
+    assert {t.dtype for t in load(empty, path).state_dict().values()} == {torch.bfloat16}
 
 
 def test_a_model_without_memory_takes_the_file(path: Path) -> None:

@@ -8,6 +8,7 @@ import torch
 from support.packed import assert_product, sparse_weight
 from torch import Tensor, nn
 from transformers import AutoModel, BertConfig, GPT2Config, LlamaConfig, T5Config
+from transformers.pytorch_utils import Conv1D
 
 import pgf
 from pgf.errors import UserError
@@ -112,6 +113,38 @@ def test_what_torch_reads_itself_stays_dense(caplog: pytest.LogCaptureFixture) -
     assert "1 N:M layers stay dense: TransformerEncoderLayer reads their weights" in caplog.text
 
 
+class Doubled(nn.Linear):
+    def forward(self, inputs: Tensor) -> Tensor:
+        return 2 * super().forward(inputs)
+
+
+def test_layers_that_compute_something_else_stay_dense(caplog: pytest.LogCaptureFixture) -> None:
+    model = nn.ModuleList([nn.Linear(32, 8), nn.Linear(32, 8), Doubled(32, 8), TwiceConv(8, 32)])
+    model[0].forward = lambda inputs: inputs  # type: ignore[method-assign]
+    model[1]._hf_hook = object()  # type: ignore[assignment]
+    with torch.no_grad():
+        for own in model:
+            weight = sparse_weight("1:8", rows=8, groups=4)
+            own.weight.copy_(weight.t() if isinstance(own, Conv1D) else weight)
+    with caplog.at_level(logging.WARNING):
+        pack(model)
+    assert packed_layers(model) == []
+    for said in ("Linear has a forward", "they have hooks", "Doubled has a", "TwiceConv has a"):
+        assert said in caplog.text
+
+
+class TwiceConv(Conv1D):
+    def forward(self, inputs: Tensor) -> Tensor:
+        return 2 * super().forward(inputs)
+
+
+def test_torchs_fused_layers_stay_dense_as_models_too() -> None:
+    model = nn.TransformerEncoderLayer(32, 2, 64, batch_first=True)
+    with torch.no_grad():
+        model.linear1.weight.copy_(sparse_weight("1:8", rows=64, groups=4))
+    assert packed_layers(pack(model)) == []
+
+
 def test_nothing_to_pack_is_said() -> None:
     with pytest.raises(UserError, match="no linear layer of the model keeps half or less"):
         pack(nn.Sequential(nn.Linear(8, 8)))
@@ -129,7 +162,10 @@ def test_without_kernels_layers_stay_dense_unless_told_otherwise(
         assert not packed_layers(pack(made()))
     assert "1 N:M layers stay dense: no kernel for float16 on cpu here" in caplog.text
     inputs = torch.randn(2, 32).half()
-    torch.testing.assert_close(pack(made(), every=True)(inputs).shape, torch.Size([2, 24]))
+    model = made()
+    expected = model(inputs)
+    assert packed_layers(pack(model, every=True)) == ["0"]
+    torch.testing.assert_close(model(inputs), expected)
 
 
 def test_what_is_no_faster_stays_dense_unless_told_otherwise(
@@ -151,6 +187,10 @@ def test_a_state_that_is_not_n_m_is_refused_and_changes_nothing() -> None:
     before = model[0].weight
     with pytest.raises(RuntimeError, match=r"0\.weight: a weight that is to be packed as 1:8"):
         model.load_state_dict(state)
+    assert torch.equal(model[0].weight, before)
+    half = torch.cat([sparse_weight("1:8", rows=12, groups=4, seed=5), torch.ones(12, 32)])
+    with pytest.raises(RuntimeError, match="keeps more in a group"):
+        model.load_state_dict({"0.weight": half, "0.bias": torch.ones(24)})
     assert torch.equal(model[0].weight, before)
     with pytest.raises(RuntimeError, match=r"Missing key.*0\.weight"):
         model.load_state_dict({"0.bias": torch.ones(24)})

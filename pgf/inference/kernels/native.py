@@ -100,7 +100,7 @@ class Product:
         step = vectors * _lanes()
 
         def turned(start: int) -> Tensor:
-            made = torch.empty(width * step)
+            made = torch.empty(width * step, dtype=torch.float32, device="cpu")
             here, at = min(step, tokens - start), inputs.data_ptr() + start * width * self._size
             self._turn(at, made.data_ptr(), here, width, vectors)
             return made

@@ -1,5 +1,6 @@
 """The product in Triton: float32, bfloat16 and float16 on a GPU. Its speed was not measured."""
 
+from contextlib import nullcontext
 from functools import cache
 from importlib.util import find_spec
 from typing import Any
@@ -37,16 +38,18 @@ class GpuProduct:
         weight, (tokens, width) = self._weight, inputs.shape
         blocks, groups, n, _ = weight.values.shape
         together = min(MOST_TOKENS, 1 << (tokens - 1).bit_length())
-        _kernel()[(blocks, -(-tokens // together))](
-            *(weight.values, weight.indices, inputs),
-            *(out if bias is None else bias[first_row:], out[:, first_row:]),
-            *(tokens, weight.rows, width, out.shape[1], groups * n),
-            N=n,
-            M=weight.pattern.m,
-            BIAS=bias is not None,
-            TOKENS=together,
-            LINES=ENTRIES // ROWS // together,
-        )
+        launch = _kernel()[(blocks, -(-tokens // together))]
+        with torch.cuda.device(inputs.device) if inputs.is_cuda else nullcontext():
+            launch(
+                *(weight.values, weight.indices, inputs),
+                *(out if bias is None else bias[first_row:], out[:, first_row:]),
+                *(tokens, weight.rows, width, out.shape[1], groups * n),
+                N=n,
+                M=weight.pattern.m,
+                BIAS=bias is not None,
+                TOKENS=together,
+                LINES=ENTRIES // ROWS // together,
+            )
 
 
 def serves_gpu(dtype: torch.dtype, device: torch.device | str) -> bool:
