@@ -11,18 +11,16 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from torch import nn
 
 from pgf.errors import UserError
 from pgf.recipes import LayerHook, MasksInputGradients
-from pgf.sparsity.claims import LoadHook, check_identity, release
+from pgf.sparsity.claims import LoadHook, check_identity, identity_of, release
 from pgf.sparsity.effective import copy, restored
 from pgf.sparsity.layers import ModelLayers
 from pgf.sparsity.loading import check_parameters
 from pgf.sparsity.replicas import Agreement, agree
-from pgf.sparsity.report import Report, report_of
-from pgf.sparsity.shards import is_sharded
+from pgf.sparsity.report import Report, length_warning, report_of
 from pgf.sparsity.sparsifier import Sparsifier
 from pgf.sparsity.stepping import is_skipped
 from pgf.sparsity.two_weights import unsplit
@@ -132,46 +130,25 @@ class Attached:
         return report_of(self.sparsifier.layers, self._layers, warning=warning)
 
     def _wrong_length(self) -> str:
-        """Return how the steps done differ from those that the schedule was made for."""
         done, planned = self.step, self.sparsifier.total_steps
-        if done > planned:
-            return (
-                f"{done:,} steps were done with total_steps={planned:,}: the schedule ended "
-                f"{done - planned:,} steps before the training"
-            )
-        if done < planned:
-            phases = self.sparsifier.phases(max(done - 1, 0)).values()
-            names = " and ".join(dict.fromkeys(phase.name for phase in phases)) or "none"
-            return (
-                f"{done:,} optimiser steps were done with total_steps={planned:,}: the last phase "
-                f"was {names}, and finish() pruned at once what was left to the schedule"
-            )
-        return ""
+        phases = self.sparsifier.phases(max(min(done, planned) - 1, 0)).values()
+        names = " and ".join(dict.fromkeys(phase.name for phase in phases)) or "none"
+        return length_warning(done, planned, phase=names)
 
     def __repr__(self) -> str:
         own = self.sparsifier
-        return (
-            f"Attached({own.recipe}, {len(own.layers)} layers, step {self.step:,} of "
-            f"{own.total_steps:,}{', finished' * self._finished})"
-        )
+        step = f"step {self.step:,} of {own.total_steps:,}{', finished' * self._finished}"
+        return f"Attached({own.recipe}, {len(own.layers)} layers, {step})"
 
     def state_dict(self) -> dict[str, Any]:
         """Return the masters, fixed masks, the recipe's memory and the step, for checkpoints.
 
         It stands beside the model's and the optimiser's, which are saved and loaded as ever.
         """
-        return {"step": self.step, "of": self._identity(), **self.sparsifier.state_dict()}
-
-    def _identity(self) -> dict[str, str]:
-        """Return what a state belongs to: it is of no use to anything else."""
-        own = self.sparsifier
-        sharded = any(is_sharded(parameter) for parameter in own.effective.values())
-        process = f"{dist.get_rank()} of {dist.get_world_size()}" if sharded else "any"
         return {
-            "recipe": repr(own.recipe),
-            "total_steps": str(own.total_steps),
-            "patterns": ", ".join(f"{layer.name} {layer.pattern}" for layer in own.layers),
-            "process": process,
+            "step": self.step,
+            "of": identity_of(self.sparsifier),
+            **self.sparsifier.state_dict(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -183,7 +160,7 @@ class Attached:
         if "step" not in state:
             raise UserError("this is no state that attach(...).state_dict() returned: no 'step'")
         self._weights.check_not_held("load_state_dict()")
-        check_identity(state.get("of", {}), self._identity())
+        check_identity(state.get("of", {}), identity_of(self.sparsifier))
         self.sparsifier.load_state_dict(state)
         self.step = int(state["step"])
         self._refresh()

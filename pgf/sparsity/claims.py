@@ -5,9 +5,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import nn
 
 from pgf.errors import UserError
+from pgf.sparsity.shards import is_sharded
+from pgf.sparsity.sparsifier import Sparsifier
 
 _CLAIMED: "dict[int, weakref.ref[nn.Parameter]]" = {}
 """Weights that a recipe trains, by id; an id may be used again once its parameter is gone."""
@@ -44,6 +47,17 @@ def _refuse(*_: Any) -> None:
         "the training is finished: a step would fill pruned weights again; make a new optimiser to "
         "train the model densely, or call attach again"
     )
+
+
+def identity_of(sparsifier: Sparsifier) -> dict[str, str]:
+    """Return what a state belongs to: it is of no use to anything else."""
+    sharded = any(is_sharded(parameter) for parameter in sparsifier.effective.values())
+    return {
+        "recipe": repr(sparsifier.recipe),
+        "total_steps": str(sparsifier.total_steps),
+        "patterns": ", ".join(f"{layer.name} {layer.pattern}" for layer in sparsifier.layers),
+        "process": f"{dist.get_rank()} of {dist.get_world_size()}" if sharded else "any",
+    }
 
 
 def check_identity(found: Mapping[str, str], own: Mapping[str, str]) -> None:

@@ -96,6 +96,27 @@ def report_of(layers: Sequence[SparseLayer], others: ModelLayers, *, warning: st
     return Report(tuple(_row(layer) for layer in layers), tuple(dense_lines(others)), warning)
 
 
+def length_warning(done: int, planned: int, *, phase: str) -> str:
+    """Return how the steps done differ from those that the schedule was made for; "" if not.
+
+    Args:
+        done: optimiser steps.
+        planned: `total_steps`.
+        phase: name of the last step's.
+    """
+    if done > planned:
+        return (
+            f"{done:,} steps were done with total_steps={planned:,}: the schedule ended "
+            f"{done - planned:,} steps before the training"
+        )
+    if done < planned:
+        return (
+            f"{done:,} optimiser steps were done with total_steps={planned:,}: the last phase was "
+            f"{phase}, and finish() pruned at once what was left to the schedule"
+        )
+    return ""
+
+
 def _row(layer: SparseLayer) -> LayerReport:
     weight, pattern = layer.effective, layer.pattern
     nonzero = (weight != 0).unflatten(-1, (-1, pattern.m)).sum(dim=-1)

@@ -41,7 +41,7 @@ FULL_SHAPE_OF_TEXT = (
     ("glue_t5_base", "sdgf_geometric", "1:8(FF)+1:4(QKV)"),
 )
 """The same on texts."""
-SMALL = {"admission", "laptop", "smoke", "study", "multi30k_encdec"}
+SMALL = {"zoo", "admission", "laptop", "smoke", "study", "multi30k_encdec"}
 """Experiments of models that a laptop trains."""
 ABLATIONS = {
     "wmt17_dense_share": "wmt17_encdec",

@@ -17,7 +17,9 @@ from pgf.sparsity import WORTH_A_THREAD, Source, in_parts, library
 
 DTYPES = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
 PRODUCTS = Source(
-    Path(__file__).with_name("products.cpp"), "packed layers are multiplied as dense ones"
+    Path(__file__).with_name("products.cpp"),
+    "packed layers are multiplied as dense ones",
+    headers=(Path(__file__).with_name("picking.h"),),
 )
 VECTORS = (1, 2, 4, 6, 8)
 """Vectors of tokens that a tile may have."""

@@ -32,6 +32,8 @@ class Source:
     path: Path
     without: str
     """What the log says where it cannot be built."""
+    headers: tuple[Path, ...] = ()
+    """Others that it includes."""
 
 
 MASKS = Source(Path(__file__).with_name("nm.cpp"), "masks are taken by torch, more slowly")
@@ -99,7 +101,7 @@ def _built(path: str, source: Source = MASKS) -> Path:
 def _key(path: str, source: Source) -> str:
     """Return a hash of all that a build depends on: homes are shared by unlike machines."""
     status = os.stat(path)
-    texts = source.path.read_text(), HEADER.read_text()
+    texts = (file.read_text() for file in (source.path, HEADER, *source.headers))
     parts = [*texts, *FLAGS, path, str(status.st_size), str(status.st_mtime_ns), _cpu()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
