@@ -1,4 +1,10 @@
-"""Products with packed weights, against torch's dense product and sparse ones by CSR."""
+"""Products with packed weights, against torch's dense product and sparse ones by CSR.
+
+The targets are those of a machine with AVX-512 whose cache is several times as fast as its memory:
+there dense weights come from memory and packed ones from the cache. Where both are about as fast,
+one token of 1:4 can be at most 32 / 9 times as fast as dense, for that is the ratio of the bytes;
+and at 1:64 and above the call of a layer from Python takes as long as the product.
+"""
 
 from collections.abc import Callable
 from itertools import cycle
