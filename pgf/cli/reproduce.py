@@ -55,12 +55,12 @@ def _compare(experiment: "Experiment") -> int:
 def _tune_first(options: Options) -> int:
     """Tune an experiment that asks for it and has no selection yet; return the exit code."""
     from pgf.cli.tune import tune
-    from pgf.experiments import load_experiment, selection_path
+    from pgf.experiments import is_selected, load_experiment
 
     experiment = load_experiment(options.experiment, tuned=False)
-    if experiment.tuning is None or selection_path(experiment.name).exists():
+    if experiment.tuning is None or is_selected(experiment.name):
         return 0
-    return tune(options) or 0
+    return tune(Options(**vars(options), so_far=False)) or 0
 
 
 def _write_partial(experiment: "Experiment") -> None:

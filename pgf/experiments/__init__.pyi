@@ -15,6 +15,7 @@ from .run_spec import RunSpec as RunSpec
 from .run_spec import code_hash as code_hash
 from .run_spec import job_fingerprint as job_fingerprint
 from .selection import Selection as Selection
+from .selection import is_selected as is_selected
 from .selection import known_trials as known_trials
 from .selection import selection_text as selection_text
 from .settings import MAX_EXACT as MAX_EXACT

@@ -96,6 +96,12 @@ def _read(name: str, settings: str) -> dict[tuple[str, str, str], Choice]:
     return found
 
 
+def is_selected(name: str) -> bool:
+    """Return whether the tuning of an experiment has finished, so that its selection is there."""
+    path = selection_path(name)
+    return path.exists() and not read_yaml(path).get(UNFINISHED)
+
+
 def known_trials(name: str, settings: str) -> Trials:
     """Return the trials that a selection file of the same settings holds; none without one.
 
