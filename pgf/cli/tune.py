@@ -142,7 +142,7 @@ def _try(
     # In the order of the trials, wherever they come from: of equal ones the first wins.
     losses |= {trial: found[trial] for trial in trials if trial in found}
     if not set(trials) <= set(losses):
-        raise StageFailedError(0)
+        raise StageFailedError(1)
 
 
 def _tell_longer(grids: "Grids", longer: "Grids") -> None:

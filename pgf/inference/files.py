@@ -87,10 +87,14 @@ def pack_file(source: Path, path: Path) -> Sizes:
         raise UserError(f"{source} cannot be read as safetensors: {error}") from error
     if kind == FORMAT["format"]:
         raise UserError(f"{source} is packed already")
-    sizes = save_tensors(tensors, path)
+    made = path.with_name(
+        f"{path.name}.made"
+    )  # a file that is there stays if nothing can be packed
+    sizes = save_tensors(tensors, made)
     if not sizes.layers:
-        path.unlink()
+        made.unlink()
         raise UserError(f"{source} has no weight that keeps half or less of every group")
+    made.replace(path)
     return sizes
 
 

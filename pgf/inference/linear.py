@@ -20,7 +20,7 @@ Part = PackedWeight | Tensor
 
 
 class PackedLinear(nn.Module):
-    """What `nn.Linear` computes, for inference: packed rows are never unpacked on a CPU.
+    """A linear layer for inference whose weight is packed; on a CPU it is never unpacked.
 
     Its `state_dict()` has the dense `weight` and `bias` of the layer that it stands for, so that
     either loads into the other.

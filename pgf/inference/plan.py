@@ -1,4 +1,4 @@
-"""How a packed layer multiplies, worked out once for the tensors that it has."""
+"""The plan of a packed layer: its products, made once for the tensors that it holds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Plan:
     dtype: torch.dtype | None
     """Of inputs that it multiplies; None: no kernel here."""
     device: torch.device | None
-    """Where inputs must be."""
+    """Device of the inputs that it multiplies."""
     steps: tuple[tuple[int, Product | GpuProduct | Tensor], ...]
     """First row, and what multiplies by the rows from there on."""
     bias: Tensor | None

@@ -18,7 +18,7 @@ from pgf.recipes import NMPattern
 FORMAT = {"format": "pgf-packed", "version": "1"}
 Tensors = dict[str, Tensor]
 NONSENSE = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
-"""What nonsense in the metadata raises."""
+"""Exceptions that nonsense in the metadata raises."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class FileWeight:
 
 @dataclass(frozen=True)
 class Packed:
-    """What a packed file holds."""
+    """The weights and tensors of a packed file."""
 
     packed: dict[str, FileWeight]
     plain: Tensors
@@ -89,7 +89,7 @@ def read(path: str | Path) -> Packed:
 
 
 class _Damaged(Exception):  # noqa: N818
-    """What is wrong with a file."""
+    """A fault of a file, in words."""
 
 
 def _weight(name: str, entry: Mapping[str, Any], tensors: Tensors) -> FileWeight:

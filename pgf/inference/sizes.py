@@ -1,4 +1,4 @@
-"""What a packed model weighs, beside the dense one and the least possible."""
+"""The bytes of a packed model, beside those of the dense one and the least possible."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -70,11 +70,10 @@ def _size(name: str, parts: list[Part]) -> LayerSize:
     patterns = dict.fromkeys(
         str(part.pattern) if isinstance(part, PackedWeight) else "dense" for part in parts
     )
-    item = {True: lambda p: p.values.element_size(), False: lambda p: p.element_size()}
-    dense = sum(
-        int(part.shape[0]) * int(part.shape[1]) * item[isinstance(part, PackedWeight)](part)
-        for part in parts
-    )
+    dense = 0
+    for part in parts:
+        values = part.values if isinstance(part, PackedWeight) else part
+        dense += int(part.shape[0]) * int(part.shape[1]) * values.element_size()
     return LayerSize(name, ", ".join(patterns), dense, sum(int(part.nbytes) for part in parts))
 
 

@@ -73,7 +73,7 @@ class Report:
     layers: tuple[LayerReport, ...]
     dense: tuple[str, ...]
     warning: str = ""
-    """What is wrong with the training as a whole."""
+    """A fault of the training as a whole, in words."""
 
     @property
     def is_strict(self) -> bool:

@@ -52,6 +52,9 @@ def test_what_cannot_be_packed_is_said(tmp_path: Path, capsys: pytest.CaptureFix
     save_file({"fc1.weight": torch.ones(8, 8)}, str(dense))
     assert "has no weight that keeps half or less of every group" in refused(str(dense))
     assert not (tmp_path / "packed.safetensors").exists()
+    (tmp_path / "packed.safetensors").write_text("of somebody else")
+    refused(str(dense))
+    assert (tmp_path / "packed.safetensors").read_text() == "of somebody else"
     assert load_file(str(dense))
     assert "is the model itself" in refused(str(dense), "-o", str(dense))
     assert "is not a folder: make it first" in refused(str(dense), "-o", str(tmp_path / "a" / "b"))

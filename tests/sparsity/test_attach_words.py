@@ -1,4 +1,4 @@
-"""What `attach` says: mistakes in the call, and trainings that were not as long as planned."""
+"""Messages of `attach`: mistakes in the call, and trainings not as long as planned."""
 
 import logging
 

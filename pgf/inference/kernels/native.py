@@ -41,7 +41,7 @@ def serves(dtype: torch.dtype, device: torch.device | str) -> bool:
 
 
 class Product:
-    """What multiplies by one packed weight; all that a call needs is worked out beforehand.
+    """The product with one packed weight; addresses and sizes are looked up once, when it is made.
 
     For one token a product takes some 20 us, so that looking up tensors would show.
 

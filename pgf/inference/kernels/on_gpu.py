@@ -17,7 +17,7 @@ MOST_TOKENS = 16
 
 
 class GpuProduct:
-    """What multiplies by one packed weight on a GPU.
+    """The product with one packed weight on a GPU.
 
     Args:
         weight: of one of `DTYPES`.

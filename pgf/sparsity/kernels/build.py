@@ -31,7 +31,7 @@ class Source:
 
     path: Path
     without: str
-    """What the log says where it cannot be built."""
+    """Words for the log where it cannot be built."""
     headers: tuple[Path, ...] = ()
     """Others that it includes."""
 
