@@ -4,12 +4,11 @@ The interpreter has a process of its own, which is set to it from its start.
 """
 
 import os
-import subprocess
-import sys
 from importlib.util import find_spec
 
 import pytest
 import torch
+from support.interpreter import run_interpreted
 from support.packed import assert_product, sparse_weight
 
 from pgf.inference import PackedWeight
@@ -23,14 +22,7 @@ if DEVICE == "cpu" and os.environ.get("TRITON_INTERPRET") != "1":
 
     @pytest.mark.skipif(find_spec("triton") is None, reason="no Triton here")
     def test_under_the_interpreter() -> None:
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__],
-            env={**os.environ, "TRITON_INTERPRET": "1"},
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stdout[-6000:]
-        assert "passed" in done.stdout and "failed" not in done.stdout
+        run_interpreted(__file__)
 
 else:
     # The interpreter cuts float32 off to bfloat16, where a GPU rounds.

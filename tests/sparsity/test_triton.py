@@ -3,13 +3,11 @@
 The interpreter has a process of its own, which is set to it from its start.
 """
 
-import os
-import subprocess
-import sys
 from importlib.util import find_spec
 
 import pytest
 import torch
+from support.interpreter import run_interpreted
 from support.masks import KINDS, slow_mask
 from test_kernels import PATTERNS, assert_bitwise, defined, weights
 
@@ -31,17 +29,10 @@ WIDE = ("1:2", "2:4", "1:16", "7:8", "8:64", "16:128", "1:3")
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 if DEVICE == "cpu" and not on_gpu.interpreted():
-    # Decorated functions are made for the interpreter, or not, when Triton is imported.
+
     @pytest.mark.skipif(find_spec("triton") is None, reason="no Triton here")
     def test_under_the_interpreter() -> None:
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__],
-            env={**os.environ, "TRITON_INTERPRET": "1"},
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stdout[-6000:]
-        assert "passed" in done.stdout and "failed" not in done.stdout
+        run_interpreted(__file__)
 
 else:
     kernel = TritonKernel()
