@@ -17,6 +17,7 @@ from pgf.inference.kernels.on_gpu import DTYPES, GpuProduct
 from pgf.recipes import NMPattern
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+pytestmark = [pytest.mark.gpu] if DEVICE == "cuda" else []
 
 if DEVICE == "cpu" and os.environ.get("TRITON_INTERPRET") != "1":
 

@@ -89,7 +89,7 @@ def test_all_nan_are_equal_whatever_bits_they_hold() -> None:
     assert nm_mask(score, NMPattern(2, 4)).int().tolist() == [[1, 1, 0, 0]]
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU")
+@pytest.mark.gpu
 def test_a_gpu_gives_the_mask_of_the_definition() -> None:
     texts = ["1:4", "2:4", "5:16", "15:16", "1:128", "64:128"]
     for pattern, kind, dtype in product(map(NMPattern.parse, texts), KINDS, DTYPES):

@@ -27,6 +27,7 @@ WIDE = ("1:2", "2:4", "1:16", "7:8", "8:64", "16:128", "1:3")
 """Patterns that all dtypes and kinds of weights are tried with; the interpreter is slow."""
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+pytestmark = [pytest.mark.gpu] if DEVICE == "cuda" else []
 
 if DEVICE == "cpu" and not on_gpu.interpreted():
 

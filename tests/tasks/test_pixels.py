@@ -189,7 +189,7 @@ def test_of_a_square_at_full_scale_nothing_is_cut_off(size: int) -> None:
     assert (boxes == torch.tensor([0, 0, size, size])).all()
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU")
+@pytest.mark.gpu
 @pytest.mark.parametrize("scale", [(0.08, 1.0), (1.0, 1.0)])
 def test_a_gpu_crops_as_a_cpu_does(scale: tuple[float, float]) -> None:
     data = square(scale=scale)
