@@ -18,6 +18,7 @@ from pgf.costs.bench.kinds import steps as steps_part
 from pgf.costs.bench.kinds import sweep as sweep_part
 from pgf.costs.bench.model import Bound, Measurement, Part
 from pgf.costs.bench.processes import PYTHON, run
+from pgf.costs.bench.published import as_published
 from pgf.costs.bench.summary import write_summary
 from pgf.costs.bench.timing import ratio
 from pgf.costs.bench.usual import argsort_mask, make_usual
@@ -181,6 +182,18 @@ def test_the_report_keeps_other_parts_and_shows_what_is_missing(tmp_path) -> Non
     assert "123 ms" in text and "0.0123 ms" in text and "at most 1" in text
     assert "not measured" in text and "at least 20" in text and "x / y" in text
     assert text.index("The first") < text.index("The second")
+
+
+def test_a_table_of_the_paper_stands_below_what_is_measured(tmp_path, monkeypatch) -> None:
+    grid = as_published("19", "Table 19", ("2:4", "1:128"), {"x": {"2:4": 1.0, "1:128": 7.046}})
+    line = Measurement(what="a", unit="ms", ours=2.0)
+    part = Part(title="One", ratio_of="x", lines=(line,), grids=(grid,))
+    text = report.write_bench({"one": part}, tmp_path)[1].read_text()
+    rows = [[c.strip() for c in row.split("|")[1:-1]] for row in text.splitlines() if "|" in row]
+    assert ["paper, A100", "1.0", "5.87"] in rows and ["here, x", "1.00", "7.05"] in rows
+    monkeypatch.chdir(tmp_path)
+    alone = as_published("19", "Table 19", ("2:4",), {"x": {"2:4": 1.0}})
+    assert alone.rows == (("here, x", "1.00"),)
 
 
 def test_the_page_has_a_block_for_every_machine(tmp_path) -> None:

@@ -75,6 +75,15 @@ class Measurement:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Grid:
+    """Measurements in the layout of a table of the paper."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Part:
     """Measurements that belong together."""
 
@@ -83,6 +92,7 @@ class Part:
     """Dividend and divisor of the ratio."""
     lines: tuple[Measurement, ...]
     notes: tuple[str, ...] = ()
+    grids: tuple[Grid, ...] = ()
 
 
 Progress = Callable[[str], None]

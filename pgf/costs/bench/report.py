@@ -68,10 +68,18 @@ def _section(part: dict[str, Any]) -> Section:
     source = f"torch {where['torch']}, commit {where['commit'][:7]}{changed}."
     return Section(
         heading=part["title"],
-        blocks=(Block(header, tuple(row(*_texts(line)) for line in lines)),),
+        blocks=(
+            Block(header, tuple(row(*_texts(line)) for line in lines)),
+            *(_grid(grid) for grid in part.get("grids", ())),
+        ),
         caption=source,
         notes=tuple(part["notes"]),
     )
+
+
+def _grid(grid: dict[str, Any]) -> Block:
+    rows = tuple(row(*texts) for texts in grid["rows"])
+    return Block(tuple(grid["header"]), rows, title=grid["title"])
 
 
 def _texts(line: Measurement) -> list[str]:

@@ -1,15 +1,15 @@
-"""ViT-B/16 with packed FF layers from end to end: the paper's Table 8, on this machine."""
+"""ViT-B/16 with packed FF layers: the paper's Tables 8 and 19, on this machine."""
 
 from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import dataclass
 
 import timm
 import torch
 from torch import nn
 
-from pgf.analysis import load_published
 from pgf.costs.bench import PARTS
 from pgf.costs.bench.model import Bound, Measurement, Part, Progress
+from pgf.costs.bench.published import as_published
 from pgf.costs.bench.timing import milliseconds, ratio, rotate
 from pgf.inference import PackedLinear, PackedWeight
 from pgf.recipes import NMPattern
@@ -19,7 +19,17 @@ MODEL = "vit_base_patch16_224"
 PATTERNS = ("2:4", "1:4", "1:8", "1:16", "1:32", "1:128")
 ROUNDS = {1: 5, 8: 3}
 SHARE_OF_AMDAHL = 0.9
-PUBLISHED = Path("configs/paper/tables.csv")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One target at one batch size."""
+
+    line: Measurement
+    whole: float
+    """Time of the dense model over the packed one's."""
+    layers: float
+    """The same of the FF layers alone."""
 
 
 @PARTS.register("vit_inference")
@@ -28,28 +38,47 @@ def vit_inference(progress: Progress) -> Part:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     model = timm.create_model(MODEL, num_classes=1000).eval().requires_grad_(False)
-    paper = _paper()
-    lines = [
-        _measure(model, NMPattern.parse(text), batch, paper.get(text), progress)
+    found = {
+        batch: {text: _measure(model, text, batch, progress) for text in PATTERNS}
         for batch in ROUNDS
-        for text in PATTERNS
-    ]
+    }
     return Part(
         title=f"{MODEL} with packed FF layers, float32, CPU, one thread",
         ratio_of="dense / ours",
-        lines=tuple(lines),
+        lines=tuple(one.line for row in found.values() for one in row.values()),
         notes=(
             "Floor: the dense model's time without its FF layers, and the packed layers alone "
             f"(Amdahl's law); the target is {SHARE_OF_AMDAHL:g} times the ratio that it gives.",
-            "The paper's numbers are those of its Table 8: ViT-L on an A100.",
+            "Tables 8 and 19 are the paper's, of other models on other machines: ViT-L, and FF "
+            "layers of ViT on GPUs with sparse products of cupy.",
+        ),
+        grids=(
+            as_published("8", "Table 8: speed-up over dense", ("Dense", *PATTERNS), _whole(found)),
+            as_published("19", "Table 19: FF layers, speed-up over 2:4", PATTERNS, _layers(found)),
         ),
     )
 
 
-def _measure(
-    model: nn.Module, pattern: NMPattern, batch: int, paper: float | None, progress: Progress
-) -> Measurement:
-    progress(f"vit_inference: {pattern}, batch {batch}")
+Found = Mapping[int, Mapping[str, Measured]]
+
+
+def _whole(found: Found) -> dict[str, dict[str, float]]:
+    return {
+        f"ViT-B, batch {batch}": {"Dense": 1.0, **{text: one.whole for text, one in row.items()}}
+        for batch, row in found.items()
+    }
+
+
+def _layers(found: Found) -> dict[str, dict[str, float]]:
+    return {
+        f"ViT-B, batch {batch}": {t: one.layers / row["2:4"].layers for t, one in row.items()}
+        for batch, row in found.items()
+    }
+
+
+def _measure(model: nn.Module, text: str, batch: int, progress: Progress) -> Measured:
+    progress(f"vit_inference: {text}, batch {batch}")
+    pattern = NMPattern.parse(text)
     images = torch.randn(batch, 3, 224, 224)
     dense = {name: layer for name, layer in model.named_modules() if ".mlp.fc" in name}
     inputs = {
@@ -79,9 +108,8 @@ def _measure(
     columns = zip(times["dense"], times["dense layers"], times["packed layers"], strict=True)
     floor = [all_ - own + ours for all_, own, ours in columns]
     found, best = ratio(times["dense"], times["ours"]), ratio(times["dense"], floor)
-    beside = f" (paper: {paper:.2f})" if paper else ""
-    return Measurement(
-        what=f"{pattern}(FF), batch {batch}{beside}",
+    line = Measurement(
+        what=f"{pattern}(FF), batch {batch}",
         unit="ms",
         floor=milliseconds(floor),
         ours=milliseconds(times["ours"]),
@@ -90,18 +118,11 @@ def _measure(
         target=round(SHARE_OF_AMDAHL * best.median, 2),
         bound=Bound.AT_LEAST,
     )
+    layers = ratio(times["dense layers"], times["packed layers"])
+    return Measured(line, found.median, layers.median)
 
 
 def _packed(layer: nn.Module, pattern: NMPattern) -> PackedLinear:
     weight = layer.get_parameter("weight").detach()
     parts = [PackedWeight.of(weight * nm_mask(weight, pattern), pattern)]
     return PackedLinear(parts, layer.get_parameter("bias"))
-
-
-def _paper() -> dict[str, float]:
-    """Return target -> speed-up of Table 8 on an A100; empty away from the project's folder."""
-    if not PUBLISHED.exists():
-        return {}
-    table = load_published(PUBLISHED)
-    own = table[(table["table"] == "8") & (table["dataset"] == "A100")]
-    return dict(zip(own["target"], own["value"].astype(float), strict=True))
