@@ -15,13 +15,13 @@ MAY_IMPORT = {
     "recipes": (),
     "sparsity": ("recipes",),
     "integrations": ("sparsity", "recipes"),
+    "inference": ("sparsity", "recipes"),
     "experiments": ("recipes",),
     "records": ("experiments", "recipes"),
     "tasks": ("experiments", "recipes"),
-    "training": ("sparsity", "tasks", "records", "experiments", "recipes"),
+    "training": ("sparsity", "inference", "tasks", "records", "experiments", "recipes"),
     "analysis": ("records", "experiments", "recipes"),
     "jobs": ("training", "analysis", "sparsity", "tasks", "records", "experiments", "recipes"),
-    "inference": ("sparsity", "recipes"),
     "costs": (
         *(
             "inference",

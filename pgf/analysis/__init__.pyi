@@ -26,6 +26,7 @@ from .tables.render import markdown_block as markdown_block
 from .tables.render import to_latex as to_latex
 from .tables.render import to_markdown as to_markdown
 from .tables.terminal import terminal_view as terminal_view
+from .tables.units import unit_of as unit_of
 from .tables.write import one_table as one_table
 from .tables.write import write_tables as write_tables
 from .trials import choices_of as choices_of

@@ -8,6 +8,8 @@ from .kernels.native import serves as serves
 from .linear import PackedLinear as PackedLinear
 from .packed import PackedWeight as PackedWeight
 from .packing import pack as pack
+from .patterns import index_width as index_width
+from .patterns import is_packable as is_packable
 from .sizes import LayerSize as LayerSize
 from .sizes import Sizes as Sizes
 from .sizes import packed_share as packed_share

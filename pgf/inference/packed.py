@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from pgf.errors import UserError
-from pgf.inference.patterns import LONGEST
+from pgf.inference.patterns import LONGEST, index_width
 from pgf.recipes import NMPattern
 
 
@@ -52,8 +52,8 @@ class PackedWeight:
 
     @property
     def bits(self) -> int:
-        """Bits of an index as it is stored: 4, or 8 where M is above 16."""
-        return 4 if self.pattern.m <= 16 else 8
+        """Bits of an index as it is stored."""
+        return index_width(self.pattern)
 
     @property
     def nbytes(self) -> int:

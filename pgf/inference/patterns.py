@@ -18,6 +18,16 @@ Blocks = list[tuple[int, NMPattern | None]]
 """Rows, and their pattern, of consecutive blocks; None is dense."""
 
 
+def is_packable(pattern: NMPattern) -> bool:
+    """Return whether rows of a pattern can be packed, and not only be dense."""
+    return pattern.m <= LONGEST and pattern.density <= LEAST_SPARSE
+
+
+def index_width(pattern: NMPattern) -> int:
+    """Return the bits of an index into a group as it is stored: 4, or 8 where M is above 16."""
+    return 4 if pattern.m <= 16 else 8
+
+
 def blocks_of(weight: Tensor) -> Blocks | None:
     """Return the patterns of a weight by blocks of rows, as those of a fused Q, K and V.
 

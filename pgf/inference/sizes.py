@@ -6,6 +6,7 @@ from math import comb, log2
 
 from pgf.inference.linear import Part
 from pgf.inference.packed import PackedWeight
+from pgf.inference.patterns import index_width
 from pgf.recipes import NMPattern
 
 
@@ -62,7 +63,7 @@ def packed_share(pattern: NMPattern, *, bits: int) -> tuple[float, float]:
         bits: of a value.
     """
     n, m = pattern.n, pattern.m
-    stored = n * (bits + (4 if m <= 16 else 8))
+    stored = n * (bits + index_width(pattern))
     return stored / (m * bits), (n * bits + log2(comb(m, n))) / (m * bits)
 
 

@@ -36,6 +36,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from pgf.inference import index_width, is_packable
 from pgf.recipes import Distils, GradientRule, NMPattern, Phase, Recipe
 from pgf.sparsity import PrunableWeight, is_layer
 from pgf.tasks import Task
@@ -202,19 +203,23 @@ def parameter_counts(
 ) -> dict[str, int]:
     """Return parameters and stored bytes, dense and at the target, or what a recipe makes of it.
 
-    Values take 16 bits, and every kept weight of a sparse layer an index into its group of M,
-    log2 M bits rounded up: 2 bits for 2:4, as sparse tensor cores have it.
+    Values take 16 bits. In `bytes` every kept weight of a sparse layer has an index into its group
+    of M, log2 M bits rounded up: 2 bits for 2:4, as sparse tensor cores have it. `bytes_packed` is
+    what `pgf.inference` stores: indices of 4 or 8 bits, and layers dense that it does not pack.
     """
     total = sum(p.numel() for p in model.parameters())
-    kept, index_bits = total, 0
+    kept, index_bits, packed_bits = total, 0, 16 * total
     for block, pattern in layers:
         entries = block.view(block.weight.detach()).numel()
         own = round(entries * _density(recipe, pattern))
         kept += own - entries
         index_bits += own * math.ceil(math.log2(pattern.m))
+        if is_packable(pattern):
+            packed_bits += own * (16 + index_width(pattern)) - 16 * entries
     return {
         "parameters": total,
         "parameters_kept": kept,
         "bytes_dense": 2 * total,
         "bytes": 2 * kept + math.ceil(index_bits / 8),
+        "bytes_packed": math.ceil(packed_bits / 8),
     }

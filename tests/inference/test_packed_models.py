@@ -13,6 +13,8 @@ from transformers.pytorch_utils import Conv1D
 import pgf
 from pgf.errors import UserError
 from pgf.inference import PackedLinear, load, pack, save
+from pgf.recipes import NMPattern
+from pgf.sparsity import nm_mask
 
 CONFIGS = {
     "gpt2": (GPT2Config(n_layer=2, n_embd=32, n_head=2, vocab_size=50), "1:8(FF+QKV+O)"),
@@ -45,6 +47,14 @@ def tiny(kind: str) -> nn.Module:
     torch.manual_seed(0)
     config, target = CONFIGS[kind]
     return finished(AutoModel.from_config(config), target)
+
+
+def finished_by_hand(layers: nn.Sequential) -> nn.Sequential:
+    """Return linear layers at 1:8."""
+    for layer in layers:
+        assert isinstance(layer, nn.Linear)
+        layer.weight.data *= nm_mask(layer.weight.detach(), NMPattern(1, 8))
+    return layers.eval()
 
 
 def outputs(model: nn.Module) -> Tensor:
@@ -166,6 +176,20 @@ def test_without_kernels_layers_stay_dense_unless_told_otherwise(
     expected = model(inputs)
     assert packed_layers(pack(model, every=True)) == ["0"]
     torch.testing.assert_close(model(inputs), expected)
+
+
+def test_a_small_layer_stays_dense_unless_told_otherwise(
+    sizes_that_pay: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    def made(weights: int) -> nn.Sequential:
+        layers = nn.Sequential(nn.Linear(64, weights // 64), nn.Linear(weights // 64, 64))
+        return finished_by_hand(layers)
+
+    assert packed_layers(pack(made(sizes_that_pay))) == ["0", "1"]
+    with caplog.at_level(logging.WARNING):
+        assert packed_layers(pack(made(sizes_that_pay - 2048))) == []
+    assert "2 N:M layers stay dense: they have fewer than 32,768 weights" in caplog.text
+    assert packed_layers(pack(made(sizes_that_pay - 2048), every=True)) == ["0", "1"]
 
 
 def test_what_is_no_faster_stays_dense_unless_told_otherwise(

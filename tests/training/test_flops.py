@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -9,7 +10,9 @@ import torch
 from support.helpers import EVERY_RECIPE, advised_options, tiny_spec, trained
 from torch import Tensor, nn
 
+from pgf import attach
 from pgf.experiments.settings import TaskSettings
+from pgf.inference import save
 from pgf.recipes import RECIPES, GradientRule, Phase
 from pgf.recipes.patterns import NMPattern, Target
 from pgf.sparsity.selection import select_layers
@@ -174,7 +177,18 @@ def test_inference_and_storage_by_hand() -> None:
         "parameters_kept": kept + biases,
         "bytes_dense": 2 * (weights + biases),
         "bytes": 2 * (kept + biases) + kept * 3 // 8,
+        "bytes_packed": 2 * (kept + biases) + kept * 4 // 8,
     }
+
+
+@pytest.mark.parametrize("target", ["2:4(FF)", "1:16(FF)+3:4(O)", "1:32(FF)+1:8(QK)", "1:64(V)"])
+def test_packed_bytes_are_those_of_a_file(target: str, tmp_path: Path) -> None:
+    model = make_task(TaskSettings(name="d", kind="digits_vit")).model()
+    layers = select_layers(model, Target.parse(target))
+    optimizer = torch.optim.SGD(model.parameters())
+    attach(model, optimizer, target=target, recipe="ste", total_steps=1).finish()
+    sizes = save(model.to(torch.bfloat16), tmp_path / "packed.safetensors")
+    assert parameter_counts(model, layers)["bytes_packed"] == sizes.packed
 
 
 def test_a_fused_layer_is_charged_by_its_blocks() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from pgf.analysis import Block, Row, Section, row
+from pgf.analysis import Block, Section, row, unit_of
 from pgf.costs.compute.anatomy import ATTENTION, Anatomy
 from pgf.costs.compute.printed import printed_cell
 from pgf.tasks import Task
@@ -16,7 +16,6 @@ TYPES = {
     "Convolutions": ("CONV",),
 }
 REST, TOTAL = "Everything else", "Total"
-HEADER = ("", "GFLOPs", "%", "M weights", "%")
 PAPER_HEADER = ("paper: GFLOPs", "%", "M weights", "%")
 METRICS = ("gflops", "gflops_percent", "mparams", "mparams_percent")
 
@@ -70,23 +69,19 @@ def _block(lines: list[LayerType], title: str, numbers: pd.DataFrame) -> Block:
     flops, weights = sum(line[1] for line in lines), sum(line[2] for line in lines)
     shown = [*lines, (TOTAL, flops, weights)]
     published = not numbers.empty
-    rows = tuple(_row(line, flops, weights, numbers if published else None) for line in shown)
-    header = (*HEADER, *PAPER_HEADER) if published else HEADER
-    return Block(title=title, header=header, rows=rows)
-
-
-def _row(line: LayerType, flops: float, weights: float, numbers: pd.DataFrame | None) -> Row:
-    kind, own_flops, own_weights = line
-    cells = row(
-        kind,
-        f"{own_flops / 1e9:.2f}",
-        f"{100 * own_flops / flops:.1f}",
-        f"{own_weights / 1e6:.2f}",
-        f"{100 * own_weights / weights:.1f}",
+    (scale, unit), (scale_of_weights, unit_of_weights) = unit_of(flops), unit_of(weights)
+    rows = tuple(
+        (
+            *row(kind, f"{own / scale:.2f}", f"{100 * own / flops:.1f}"),
+            *row(f"{count / scale_of_weights:.2f}", f"{100 * count / weights:.1f}"),
+            *(printed_cell(numbers, metric=m, target=kind) for m in METRICS if published),
+        )
+        for kind, own, count in shown
     )
-    if numbers is None:
-        return cells
-    return (*cells, *(printed_cell(numbers, metric=m, target=kind) for m in METRICS))
+    header: tuple[str, ...] = ("", f"{unit}FLOPs", "%", f"{unit_of_weights} weights", "%")
+    if published:
+        header = (*header, *PAPER_HEADER)
+    return Block(title=title, header=header, rows=rows)
 
 
 def _single_layers(anatomy: Anatomy, numbers: pd.DataFrame) -> Block:
@@ -99,14 +94,15 @@ def _single_layers(anatomy: Anatomy, numbers: pd.DataFrame) -> Block:
     if anatomy.attention:
         sums |= {"Logit": anatomy.attention / 2, "Attend": anatomy.attention / 2}
     published = not numbers.empty
+    scale, unit = unit_of(max(sums.values(), default=0.0))
     rows = tuple(
         (
-            *row(key, f"{value / 1e9:.2f}"),
+            *row(key, f"{value / scale:.2f}"),
             *([printed_cell(numbers, metric="gflops", target=_in_paper(key))] if published else []),
         )
         for key, value in sums.items()
     )
-    header = ("", "GFLOPs", *(["paper"] if published else []))
+    header = ("", f"{unit}FLOPs", *(["paper"] if published else []))
     return Block(title="Layer by layer, summed over the model", header=header, rows=rows)
 
 

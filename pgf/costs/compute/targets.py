@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from pgf.analysis import Block, Row, Section, row
+from pgf.analysis import Block, Row, Section, row, unit_of
 from pgf.costs.compute.anatomy import Anatomy
 from pgf.costs.compute.printed import printed_cell, row_of
 from pgf.recipes import Target
@@ -14,7 +14,7 @@ from pgf.training import inference_flops, parameter_counts
 
 COLUMNS = [
     *("task", "target", "paper_sa", "paper_ff", "paper_total", "whole", "whole_dense"),
-    *("parameters", "parameters_kept", "bytes_dense", "bytes"),
+    *("parameters", "parameters_kept", "bytes_dense", "bytes", "bytes_packed"),
 ]
 
 
@@ -50,7 +50,8 @@ CAPTION = (
     "Forward pass of one sample at the strict target. The paper's formula is SA + FF x S, S being "
     "N/M of the feed-forward layers: it leaves out class token, embedding, norms and head, and "
     "what sparse Q, K and V save. The whole model leaves nothing out. Storage: values of 16 bits "
-    "and log2 M bits of index, rounded up, per kept weight."
+    "and log2 M bits of index, rounded up, per kept weight; packed: as pgf.inference stores "
+    "it, with indices of 4 bits, or of 8 where M is above 16."
 )
 
 
@@ -65,40 +66,46 @@ def _line(
     return (
         *(name, str(target), attention, sparse, attention + sparse),
         *(inference_flops(whole.flops, layers), whole.flops.forward),
-        *(counts[key] for key in ("parameters", "parameters_kept", "bytes_dense", "bytes")),
+        *(counts[key] for key in COLUMNS[-5:]),
     )
 
 
 def _paper_block(frame: pd.DataFrame, numbers: pd.DataFrame) -> Block:
     rows: list[Row] = []
+    scale, unit = unit_of(frame["paper_total"].max())
     for line in frame.to_dict("records"):
         target = Target.parse(str(line["target"]))
         cells: Row = row(
             target.label,
-            *(f"{line[key] / 1e9:.2f}" for key in ("paper_sa", "paper_ff", "paper_total")),
+            *(f"{line[key] / scale:.2f}" for key in ("paper_sa", "paper_ff", "paper_total")),
             f"{frame['paper_total'].iloc[0] / line['paper_total']:.2f}",
         )
         if not numbers.empty:
             own = row_of(target)
             cells = (*cells, printed_cell(numbers, metric="gflops_total", target=own))
         rows.append(cells)
-    header: tuple[str, ...] = ("", "SA (G)", "FF (G)", "total (G)", "fewer (x)")
+    header = ("", *(f"{name} ({unit})" for name in ("SA", "FF", "total")), "fewer (x)")
     if not numbers.empty:
         header = (*header, "paper: total (G)")
     return Block(title="As the paper counts", header=header, rows=tuple(rows))
 
 
 def _whole_block(frame: pd.DataFrame) -> Block:
+    operations, unit = unit_of(frame["whole"].max())
+    weights, of_weights = unit_of(frame["parameters"].max())
+    stored, of_bytes = unit_of(frame["bytes_dense"].max())
     rows = tuple(
         row(
             Target.parse(str(line["target"])).label,
-            f"{line['whole'] / 1e9:.2f}",
+            f"{line['whole'] / operations:.2f}",
             f"{line['whole_dense'] / line['whole']:.2f}",
-            f"{line['parameters_kept'] / 1e6:.2f}",
-            f"{line['bytes'] / 1e6:.1f}",
+            f"{line['parameters_kept'] / weights:.2f}",
+            f"{line['bytes'] / stored:.1f}",
             f"{line['bytes_dense'] / line['bytes']:.2f}",
+            f"{line['bytes_packed'] / stored:.1f}",
         )
         for line in frame.to_dict("records")
     )
-    header = ("", "GFLOPs", "fewer (x)", "M parameters kept", "stored (MB)", "smaller (x)")
+    counted = (f"{unit}FLOPs", "fewer (x)", f"{of_weights} parameters kept")
+    header = ("", *counted, f"stored ({of_bytes}B)", "smaller (x)", f"packed ({of_bytes}B)")
     return Block(title="The whole model", header=header, rows=rows)

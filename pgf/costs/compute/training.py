@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from pgf.analysis import NO_RUN, Block, Section, row
+from pgf.analysis import NO_RUN, Block, Section, row, unit_of
 from pgf.costs.compute.anatomy import Anatomy
 from pgf.experiments import RunSpec
 from pgf.recipes import Target
@@ -51,7 +51,9 @@ def training(name: str, task: Task, specs: Sequence[RunSpec]) -> tuple[Section, 
     )
     block = Block(header=("", *labels.values()), rows=rows)
     dense = anatomy.flops.training / anatomy.flops.forward
-    lead = f"Dense: {anatomy.flops.training / 1e9:.2f} GFLOPs a sample, {dense:.2f} forward passes."
+    scale, unit = unit_of(anatomy.flops.training)
+    own = f"{anatomy.flops.training / scale:.2f} {unit}FLOPs a sample"
+    lead = f"Dense: {own}, {dense:.2f} forward passes."
     return Section(heading=name, blocks=(block,), caption=f"{CAPTION} {lead}"), frame
 
 

@@ -30,6 +30,7 @@ from pgf.analysis.tables.recorded import (
     of_target,
     of_task,
 )
+from pgf.analysis.tables.units import unit_of
 from pgf.analysis.tables.verdicts import NOT_TESTABLE
 from pgf.analysis.tables.wording import (
     better,
@@ -44,8 +45,6 @@ from pgf.analysis.tables.wording import (
     usual_count,
     with_limits,
 )
-
-PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 
 
 @TABLES.register("cost")
@@ -123,7 +122,7 @@ def _inference(context: Context, task: str) -> list[Block]:
     header, rows = ["target"], [["Dense"], *([target_label(t)] for t in context.targets_of(task))]
     for head, (column, dense_column) in known.items():
         dense = of_task(context, task, dense_column)
-        scale, prefix = next(pair for pair in PREFIXES if dense >= pair[0])
+        scale, prefix = unit_of(dense)
         between = f" ({prefix})" if head.endswith("{}") and prefix else prefix
         header += [head.format(between), "of dense"]
         values = [dense, *(of_target(context, task, t, column) for t in context.targets_of(task))]
