@@ -45,7 +45,7 @@ class Keeper:
         action = parallel.highest(STOP if self.watch.reason() else KEEP * self._is_due(first))
         if action:
             for run, path in going_on:
-                if path:
+                if run.read_losses() and path:
                     checkpoints.save(path, run.state_dict(), writes=parallel.rank() == 0)
             self.written_at = perf_counter()
         if action == STOP:

@@ -1,6 +1,5 @@
 """Runs that train step by step together, several of them as one stacked model."""
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter
 
@@ -28,18 +27,18 @@ class Lockstep:
     def step(self) -> None:
         """Do one optimiser step of every run; one whose loss is not finite has diverged."""
         batches = [next(self._streams[id(run)]) for run in self.runs]
-        for run, loss in zip(self.runs, self._losses(batches), strict=True):
-            if math.isfinite(loss):
+        self._step(batches)
+        for run in self.runs:
+            if run.diverged_at is None:
                 run.step += 1
-            else:
-                run.diverged_at = run.step
 
-    def _losses(self, batches: Sequence[Batch]) -> list[float]:
+    def _step(self, batches: Sequence[Batch]) -> None:
         if len(self._streams) == 1:
-            return [training_step(self.runs[0], batches[0])]
+            training_step(self.runs[0], batches[0])
+            return
         if self._stack is None:
             self._stack = Stack(self.runs)
-        return self._stack.step(batches)
+        self._stack.step(batches)
 
     def owing(self) -> list[Run]:
         """Return the runs that are to be evaluated before their next step."""

@@ -63,6 +63,7 @@ def train_together(
             end(lockstep.diverged())
             if lockstep.runs:
                 keeper.after_step()
+            end(lockstep.diverged())
             for run in lockstep.runs:
                 tell(run)
             end(lockstep.done())

@@ -25,15 +25,24 @@ class StepState:
     """A step whose gradients are final (rule applied, clipped) and not yet used."""
 
     step: int
-    loss: float
+    loss: Tensor
     learning_rate: float
-    clip_coefficient: float
+    gradient_norm: Tensor | None
+    """Before clipping; None where nothing is clipped."""
+    clip_norm: float | None
     model: nn.Module
     sparsifier: Sparsifier
     optimizer: torch.optim.Optimizer
     half_losses: Callable[[], tuple[Tensor, Tensor, float] | None]
     """Losses of two halves of a micro-batch, and (samples in a half) / (samples in the optimiser
     batch); None where it cannot be halved. Leaves generators and buffers as they were."""
+
+    @property
+    def clip_coefficient(self) -> float:
+        """The factor of clipping; reading it waits for the device."""
+        if self.gradient_norm is None or self.clip_norm is None:
+            return 1.0
+        return min(1.0, self.clip_norm / (float(self.gradient_norm) + 1e-6))
 
     def owned(self, block: PrunableWeight) -> nn.Parameter:
         """Return what the optimiser owns of a block's module: the master, or the weight itself."""

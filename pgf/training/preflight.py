@@ -105,6 +105,7 @@ def _seconds(spec: RunSpec, task: Task, splits: Splits, *, samples: int) -> floa
     for _ in range(WARM_UP_STEPS + TIMED_STEPS):
         began = perf_counter()
         training_step(run, next(stream))
+        run.read_losses()  # waits for the device
         run.step += 1
         times.append(perf_counter() - began)
     return median(times[WARM_UP_STEPS:])

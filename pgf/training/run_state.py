@@ -16,6 +16,7 @@ from pgf.training import checkpoints, parallel
 from pgf.training.distillation import make_teacher
 from pgf.training.evaluation import Evaluation, evaluation_steps
 from pgf.training.gradients import GradientStatistics
+from pgf.training.losses import Losses
 from pgf.training.narrowing import narrowed_to
 from pgf.training.observers import CurvePoint, Observer
 from pgf.training.optimization import (
@@ -55,6 +56,7 @@ class Run:
     together: int = 1
     """Runs that train with it, itself included."""
     diverged_at: int | None = None
+    losses: Losses = field(default_factory=Losses)
     machines: list[dict[str, Any]] = field(default_factory=list)
     """Machines that have trained the run, this one last."""
 
@@ -100,6 +102,7 @@ class Run:
             precision=precision,
             average=Average(optimizer, settings.ema_decay) if settings.ema_decay else None,
             observers=[statistics],
+            losses=Losses(every=_steps_between_reads(device, precision)),
             machines=[this_machine(device, precision.dtype, splits.fingerprint)],
         )
 
@@ -114,6 +117,16 @@ class Run:
     def is_done(self) -> bool:
         """True if the run has done all its steps and evaluations."""
         return self.step == self.spec.training.steps and not self.owes_evaluation
+
+    def read_losses(self) -> bool:
+        """Read the losses that are still on the device; return whether all are finite.
+
+        At the first that is not the run has diverged: it goes back to that step.
+        """
+        first = self.losses.first_not_finite()
+        if first is not None and self.diverged_at is None:
+            self.step = self.diverged_at = first
+        return self.diverged_at is None
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that a resumed run needs to go on bitwise as if never interrupted."""
@@ -171,6 +184,12 @@ def _sparsifier(spec: RunSpec, recipe: Recipe, task: Task, model: nn.Module) -> 
         mask_seed=seed_for(spec.seed, "mask"),
         groups=task.groups or None,
     )
+
+
+def _steps_between_reads(device: torch.device, precision: Precision) -> int:
+    """Return after how many steps losses are read: a GPU would wait at each for the next launch."""
+    waits = parallel.size() > 1 or precision.scaler.is_enabled()
+    return 50 if device.type == "cuda" and not waits else 1
 
 
 def _own(value: Tensor) -> Tensor:

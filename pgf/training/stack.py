@@ -95,14 +95,12 @@ class Stack:
         self.trained.clear()
         self.fixed.clear()
 
-    def step(self, batches: Sequence[Batch]) -> list[float]:
-        """Do one optimiser step of every run; return their losses, as `training_step` does."""
+    def step(self, batches: Sequence[Batch]) -> None:
+        """Do one optimiser step of every run, as `training_step` does."""
         prepared = [prepare(run, batch) for run, batch in zip(self.runs, batches, strict=True)]
         losses = self._go(prepared)
-        return [
+        for run, own, loss in zip(self.runs, prepared, losses, strict=True):
             update(run, own, loss)
-            for run, own, loss in zip(self.runs, prepared, losses, strict=True)
-        ]
 
     def _loss(
         self, trained: dict[str, Tensor], fixed: dict[str, Tensor], inputs: Tensor, labels: Tensor
@@ -116,7 +114,7 @@ class Stack:
 
         return run.task.loss(OneOfThem(), (inputs, labels))
 
-    def _go(self, prepared: Sequence[Prepared]) -> list[float]:
+    def _go(self, prepared: Sequence[Prepared]) -> list[Tensor]:
         """Go forward and backward; leave every run's gradients in its model."""
         precision = self.runs[0].precision
         losses = torch.zeros(len(self.runs), device=self.runs[0].device)
@@ -128,7 +126,7 @@ class Stack:
                 gradients, values = self._passes(inputs, labels)
             losses += values.detach().float() * share
             self._add(gradients, share)
-        return [float(loss) for loss in losses]
+        return list(losses.unbind())
 
     def _passes(self, inputs: Tensor, labels: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         """Return gradients and losses; what memory does not hold at once, in several parts."""

@@ -15,6 +15,7 @@ from pgf.tasks import Batch
 from pgf.training import parallel
 from pgf.training.calibration import calibration_passes
 from pgf.training.distillation import distilled_loss, is_taught, make_teacher
+from pgf.training.evaluation import evaluation_steps
 from pgf.training.observers import CurvePoint, StepState
 from pgf.training.run_state import Run
 from pgf.training.saliency import fix_saliency_masks, untouched
@@ -32,22 +33,22 @@ class Prepared:
     learning_rate: float
 
 
-def training_step(run: Run, batch: Batch) -> float:
-    """Do one optimiser step and return its mean loss; without the update if that is not finite.
+def training_step(run: Run, batch: Batch) -> None:
+    """Do one optimiser step, or find that the run has diverged: its loss is not finite.
 
     Args:
         run: the run, whose next step this is.
         batch: this process's share of the batch; all of it where there is one process.
     """
     prepared = prepare(run, batch)
-    return update(run, prepared, _passes(run, prepared))
+    update(run, prepared, _passes(run, prepared))
 
 
 def prepare(run: Run, batch: Batch) -> Prepared:
     """Return what the next step trains on, with its effective weights and learning rate set."""
     drawn = (batch[0].to(run.device), batch[1].to(run.device))
     micro_batches = _micro_batches(run, drawn)
-    shares = parallel.shares([run.task.weight(micro_batch) for micro_batch in micro_batches])
+    shares = _shares(run, micro_batches)
     fix_saliency_masks(
         run.task, run.sparsifier, micro_batches, shares, step=run.step, precision=run.precision
     )
@@ -58,17 +59,25 @@ def prepare(run: Run, batch: Batch) -> Prepared:
     return Prepared(drawn, micro_batches, shares, run.schedule.set(run.step))
 
 
-def _passes(run: Run, prepared: Prepared) -> float:
+def _shares(run: Run, micro_batches: list[Batch]) -> list[float]:
+    if len(micro_batches) == parallel.size() == 1:
+        return [1.0]  # what the batch weighs would have to be read from the device
+    return parallel.shares([run.task.weight(micro_batch) for micro_batch in micro_batches])
+
+
+def _passes(run: Run, prepared: Prepared) -> Tensor:
     """Go forward and backward; return the loss and leave the gradients in the model."""
-    total, shares = 0.0, prepared.shares
+    shares = prepared.shares
+    total = torch.zeros((), dtype=torch.float64, device=run.device)
     for i, (micro_batch, share) in enumerate(zip(prepared.micro_batches, shares, strict=True)):
         with _exchange(run, now=i == len(shares) - 1):
             with run.precision.autocast():
                 loss = _loss(run, micro_batch) * share
             # What processes exchange is their mean gradient, and the sum is meant.
             run.precision.scaler.scale(loss * parallel.size()).backward()
-        total += float(loss.detach())
-    (total,) = parallel.total([total])
+        total += loss.detach()
+    if parallel.size() > 1:
+        total = torch.tensor(parallel.total([float(total)])[0])
     return total
 
 
@@ -79,23 +88,25 @@ def _loss(run: Run, micro_batch: Batch) -> Tensor:
     return distilled_loss(recipe, run.task, run.replica, run.teacher, micro_batch)
 
 
-def update(run: Run, prepared: Prepared, loss: float) -> float:
-    """Do the optimiser step with the gradients in the model; return the loss.
+def update(run: Run, prepared: Prepared, loss: Tensor) -> None:
+    """Do the optimiser step with the gradients in the model.
 
-    Without the update if that is not finite.
+    Without the update if a loss that is due to be read is not finite.
     """
     settings, scaler = run.spec.training, run.precision.scaler
-    if not math.isfinite(loss):
-        return loss
+    run.losses.add(run.step, loss)
+    if _must_know(run) and not run.read_losses():
+        return
     run.sparsifier.take_gradients()
     scaler.unscale_(run.optimizer)
     run.sparsifier.apply_gradient_rule()
-    coefficient = _clip(run.optimizer, settings.clip_norm)
+    norm = _clip(run.optimizer, settings.clip_norm)
     state = StepState(
         step=run.step,
         loss=loss,
         learning_rate=prepared.learning_rate,
-        clip_coefficient=coefficient,
+        gradient_norm=norm,
+        clip_norm=settings.clip_norm,
         model=run.model,
         sparsifier=run.sparsifier,
         optimizer=run.optimizer,
@@ -110,7 +121,17 @@ def update(run: Run, prepared: Prepared, loss: float) -> float:
     run.optimizer.zero_grad(set_to_none=True)
     if run.average:
         run.average.update()
-    return loss
+
+
+def _must_know(run: Run) -> bool:
+    """Return whether a step's loss must be read: a curve, an evaluation or a checkpoint is next."""
+    settings, after = run.spec.training, run.step + 1
+    return (
+        run.losses.are_due
+        or run.step % run.spec.statistics.every == 0
+        or after % settings.checkpoint_every == 0
+        or after in evaluation_steps(settings.steps, settings.evaluations)
+    )
 
 
 def _micro_batches(run: Run, drawn: Batch) -> list[Batch]:
@@ -140,13 +161,12 @@ def _exchange(run: Run, *, now: bool) -> AbstractContextManager[None]:
     return run.replica.no_sync()
 
 
-def _clip(optimizer: torch.optim.Optimizer, limit: float | None) -> float:
-    """Scale all gradients to a global norm of at most `limit`; return the factor."""
+def _clip(optimizer: torch.optim.Optimizer, limit: float | None) -> Tensor | None:
+    """Scale all gradients to a global norm of at most `limit`; return what it was."""
     if limit is None:
-        return 1.0
+        return None
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    norm = torch.nn.utils.clip_grad_norm_(parameters, limit)
-    return min(1.0, limit / (float(norm) + 1e-6))
+    return torch.nn.utils.clip_grad_norm_(parameters, limit)
 
 
 def _half_losses(run: Run, drawn: Batch) -> tuple[Tensor, Tensor, float] | None:
@@ -180,7 +200,7 @@ def _log_step(run: Run, state: StepState) -> None:
     ]
     decays = [phase.mask_decay if phase.pattern else 1.0 for phase in phases.values()]
     values = {
-        "loss": state.loss,
+        "loss": float(state.loss),
         "learning_rate": state.learning_rate,
         "clip_coefficient": state.clip_coefficient,
         "mask_decay": max(decays, default=1.0),

@@ -27,9 +27,10 @@ def step_state(
     """Return the state before an update, of a loss that nobody looks at."""
     return StepState(
         step=step,
-        loss=0.0,
+        loss=torch.tensor(0.0),
         learning_rate=0.1,
-        clip_coefficient=1.0,
+        gradient_norm=None,
+        clip_norm=None,
         model=sparsifier.model,
         sparsifier=sparsifier,
         optimizer=optimizer,
