@@ -17,6 +17,8 @@ from pgf.experiments import TrainingSettings
 from pgf.recipes import LearnsScores
 from pgf.sparsity import Sparsifier
 
+GRAPHS = "reduce-overhead"
+"""Compiled by inductor, and replayed as CUDA graphs: a pass is one launch (torch's own name)."""
 NEVER_DOWN = ("constant", "inverse_sqrt", "step", "multistep")
 """Schedules that do not come down to a least learning rate."""
 SCHEDULES = ("cosine", "tanh", "poly", *NEVER_DOWN)
@@ -52,7 +54,7 @@ def check_optimization(settings: TrainingSettings) -> None:
     if settings.schedule == "inverse_sqrt" and not settings.warmup:
         raise UserError("training.warmup: the schedule 'inverse_sqrt' begins where a warm-up ends")
     if settings.compile is not None:
-        backends = torch.compiler.list_backends(exclude_tags=())
+        backends = [GRAPHS, *torch.compiler.list_backends(exclude_tags=())]
         if settings.compile not in backends:
             hint = nearest(settings.compile, backends)
             raise UserError(f"training.compile: torch has no backend '{settings.compile}': {hint}")
@@ -67,9 +69,16 @@ def compiled(model: nn.Module, backend: str | None) -> nn.Module:
     """Return a model whose passes are compiled; it shares the parameters of the one given.
 
     Recipes write into parameters between the passes, so no value of theirs is part of a graph.
+
+    Args:
+        model: the model.
+        backend: one of torch's, or "reduce-overhead" for inductor with CUDA graphs; None compiles
+            nothing.
     """
     if backend is None:
         return model
+    if backend == GRAPHS:
+        return cast(nn.Module, torch.compile(model, mode=backend))
     return cast(nn.Module, torch.compile(model, backend=backend))
 
 
