@@ -21,4 +21,5 @@ from .preflight import check_runs as check_runs
 from .preflight import seconds_per_step as seconds_per_step
 from .recipe_checks import walk as walk
 from .run_state import Run as Run
+from .stack import Stack as Stack
 from .step import training_step as training_step

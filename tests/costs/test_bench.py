@@ -3,15 +3,14 @@
 import json
 import math
 import subprocess
-from time import perf_counter
+from typing import Any
 
 import pytest
 import torch
 from support.helpers import tiny_spec
 from support.masks import slow_mask
 
-from pgf.costs.bench import PARTS, experiment, find_part, report
-from pgf.costs.bench.kinds import gpu as gpu_part
+from pgf.costs.bench import GPU_PARTS, PARTS, experiment, find_part, report
 from pgf.costs.bench.kinds import masks as masks_part
 from pgf.costs.bench.kinds import memory as memory_part
 from pgf.costs.bench.kinds import steps as steps_part
@@ -19,10 +18,12 @@ from pgf.costs.bench.kinds import sweep as sweep_part
 from pgf.costs.bench.model import Bound, Measurement, Part
 from pgf.costs.bench.processes import PYTHON, run
 from pgf.costs.bench.published import as_published
+from pgf.costs.bench.sizes import rehearsal
 from pgf.costs.bench.summary import write_summary
 from pgf.costs.bench.timing import ratio
 from pgf.costs.bench.usual import argsort_mask, make_usual
-from pgf.costs.bench.vit import BenchVit, Usual, VitContender
+from pgf.costs.bench.vit import Usual, VitContender
+from pgf.costs.gpu.pieces import PARTS as IN_ORDER
 from pgf.errors import UserError
 from pgf.recipes import pruning_recipes
 from pgf.recipes.patterns import NMPattern, Target
@@ -115,25 +116,20 @@ def test_small_versions_of_the_parts_measure_what_they_say(
     assert set(sparse) <= set(named)
 
 
-def test_small_versions_of_the_lines_for_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gpu_part, "ROUNDS", 1)
-    monkeypatch.setattr(gpu_part, "FF_OF_VIT_B", ((16, 8), (8, 16)))
-    lines = [gpu_part.measure_masks(NMPattern(1, 8), torch.device("cpu"))]
-    lines += gpu_part.measure_steps_of(perf_counter, batch_size=2, task=BenchVit())
-    assert all(line.ratio is not None and math.isfinite(line.ratio) for line in lines)
-    if not torch.cuda.is_available():
-        part = gpu_part.gpu(quiet)
-        assert all(line.ours is None and line.target for line in part.lines)
+@pytest.mark.parametrize("name", sorted(set(GPU_PARTS) - {"sweep"}))
+def test_the_parts_for_a_gpu_can_be_rehearsed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    part = GPU_PARTS.find(name)(quiet, rehearsal())
+    assert all(line.ratio is not None and math.isfinite(line.ratio) for line in part.lines)
+    assert "no measurement" in part.title and set(IN_ORDER) == set(GPU_PARTS)
 
 
 def test_a_small_sweep_leaves_the_records_of_runs_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweep_part, "RECIPES", ("sr_ste", "mdgf_linear"))
-    monkeypatch.setattr(sweep_part, "SEEDS", 1)
-    monkeypatch.setattr(sweep_part, "STEPS", 5)
     monkeypatch.setattr(sweep_part, "ALONE", 1)
-    line, same = sweep_part.measure_sweep(quiet, device="cpu", processes=2, target=1.0)
+    few: dict[str, Any] = {"device": "cpu", "target": 1.0, "steps": 5, "seeds": 1}
+    line, same = sweep_part.measure_sweep(quiet, processes=2, **few)
     assert same and line.ratio is not None and line.ratio > 0
-    line, _ = sweep_part.measure_sweep(quiet, device="cpu", processes=1, target=1.0, stack=2)
+    line, _ = sweep_part.measure_sweep(quiet, processes=1, stack=2, **few)
     assert line.ratio is not None and line.ratio > 0
 
 

@@ -29,30 +29,37 @@ def _cpuinfo() -> str:
     return path.read_text() if path.exists() else ""
 
 
-def file_name() -> str:
-    """Return the machine's name as the stem of a file's."""
-    return re.sub(r"[^a-z0-9]+", "-", machine().lower()).strip("-")
+def file_name(name: str | None = None) -> str:
+    """Return a machine's name, this one's by default, as the stem of a file's."""
+    return re.sub(r"[^a-z0-9]+", "-", (name or machine()).lower()).strip("-")
 
 
-def write_bench(parts: dict[str, Part], folder: Path) -> tuple[Path, Path]:
-    """Write the parts beside those of this machine that stand there already; return the files."""
-    stem = folder / file_name()
+def write_bench(parts: dict[str, Part], folder: Path, *, device: str = "") -> tuple[Path, Path]:
+    """Write the parts beside those of this machine that stand there already; return the files.
+
+    Args:
+        parts: by name.
+        folder: where to write.
+        device: the GPU's name, where it is that which was measured.
+    """
+    name = device or machine()
+    stem = folder / file_name(name)
     path = stem.with_name(stem.name + ".json")
     known = json.loads(path.read_text(encoding="utf-8"))["parts"] if path.exists() else {}
     where = {**provenance("cpu"), "node": None, "cpu": machine(), "slurm_job": None}
     made = {name: {**asdict(part), "where": where} for name, part in parts.items()}
     every = dict(sorted({**known, **made}.items()))
-    write_atomically(path, json.dumps({"machine": machine(), "parts": every}, indent=1) + "\n")
+    write_atomically(path, json.dumps({"machine": name, "parts": every}, indent=1) + "\n")
     markdown = stem.with_name(stem.name + ".md")
-    write_atomically(markdown, to_markdown(as_table(every)))
+    write_atomically(markdown, to_markdown(as_table(every, name)))
     return path, markdown
 
 
-def as_table(parts: dict[str, dict[str, Any]]) -> Table:
+def as_table(parts: dict[str, dict[str, Any]], name: str) -> Table:
     """Return all parts as one table."""
     return Table(
         name=BENCH_FOLDER,
-        title=f"What it costs on {machine()}",
+        title=f"What it costs on {name}",
         data=pd.DataFrame(
             [{"part": name, **line} for name, part in parts.items() for line in part["lines"]]
         ),

@@ -35,9 +35,10 @@ class BenchVit(ImageClassification):
     name: str = "vit_tiny_patch16_224"
     size: int = 32
     patch: int = 4
+    depth: int = 12
 
     def model(self) -> nn.Module:
-        sizes = {"img_size": self.size, "patch_size": self.patch}
+        sizes = {"img_size": self.size, "patch_size": self.patch, "depth": self.depth}
         return timm.create_model(self.name, num_classes=self.n_classes, **sizes)
 
     def example(self) -> Batch:

@@ -6,6 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from pgf.costs.bench import PARTS
 from pgf.costs.bench.model import Bound, Measurement, Part, Progress
@@ -47,7 +48,14 @@ def sweep(progress: Progress) -> Part:
 
 
 def measure_sweep(
-    progress: Progress, *, device: str, processes: int, target: float, stack: int = 1
+    progress: Progress,
+    *,
+    device: str,
+    processes: int,
+    target: float,
+    steps: int = STEPS,
+    seeds: int = SEEDS,
+    stack: int = 1,
 ) -> tuple[Measurement, bool]:
     """Measure a sweep; also return whether the same runs left the same records.
 
@@ -56,11 +64,16 @@ def measure_sweep(
         device: where to train.
         processes: packs side by side.
         target: the least speed-up.
+        steps: of a run.
+        seeds: of every recipe.
         stack: runs of a pack that train as one.
     """
     with tempfile.TemporaryDirectory() as folder:
-        alone = _write(Path(folder) / "alone", device=device)
-        together = _write(Path(folder) / "together", device=device, jobs=processes, stack=stack)
+        length = {"device": device, "steps": steps}
+        alone = _write(Path(folder) / "alone", length, seeds=seeds)
+        together = _write(
+            Path(folder) / "together", {**length, "stack": stack}, seeds=seeds, jobs=processes
+        )
         specs = alone.runs()
         seconds = []
         for i, spec in enumerate(specs[:ALONE]):
@@ -76,7 +89,7 @@ def measure_sweep(
         )
     usual = median(seconds) * len(specs)
     line = Measurement(
-        what=f"{len(specs)} runs of {STEPS} steps, {processes} processes, stacks of {stack}",
+        what=f"{len(specs)} runs of {steps} steps, {processes} processes, stacks of {stack}",
         unit="s",
         usual=usual,
         ours=taken,
@@ -88,17 +101,17 @@ def measure_sweep(
     return line, same
 
 
-def _write(folder: Path, *, device: str, jobs: int = 1, stack: int = 1) -> Experiment:
+def _write(folder: Path, own: dict[str, Any], *, seeds: int, jobs: int = 1) -> Experiment:
     """Write the sweep's config into a folder, and return the experiment."""
-    training = {"steps": STEPS, "batch_size": 32, "learning_rate": 0.002, "evaluations": 4}
+    training = {"batch_size": 32, "learning_rate": 0.002, "evaluations": 4, **own}
     values = {
         "name": CONFIG.stem,
         "tasks": {"digits_vit": {}},
-        "training": {**training, "precision": "float32", "device": device, "stack": stack},
+        "training": {**training, "precision": "float32"},
         "targets": ["1:16(FF)"],
         "recipes": {recipe: {} for recipe in RECIPES},
-        "seeds": list(range(SEEDS)),
-        "runs_per_job": math.ceil(len(RECIPES) * SEEDS / jobs),
+        "seeds": list(range(seeds)),
+        "runs_per_job": math.ceil(len(RECIPES) * seeds / jobs),
     }
     folder.mkdir()
     path = folder / CONFIG

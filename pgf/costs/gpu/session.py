@@ -1,0 +1,60 @@
+"""All pieces in turn, and the parts of the bench that one of them measures."""
+
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pgf.costs.bench import GPU_PARTS
+from pgf.costs.bench.report import file_name, write_bench
+from pgf.costs.bench.sizes import sizes_here
+from pgf.costs.gpu.pieces import RIGHT, pieces
+from pgf.costs.gpu.report import write_report
+from pgf.costs.gpu.running import DONE, run_pieces
+
+Tell = Callable[[str], None]
+
+
+def use_gpu(
+    folder: Path, experiments: Sequence[str], *, minutes: float, tell: Tell
+) -> tuple[Path, bool]:
+    """Test, measure and train within so many minutes.
+
+    Args:
+        folder: where to write.
+        experiments: what is trained last.
+        minutes: of all together.
+        tell: told what goes on.
+
+    Returns:
+        the report, and whether all tests passed.
+    """
+    sizes = sizes_here()
+    tell(f"on {sizes.where}")
+    outcomes = run_pieces(pieces(folder, experiments), folder, minutes=minutes, tell=tell)
+    page = write_report(outcomes, folder / f"{file_name(sizes.where)}.md", folder, sizes)
+    return page, all(one.outcome == DONE for one in outcomes if one.stage == RIGHT)
+
+
+def measure_parts(names: Sequence[str], folder: Path, *, tell: Tell) -> int:
+    """Measure parts of the bench one after another, and write each as soon as it is done.
+
+    Args:
+        names: of the parts; one that fails is printed with its traceback, and the next begins.
+        folder: where to write.
+        tell: told what goes on.
+
+    Returns:
+        the exit code: 1 if one failed.
+
+    Raises:
+        UserError: there is no such part.
+    """
+    parts = {name: GPU_PARTS.find(name) for name in names}
+    sizes, code = sizes_here(), 0
+    for name, measure in parts.items():
+        try:
+            write_bench({name: measure(tell, sizes)}, folder, device=sizes.where)
+        except Exception:  # whatever a kernel, a compiler or a full memory raises
+            traceback.print_exc()
+            code = 1
+    return code
