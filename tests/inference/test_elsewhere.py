@@ -3,7 +3,6 @@
 import warnings
 from pathlib import Path
 
-import onnxruntime
 import pytest
 import timm
 import torch
@@ -29,6 +28,7 @@ def finished(target: str) -> nn.Module:
 
 @pytest.mark.parametrize("target", ["2:4(FF)", "1:16(FF+QKV+O)"])
 def test_onnx_has_the_same_outputs_and_zeros(target: str, tmp_path: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
     model, images = finished(target), torch.randn(3, 3, 32, 32)
     path, free = tmp_path / "model.onnx", {0: torch.export.Dim.DYNAMIC}
     with warnings.catch_warnings():

@@ -33,6 +33,7 @@ def pieces(folder: Path, experiments: Sequence[str]) -> list[Piece]:
     python = (sys.executable, "-m")
     tests = (
         *("pytest", "-q", "-m", "gpu", "-W", "default", "-p", "no:cacheprovider"),
+        "--continue-on-collection-errors",
         f"--junitxml={folder / 'tests.xml'}",
         *marked_files(Path("tests")),
     )

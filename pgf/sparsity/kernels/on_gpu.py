@@ -148,7 +148,10 @@ def _launch(
 @lru_cache(NUMBERS)
 def _on(device: torch.device, dtype: torch.dtype, *values: float) -> Tensor:
     """Return numbers as a tensor; those of a step before are there already."""
-    return torch.tensor(values, dtype=dtype, device=device)
+    numbers = torch.tensor(values, dtype=dtype)
+    if device.type == "cuda":  # a copy from pinned memory waits for nothing on the device
+        return numbers.pin_memory().to(device, non_blocking=True)
+    return numbers
 
 
 @lru_cache(TABLES)
