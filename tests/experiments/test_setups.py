@@ -6,26 +6,22 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image as Picture
 from support.configs import as_untuned
+from support.setups import check_trained, images_as_on_the_hub, shortened
 from support.texts import glue, mnli, sentences, translated, translations, write_parquet
 
 from pgf.__main__ import main
 from pgf.analysis.results import check_published
 from pgf.experiments.experiment import Experiment
 from pgf.experiments.run_spec import RunSpec
-from pgf.experiments.settings import StatisticsSettings
 from pgf.recipes.patterns import Target
 from pgf.sparsity.selection import select_layers
 from pgf.tasks import find_task, make_task
 from pgf.tasks.data.glue import GLUE
 from pgf.tasks.encoder_decoders import T5
-from pgf.training.loop import train
 from pgf.training.optimization import check_optimization
-from pgf.training.run_state import Run
 
 CONFIGS = sorted(path.stem for path in Path("configs").glob("*.yaml"))
 FULL_SHAPE = (
@@ -41,8 +37,8 @@ FULL_SHAPE_OF_TEXT = (
     ("glue_t5_base", "sdgf_geometric", "1:8(FF)+1:4(QKV)"),
 )
 """The same on texts."""
-SMALL = {"zoo", "admission", "laptop", "smoke", "study", "multi30k_encdec"}
-"""Experiments of models that a laptop trains."""
+SMALL = {"one_gpu", "zoo", "admission", "laptop", "smoke", "study", "multi30k_encdec"}
+"""Experiments of models that a laptop trains, or one GPU."""
 ABLATIONS = {
     "wmt17_dense_share": "wmt17_encdec",
     "wmt17_fine_tune_share": "wmt17_encdec",
@@ -99,26 +95,6 @@ def test_every_paper_set_up_is_trained_below() -> None:
         assert one.runs()[0].training == other.runs()[0].training
 
 
-def images_as_on_the_hub(root: Path, *, image: str, classes: int, test: str) -> Path:
-    """Write a few random pictures as parquet, with the hub's columns and features."""
-    import datasets
-
-    features = datasets.Features(
-        {image: datasets.Image(), "label": datasets.ClassLabel(num_classes=classes)}
-    )
-    size = (32, 32) if classes == 10 else (260, 230)
-    rng = np.random.default_rng(classes)
-    for split, count in (("train", 4), (test, 2)):
-        pixels = rng.integers(0, 256, (count, size[1], size[0], 3), dtype=np.uint8)
-        labels = [i % 2 * (classes - 1) for i in range(count)]
-        rows = {image: [Picture.fromarray(p) for p in pixels], "label": labels}
-        part = datasets.Dataset.from_dict(rows, features=features)
-        folder = root / ("plain_text" if classes == 10 else "data")  # as each of the two has it
-        folder.mkdir(exist_ok=True)
-        part.to_parquet(folder / f"{split}-00000-of-00001.parquet")
-    return root
-
-
 def small_run(name: str, recipe: str, target: str, data: Path) -> RunSpec:
     """Return a run of an experiment, as it is but for two steps of four images."""
     return shortened(found(name, recipe, target), {"path": str(data), "workers": 0})
@@ -126,23 +102,6 @@ def small_run(name: str, recipe: str, target: str, data: Path) -> RunSpec:
 
 def found(name: str, recipe: str, target: str) -> RunSpec:
     return next(s for s in experiment(name).runs() if (s.recipe.name, s.target) == (recipe, target))
-
-
-def shortened(spec: RunSpec, options: dict[str, Any]) -> RunSpec:
-    return replace(
-        spec,
-        task=replace(spec.task, options={**spec.task.options, **options}),
-        training=replace(
-            spec.training,
-            steps=2,
-            batch_size=4,
-            accumulation=1,
-            precision="float32",  # a CPU without its instructions takes minutes for bfloat16
-            evaluations=1,
-            threads=1,
-        ),
-        statistics=StatisticsSettings(every=1, noise_every=2),
-    )
 
 
 @pytest.mark.slow
@@ -161,17 +120,6 @@ def test_a_set_up_trains_at_full_shape(
         test="test" if cifar else "validation",
     )
     check_trained(small_run(name, recipe, target, data))
-
-
-def check_trained(spec: RunSpec) -> None:
-    run = train(Run.make(spec))
-    assert run.step == 2 and run.diverged_at is None
-    zeros = run.sparsifier.zeros()
-    for layer in run.sparsifier.layers:
-        count, entries = zeros[layer.name]
-        assert count >= round(entries * (1 - layer.pattern.density))
-    names = {row.name for row in run.all_rows()}
-    assert {"loss", "gradient_variance", "second_moment_norm", "kept_mass"} <= names
 
 
 def texts_as_on_the_hub(root: Path) -> Path:
