@@ -37,3 +37,4 @@ from .slurm.sites import read_estimate as read_estimate
 from .slurm.sites import site_path as site_path
 from .snakemake import Machines as Machines
 from .snakemake import run_snakemake as run_snakemake
+from .status import status_text as status_text

@@ -110,7 +110,7 @@ def _say(line: str) -> None:
         sys.stderr.flush()
 
 
-def _not_counted(unknown: Mapping[str, int]) -> str:
+def not_counted(unknown: Mapping[str, int]) -> str:
     """Return the runs that the time left leaves out, a few tasks by name."""
     tasks = list(unknown)
     named = tasks if len(tasks) <= NAMED_TASKS + 1 else tasks[:NAMED_TASKS]
@@ -178,7 +178,7 @@ class ProgressReporter:
         left = seconds_to_end(seconds, side_by_side=int(side_by_side or 1))
         if side_by_side:
             left += REPORT_SECONDS
-        return f"; about {duration(left)} left{_not_counted(unknown)}"
+        return f"; about {duration(left)} left{not_counted(unknown)}"
 
     def _print(self, line: str) -> None:
         self.last_line = time.monotonic()

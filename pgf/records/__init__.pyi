@@ -7,6 +7,7 @@ from .collected import write_collected as write_collected
 from .collection import collect_runs as collect_runs
 from .failures import TRAIN_LOG as TRAIN_LOG
 from .failures import failure_summary as failure_summary
+from .failures import last_lines as last_lines
 from .files import remove_temporaries as remove_temporaries
 from .files import replacing as replacing
 from .files import set_aside as set_aside
