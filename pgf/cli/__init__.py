@@ -13,6 +13,7 @@ from pgf.cli import (
     plan,
     reproduce,
     results,
+    status,
     training,
     tune,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "plan",
     "reproduce",
     "results",
+    "status",
     "training",
     "tune",
 ]

@@ -1,4 +1,4 @@
-"""The commands `plan`, `check` and `status`: what an experiment would do, and what it has done."""
+"""The commands `plan` and `check`: what an experiment would do, without training it."""
 
 import argparse
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ def plan(options: Options) -> int:
 
     if options.jobs < 1:
         raise UserError(f"--jobs must be at least 1: {options.jobs}")
-    experiment, tuning = _as_it_stands(options.experiment)
+    experiment, tuning = as_it_stands(options.experiment)
 
     from pgf.cli.evidence import examine
     from pgf.experiments import load_experiment
@@ -32,7 +32,7 @@ def plan(options: Options) -> int:
     return 0 if ready else 2
 
 
-def _as_it_stands(name: str) -> "tuple[Experiment, str]":
+def as_it_stands(name: str) -> "tuple[Experiment, str]":
     """Return an experiment, untuned where it is not tuned yet, and a sentence on that."""
     from pgf.experiments import load_experiment, trial_counts
 
@@ -64,7 +64,7 @@ def _why_untuned(experiment: "Experiment") -> str | None:
 @command(group=Group.LOOK)
 def check(options: Options) -> None:
     """Check an experiment's config, models, data and targets, without training it."""
-    experiment, tuning = _as_it_stands(options.experiment)
+    experiment, tuning = as_it_stands(options.experiment)
 
     from pgf.cli.evidence import examine
     from pgf.training import check_runs
@@ -74,30 +74,3 @@ def check(options: Options) -> None:
     print(f"{options.experiment}: {len(experiment.runs())} runs, nothing wrong")
     if tuning:
         print(tuning)
-
-
-@command(group=Group.LOOK)
-def status(options: Options) -> None:
-    """Show which runs of an experiment are done, running, failed or waiting, and the time left.
-
-    It reads the runs' folders alone: from another terminal, another machine of the disk, or SLURM.
-    """
-    from pgf.jobs import status_text
-
-    found = [experiment for experiment in _tuning_stages(options.experiment)]
-    experiment, tuning = _as_it_stands(options.experiment)
-    if not tuning:
-        found.append(experiment)
-    for one in found:
-        print(status_text(one.name, one.jobs(), RESULTS))
-    if tuning:
-        print(f"{experiment.name}: {tuning.partition('. ')[0]}")
-
-
-def _tuning_stages(name: str) -> "list[Experiment]":
-    """Return the stages of an experiment's tuning that have begun here."""
-    from pgf.experiments import FIRST, SECOND, load_experiment
-
-    names = [f"{load_experiment(name, tuned=False).name}_{stage}" for stage in (FIRST, SECOND)]
-    paths = [RESULTS / own / f"{own}.yaml" for own in names]
-    return [load_experiment(str(path)) for path in paths if path.exists()]

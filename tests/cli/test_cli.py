@@ -16,7 +16,7 @@ from pgf.__main__ import main
 from pgf.cli import COMMANDS, Command
 from pgf.cli.registry import Group, Options
 
-COSTS = ("bench", "doctor", "models")
+COSTS = ("bench", "doctor", "gpu", "models")
 WITH_EXPERIMENT = [name for name, command in COMMANDS.items() if command.takes_experiment]
 
 
@@ -118,7 +118,7 @@ def test_the_help_text_shows_what_people_type_by_group(capsys: pytest.CaptureFix
     shown = re.findall(r"^  ([\w-]+) +[A-Z].*\.$", capsys.readouterr().out, re.M)
     results = ("compare", "pack", "tables", "leaderboard", "page")
     looks = ("check-recipe", "list", "plan", "check")
-    assert shown == ["reproduce", "train", "tune", *looks, *results, *COSTS]
+    assert shown == ["reproduce", "status", "train", "tune", *looks, *results, *COSTS]
     assert {n for n, c in COMMANDS.items() if c.group is not Group.SELDOM} == set(shown)
 
 
