@@ -8,12 +8,12 @@ from pgf.cli.registry import Group, Options, command
 from pgf.errors import UserError
 
 FOLDER = Path("results") / "gpu"
-TRAINED = ("cifar10_vit_tiny_published",)
+TRAINED = ("laptop",)
 
 
 def _add_gpu(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--minutes", type=float, default=12.0, metavar="N", help="of all together (%(default)g)"
+        "--minutes", type=float, default=12.0, metavar="N", help="for all of it (%(default)g)"
     )
     parser.add_argument(
         "--folder", type=Path, default=FOLDER, metavar="DIR", help="where to write (%(default)s)"
@@ -25,7 +25,7 @@ def _add_gpu(parser: argparse.ArgumentParser) -> None:
         help=f"an experiment for the time that is left; may be repeated ({', '.join(TRAINED)})",
     )
     parser.add_argument(
-        "--measure", nargs="+", metavar="PART", help="measure these parts of the bench, no more"
+        "--measure", nargs="+", metavar="PART", help="only measure these parts of the bench"
     )
 
 

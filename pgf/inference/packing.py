@@ -17,8 +17,9 @@ log = logging.getLogger(__name__)
 WORTH_IT = 0.25
 """N / M up to which packed rows are faster than dense ones at any number of tokens."""
 SMALLEST = 2**15
-"""Weights of a layer from which on the product outweighs its call: 192 x 192 is faster packed at
-1:8, 128 x 128 is not at any pattern, by a fifth to a half (AVX2, one thread, 1 to 1,024 tokens)."""
+"""Weights that a layer has at least if it is faster packed. In a smaller one the call of a kernel
+takes longer than the product: 192 x 192 is faster at 1:8, 128 x 128 is slower by a fifth to a half
+(AVX2, one thread, 1 to 1,024 tokens)."""
 
 
 def pack(model: nn.Module, *, every: bool = False) -> nn.Module:
@@ -112,7 +113,7 @@ def why_dense(model: nn.Module, name: str, parts: list[Part], *, every: bool = F
         if hasattr(above, "base_layer"):
             return f"{type(above).__name__} writes to their weights"
     if not every and weight.numel() < SMALLEST:
-        return f"they have fewer than {SMALLEST:,} weights, where calling a kernel takes longer"
+        return f"they have fewer than {SMALLEST:,} weights, too few to be faster packed"
     if not every and not is_worth_it(parts):
         return "more than a quarter of their weights is kept, where many tokens are no faster"
     device = "cpu" if weight.is_meta else weight.device.type  # a file's tensors come to the CPU

@@ -5,7 +5,7 @@ To add a task: a file in this room with a class under `@register("name")`, impor
 
 from pgf.tasks import digits, glue, images, language, paper_vision, phonemes, translation
 from pgf.tasks.base import TASKS, Task, find_task, make_task, register
-from pgf.tasks.data.streams import Batch, Splits, TensorData, TrainingData
+from pgf.tasks.data.streams import Batch, Splits, TensorData, TrainingData, moved
 from pgf.tasks.data.texts import TextData
 from pgf.tasks.images import Images
 from pgf.tasks.vision import ImageClassification
@@ -26,6 +26,7 @@ __all__ = [
     "images",
     "language",
     "make_task",
+    "moved",
     "paper_vision",
     "phonemes",
     "register",

@@ -48,7 +48,7 @@ class Keeper:
                 if run.read_losses() and path:
                     checkpoints.save(path, run.state_dict(), writes=parallel.rank() == 0)
             self.written_at = perf_counter()
-        if action == STOP:
+        if action == STOP and any(run.diverged_at is None for run, _ in going_on):
             # Whoever leaves first has torchrun end the others, the one that is writing as well.
             parallel.together()
             raise InterruptedRunError(f"{parallel.agreed(self.watch)}, at step {first.step}")

@@ -7,7 +7,7 @@ from pgf.tasks import Batch
 from pgf.training import parallel
 from pgf.training.run_state import Run
 from pgf.training.stack import Stack
-from pgf.training.step import training_step
+from pgf.training.step import goes_on, training_step
 
 
 class Lockstep:
@@ -25,7 +25,9 @@ class Lockstep:
             run.together = len(runs)
 
     def step(self) -> None:
-        """Do one optimiser step of every run; one whose loss is not finite has diverged."""
+        """Do one optimiser step of every run; none if one turns out to have diverged before."""
+        if not all([goes_on(run) for run in self.runs]):
+            return
         batches = [next(self._streams[id(run)]) for run in self.runs]
         self._step(batches)
         for run in self.runs:

@@ -62,8 +62,10 @@ def train_together(
                 keeper.evaluate(run)
             end(lockstep.diverged())
             if lockstep.runs:
-                keeper.after_step()
-            end(lockstep.diverged())
+                try:
+                    keeper.after_step()
+                finally:  # which has read the losses, and may have been told to stop
+                    end(lockstep.diverged())
             for run in lockstep.runs:
                 tell(run)
             end(lockstep.done())

@@ -10,8 +10,8 @@ from torch import Tensor
 class Losses:
     """The losses of the last steps, not yet read.
 
-    Reading waits for the device. Where that costs time it is done every so many steps, so that a
-    loss that is not finite is seen up to that much later; the step is the same.
+    Reading waits for the device, so that on a GPU many are read at once: a loss that is not finite
+    is then seen some steps later, and counts for the step that it is of.
     """
 
     every: int = 1
@@ -21,7 +21,7 @@ class Losses:
 
     @property
     def are_due(self) -> bool:
-        """True if so many losses have come together that they are to be read."""
+        """True if `every` losses are unread."""
         return len(self.unread) >= self.every
 
     def add(self, step: int, loss: Tensor) -> None:

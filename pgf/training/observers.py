@@ -68,12 +68,13 @@ class StepState:
     def _finish(
         self, blocks: Sequence[PrunableWeight], gradients: Sequence[Tensor]
     ) -> list[Tensor]:
+        coefficient = self.clip_coefficient
         views = [block.view(g) for block, g in zip(blocks, gradients, strict=True)]
         layers = {layer.name: layer for layer in self.sparsifier.layers}
         for block, view in zip(blocks, views, strict=True):
             if block.name in layers:
                 layers[block.name].restrict(view)
-        return [view * self.clip_coefficient for view in views]
+        return [view * coefficient for view in views]
 
 
 class Observer(Protocol):

@@ -58,6 +58,11 @@ def check_optimization(settings: TrainingSettings) -> None:
         if settings.compile not in backends:
             hint = nearest(settings.compile, backends)
             raise UserError(f"training.compile: torch has no backend '{settings.compile}': {hint}")
+    if settings.compile == GRAPHS and settings.accumulation > 1:
+        raise UserError(
+            f"training.compile: {GRAPHS} keeps the gradients of one micro-batch alone; "
+            f"it needs an accumulation of 1, which is {settings.accumulation}"
+        )
     if settings.cooldown and settings.schedule in NEVER_DOWN:
         raise UserError(
             f"training.cooldown: the schedule '{settings.schedule}' never comes down to "

@@ -103,7 +103,7 @@ def make_record(run: Run) -> dict[str, Any]:
     """Return the flat record of a finished or diverged run."""
     spec, task = run.spec, run.task
     complete = run.diverged_at is None
-    zeros = run.sparsifier.zeros()
+    zeros = run.sparsifier.zeros() if complete else {}  # NaN is no zero
     return {
         "schema": SCHEMA,
         "fingerprint": spec.fingerprint(),
@@ -125,7 +125,7 @@ def make_record(run: Run) -> dict[str, Any]:
         "train_samples": len(run.splits.train),
         "left_out": run.splits.left_out,
         "evaluated_on": run.splits.test_name,
-        "sparsity": _share(zeros.values()),
+        "sparsity": _share(zeros.values()) if complete else None,
         **{f"sparsity.{name}": _share([counts]) for name, counts in zeros.items()},
         **{f"note.{layer.name}": note for layer in run.sparsifier.layers if (note := layer.note)},
         **_flat("task", {"kind": spec.task.kind, **spec.task.options}),

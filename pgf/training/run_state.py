@@ -187,7 +187,7 @@ def _sparsifier(spec: RunSpec, recipe: Recipe, task: Task, model: nn.Module) -> 
 
 
 def _steps_between_reads(device: torch.device, precision: Precision) -> int:
-    """Return after how many steps losses are read: a GPU would wait at each for the next launch."""
+    """Return after how many steps losses are read: at each read a GPU runs out of work."""
     waits = parallel.size() > 1 or precision.scaler.is_enabled()
     return 50 if device.type == "cuda" and not waits else 1
 

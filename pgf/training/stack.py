@@ -19,7 +19,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from pgf.errors import UserError
 from pgf.experiments import TrainingSettings
 from pgf.recipes import Distils, MasksInputGradients, Recipe
-from pgf.tasks import Batch, TextData, TrainingData
+from pgf.tasks import Batch, TextData, TrainingData, moved
 from pgf.training.run_state import Run
 from pgf.training.step import Prepared, prepare, update
 
@@ -119,7 +119,7 @@ class Stack:
         precision = self.runs[0].precision
         losses = torch.zeros(len(self.runs), device=self.runs[0].device)
         for i in range(len(prepared[0].shares)):
-            share = torch.tensor([own.shares[i] for own in prepared], device=losses.device)
+            share = moved(torch.tensor([own.shares[i] for own in prepared]), losses.device)
             inputs, labels = _stacked([own.micro_batches[i] for own in prepared])
             # Fused attention is not batched everywhere, and at these sizes no faster.
             with precision.autocast(), sdpa_kernel(SDPBackend.MATH):

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
-from pgf.recipes import Distils
+from pgf.recipes import Distils, MaskSource
 from pgf.records import OVERALL
 from pgf.seeds import seed_for
-from pgf.tasks import Batch
+from pgf.tasks import Batch, moved
 from pgf.training import parallel
 from pgf.training.calibration import calibration_passes
 from pgf.training.distillation import distilled_loss, is_taught, make_teacher
@@ -44,9 +44,22 @@ def training_step(run: Run, batch: Batch) -> None:
     update(run, prepared, _passes(run, prepared))
 
 
+def goes_on(run: Run) -> bool:
+    """Return whether a run goes on; its losses are read before anything that is done only once.
+
+    A mask or a teacher made of weights that are not finite would be kept, or could not be made.
+    """
+    if not run.losses.unread:
+        return True
+    waits = (MaskSource.SALIENCY, MaskSource.CALIBRATED)
+    once = any(run.sparsifier.awaiting(source, run.step) for source in waits)
+    once = once or (run.teacher is None and is_taught(run.sparsifier, run.step))
+    return not once or run.read_losses()
+
+
 def prepare(run: Run, batch: Batch) -> Prepared:
     """Return what the next step trains on, with its effective weights and learning rate set."""
-    drawn = (batch[0].to(run.device), batch[1].to(run.device))
+    drawn = (moved(batch[0], run.device), moved(batch[1], run.device))
     micro_batches = _micro_batches(run, drawn)
     shares = _shares(run, micro_batches)
     fix_saliency_masks(
@@ -77,7 +90,7 @@ def _passes(run: Run, prepared: Prepared) -> Tensor:
             run.precision.scaler.scale(loss * parallel.size()).backward()
         total += loss.detach()
     if parallel.size() > 1:
-        total = torch.tensor(parallel.total([float(total)])[0])
+        total = torch.tensor(parallel.total([float(total)]), dtype=torch.float64)[0]
     return total
 
 

@@ -117,7 +117,7 @@ def test_small_versions_of_the_parts_measure_what_they_say(
 
 
 @pytest.mark.parametrize("name", sorted(set(GPU_PARTS) - {"sweep"}))
-def test_the_parts_for_a_gpu_can_be_rehearsed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_parts_for_a_gpu_can_be_rehearsed(name: str) -> None:
     part = GPU_PARTS.find(name)(quiet, rehearsal())
     assert all(line.ratio is not None and math.isfinite(line.ratio) for line in part.lines)
     assert "no measurement" in part.title and set(IN_ORDER) == set(GPU_PARTS)

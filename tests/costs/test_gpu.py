@@ -9,7 +9,7 @@ from support import ROOT
 
 from pgf.__main__ import main
 from pgf.costs.bench.sizes import rehearsal
-from pgf.costs.gpu.pieces import FAST, RIGHT, USEFUL, Piece, marked_files, pieces
+from pgf.costs.gpu.pieces import FAST, PARTS, RIGHT, USEFUL, Piece, marked_files, pieces
 from pgf.costs.gpu.report import write_report
 from pgf.costs.gpu.running import DONE, FAILED, OUT_OF_TIME, STATE, run_pieces
 
@@ -61,7 +61,7 @@ def test_the_tests_come_first_and_are_those_that_are_marked(
 ) -> None:
     monkeypatch.chdir(ROOT)
     found = pieces(tmp_path, ["smoke", "laptop"])
-    assert [piece.stage for piece in found] == [RIGHT, FAST, USEFUL, USEFUL]
+    assert [piece.stage for piece in found] == [RIGHT, *[FAST] * len(PARTS), USEFUL, USEFUL]
     assert sum(piece.share for piece in found) == pytest.approx(1)
     files = marked_files(Path("tests"))
     assert "tests/sparsity/test_triton.py" in files and "tests/test_imports.py" not in files

@@ -53,6 +53,7 @@ def test_a_2_of_4_layer_is_what_torchs_own_format_takes(dtype: torch.dtype) -> N
 
 
 @pytest.mark.gpu
+@pytest.mark.filterwarnings("ignore:.*prototype")
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
 def test_a_model_runs_in_torchs_own_format(dtype: torch.dtype) -> None:
     model = finished("2:4(FF)").to("cuda", dtype)

@@ -61,17 +61,52 @@ def test_a_run_has_diverged_at_the_step_of_the_loss_however_late_it_is_read(
     assert run.all_rows() == at_once.all_rows()
 
 
-def test_no_checkpoint_is_written_of_a_run_that_has_diverged_unread(tmp_path: Path) -> None:
-    run, watch = made(seldom(tiny_spec("sr_ste")), every=50), Watch(has_worked=True)
+def test_a_stop_finds_a_run_that_has_diverged_unread_and_lets_it_end(tmp_path: Path) -> None:
+    specs = [seldom(tiny_spec("sr_ste", seed=seed, stack=2)) for seed in range(2)]
+    runs, watch = [made(spec, every=50) for spec in specs], Watch(has_worked=True)
+    paths, ended = [tmp_path / "one", tmp_path / "other"], list[Run]()
+
+    def progress(run: Run) -> None:
+        if run is runs[0]:
+            broken(run, 6)
+        if run.step == 7:
+            watch.signalled = "SIGTERM"
+
+    with pytest.raises(InterruptedRunError):
+        train_together(runs, checkpoints=paths, progress=progress, ended=ended.append, watch=watch)
+    assert ended == [runs[0]] and runs[0].diverged_at == 6
+    assert [path.exists() for path in paths] == [False, True]
+
+
+def test_a_stop_of_a_run_that_has_diverged_unread_is_its_end() -> None:
+    run, watch, ended = made(seldom(tiny_spec("sr_ste")), every=50), Watch(), list[Run]()
 
     def progress(run: Run) -> None:
         broken(run, 6)
         if run.step == 7:
             watch.signalled = "SIGTERM"
 
-    with pytest.raises(InterruptedRunError):
-        train_together([run], checkpoints=[tmp_path / "c"], progress=progress, watch=watch)
-    assert run.diverged_at == 6 and not (tmp_path / "c").exists()
+    train_together([run], checkpoints=[None], progress=progress, ended=ended.append, watch=watch)
+    assert ended == [run] and run.diverged_at == 6
+
+
+@pytest.mark.parametrize("recipe", ["sparsegpt", "snip", "gpusq"])
+def test_nothing_is_made_once_of_a_run_that_has_diverged_unread(recipe: str) -> None:
+    spec = seldom(tiny_spec(recipe, options={"dense": 0.5} if recipe != "snip" else None))
+    once = spec.make_recipe().clock(0, spec.training.steps).start
+    run = made(spec, every=50)
+    train(run, progress=lambda r: broken(r, max(1, once - 1)))
+    assert run.diverged_at == max(1, once - 1)
+
+
+def test_the_others_of_a_stack_go_on_without_one_that_diverged_unread() -> None:
+    specs = [seldom(tiny_spec("sparsegpt", seed=seed, stack=3)) for seed in range(3)]
+    runs = [made(spec, every=50) for spec in specs]
+    train_together(
+        runs, checkpoints=[None] * 3, progress=lambda r: broken(r, 6) if r is runs[1] else None
+    )
+    assert [run.diverged_at for run in runs] == [None, 6, None]
+    assert [run.step for run in runs] == [14, 6, 14]
 
 
 class Reads(TorchDispatchMode):

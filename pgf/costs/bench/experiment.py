@@ -4,7 +4,7 @@ from dataclasses import replace
 from time import perf_counter
 
 from pgf.costs.bench.contender import Contender
-from pgf.costs.bench.timing import milliseconds, ratio, rotate
+from pgf.costs.bench.timing import gpu_clock, milliseconds, ratio, rotate
 from pgf.errors import UserError
 from pgf.experiments import RunSpec, StatisticsSettings
 from pgf.training import HARDLY_EVER, Run
@@ -28,11 +28,12 @@ def measure_steps(specs: list[RunSpec]) -> list[tuple[str, float, float, float]]
     watched = replace(long[dense.recipe.name], statistics=StatisticsSettings())
     runs = {spec.short_title: Contender(Run.make(spec)) for spec in quiet}
     runs["Dense, statistics on"] = Contender(Run.make(watched))
+    on_gpu = [contender.run.device.type == "cuda" for contender in runs.values()]
     times = rotate(
         {name: run.step for name, run in runs.items()},
         rounds=ROUNDS,
         repeats=STEPS,
-        clock=perf_counter,
+        clock=gpu_clock if any(on_gpu) else perf_counter,
     )
     found = {name: ratio(own, times[dense.short_title]) for name, own in times.items()}
     return [

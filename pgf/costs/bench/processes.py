@@ -55,7 +55,8 @@ print(json.dumps([seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024]
 
 def environment() -> dict[str, str]:
     """Return the environment in which a command sees this project's package."""
-    return {**os.environ, "PYTHONPATH": str(ROOT)}
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def together(commands: Sequence[Sequence[str]], *, cwd: Path) -> float:

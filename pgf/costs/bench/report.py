@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import torch
 
 from pgf.analysis import Block, Section, Table, row, to_markdown
 from pgf.costs.bench.model import Measurement, Part
@@ -46,7 +47,8 @@ def write_bench(parts: dict[str, Part], folder: Path, *, device: str = "") -> tu
     stem = folder / file_name(name)
     path = stem.with_name(stem.name + ".json")
     known = json.loads(path.read_text(encoding="utf-8"))["parts"] if path.exists() else {}
-    where = {**provenance("cpu"), "node": None, "cpu": machine(), "slurm_job": None}
+    on = "cuda" if device and torch.cuda.is_available() else "cpu"
+    where = {**provenance(on), "node": None, "cpu": machine(), "slurm_job": None}
     made = {name: {**asdict(part), "where": where} for name, part in parts.items()}
     every = dict(sorted({**known, **made}.items()))
     write_atomically(path, json.dumps({"machine": name, "parts": every}, indent=1) + "\n")

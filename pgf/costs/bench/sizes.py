@@ -1,9 +1,8 @@
 """What is measured on a GPU, and small versions of it for a machine that has none."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
 
 import torch
 
@@ -20,14 +19,15 @@ class Sizes:
     device: str
     clock: Callable[[], float]
     where: str
-    """The GPU's name, or what the numbers are not."""
+    """The GPU's name; without one, that this is a rehearsal."""
     rounds: int
     layers: tuple[tuple[int, int], ...]
     """(rows, width) of the weights whose masks are taken."""
     large: BenchVit
     large_batch: int
-    large_options: dict[str, Any] = field(default_factory=dict)
-    """Training settings of the large model."""
+    precision: str
+    compile: str | None
+    """Of the large model."""
     small: BenchVit
     small_batch: int
     stacks: tuple[int, ...]
@@ -54,7 +54,8 @@ def sizes_here() -> Sizes:
         layers=FF_OF_VIT_B,
         large=BenchVit(name="vit_base_patch16_224", size=224, patch=16),
         large_batch=256,
-        large_options={"precision": "bfloat16", "compile": "inductor"},
+        precision="bfloat16",
+        compile="inductor",
         small=BenchVit(depth=3),
         small_batch=64,
         stacks=(8, 32),
@@ -74,6 +75,8 @@ def rehearsal() -> Sizes:
         layers=((16, 128), (32, 128)),
         large=tiny,
         large_batch=2,
+        precision="float32",
+        compile=None,
         small=tiny,
         small_batch=2,
         stacks=(2,),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pgf.analysis import Block, markdown_block, row
 from pgf.costs.bench.sizes import Sizes
+from pgf.costs.gpu.pieces import RIGHT
 from pgf.costs.gpu.running import FAILED, Outcome
 from pgf.records import write_atomically
 
@@ -24,15 +25,10 @@ def write_report(outcomes: Sequence[Outcome], measured: Path, folder: Path, size
     rows = tuple(row(o.stage, o.name, o.outcome, f"{o.seconds:.0f}") for o in outcomes)
     table = markdown_block(Block(("", "piece", "outcome", "seconds"), rows, text_columns=(0, 1, 2)))
     parts = [f"# {title}\n\n{sizes.where}.\n\n{table}\n"]
-    tests = [o.said for o in outcomes if o.name == "tests"]
-    parts += [f"Tests: {said}.\n" for said in tests]
-    parts += [f"## {o.name}, its end\n\n```text\n{o.said}\n```\n" for o in outcomes if _failed(o)]
+    shown = [o for o in outcomes if o.stage == RIGHT or o.outcome == FAILED]
+    parts += [f"## {o.name}\n\n```text\n{o.said}\n```\n" for o in shown]
     if measured.exists():
         parts.append(measured.read_text(encoding="utf-8"))
     path = folder / REPORT
     write_atomically(path, "\n".join(parts))
     return path
-
-
-def _failed(outcome: Outcome) -> bool:
-    return outcome.outcome == FAILED and outcome.name != "tests"

@@ -1,6 +1,7 @@
 """Runs the pieces one after another, each within its time, and keeps what came of each at once."""
 
 import json
+import os
 import signal
 import subprocess
 import xml.etree.ElementTree as ElementTree
@@ -10,13 +11,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
 
-from pgf.costs.gpu.pieces import Piece
+from pgf.costs.gpu.pieces import RIGHT, TESTS_XML, Piece
 from pgf.records import write_atomically
 
 STATE = "pieces.json"
 DONE, FAILED, OUT_OF_TIME = "done", "failed", "out of time"
 TO_STOP = 20.0
-"""Seconds that a piece has to write its checkpoint, of its own time."""
+"""Seconds of its time that a piece has to end by itself and write what it has."""
 LAST_LINES = 12
 
 
@@ -47,6 +48,7 @@ def run_pieces(
         tell: told what goes on.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / TESTS_XML).unlink(missing_ok=True)  # of an earlier call
     began, outcomes = perf_counter(), list[Outcome]()
     for i, piece in enumerate(pieces):
         left = 60 * minutes - (perf_counter() - began)
@@ -69,18 +71,24 @@ def _run(piece: Piece, folder: Path, limit: float) -> Outcome:
     log, began = folder / f"{piece.name}.log", perf_counter()
     with log.open("w", encoding="utf-8") as out:
         process = subprocess.Popen(
-            piece.command, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
+            piece.command,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # what it has started itself ends with it
         )
         try:
             code: int | None = process.wait(max(1.0, limit - min(TO_STOP, limit / 4)))
         except subprocess.TimeoutExpired:
             code = None
-            process.send_signal(signal.SIGTERM)
+            # pytest writes its report after Ctrl-C, a training its checkpoint after SIGTERM.
+            process.send_signal(signal.SIGINT if piece.stage == RIGHT else signal.SIGTERM)
             with suppress(subprocess.TimeoutExpired):
                 process.wait(min(TO_STOP, limit / 4))
-            process.kill()
-            process.wait()
-    said = _tests(folder) if piece.name == "tests" and code is not None else ""
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    said = _tests(folder) if piece.stage == RIGHT else ""
     return Outcome(
         name=piece.name,
         stage=piece.stage,
@@ -93,7 +101,7 @@ def _run(piece: Piece, folder: Path, limit: float) -> Outcome:
 
 def _tests(folder: Path) -> str:
     """Return the counts of the tests and the names of those that failed."""
-    path = folder / "tests.xml"
+    path = folder / TESTS_XML
     if not path.exists():
         return ""
     suite = next(ElementTree.parse(path).getroot().iter("testsuite"))

@@ -30,6 +30,8 @@ def use_gpu(
     """
     sizes = sizes_here()
     tell(f"on {sizes.where}")
+    for old in folder.glob(f"{file_name(sizes.where)}.*"):
+        old.unlink()  # of an earlier call
     outcomes = run_pieces(pieces(folder, experiments), folder, minutes=minutes, tell=tell)
     page = write_report(outcomes, folder / f"{file_name(sizes.where)}.md", folder, sizes)
     return page, all(one.outcome == DONE for one in outcomes if one.stage == RIGHT)

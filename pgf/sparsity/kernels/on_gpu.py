@@ -148,7 +148,10 @@ def _launch(
 @lru_cache(NUMBERS)
 def _on(device: torch.device, dtype: torch.dtype, *values: float) -> Tensor:
     """Return numbers as a tensor; those of a step before are there already."""
-    numbers = torch.tensor(values, dtype=dtype)
+    return _moved(torch.tensor(values, dtype=dtype), device)
+
+
+def _moved(numbers: Tensor, device: torch.device) -> Tensor:
     if device.type == "cuda":  # a copy from pinned memory waits for nothing on the device
         return numbers.pin_memory().to(device, non_blocking=True)
     return numbers
@@ -164,7 +167,7 @@ def _tiles(
         torch.arange(len(sizes)), torch.tensor([len(part) for part in parts])
     )
     tiles = torch.stack([which, torch.cat(parts)]).contiguous()
-    return torch.tensor(sizes, device=device), tiles.to(device)
+    return _moved(torch.tensor(sizes), device), _moved(tiles, device)
 
 
 @cache

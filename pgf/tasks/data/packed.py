@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pgf.errors import UserError
 from pgf.tasks.data.alphabets import Alphabet
-from pgf.tasks.data.streams import Batch, IndexedData, Place
+from pgf.tasks.data.streams import Batch, IndexedData, Place, moved
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class PackedData(IndexedData):
 
     def batch(self, indices: Tensor) -> Batch:
         """Return inputs and labels (contexts, tokens) of contexts by number."""
-        starts = indices.to(self.ids.device) * self.context
+        starts = moved(indices, self.ids.device) * self.context
         places = starts[:, None] + torch.arange(self.context + 1, device=self.ids.device)
         windows = self.ids[places].long()
         return windows[:, :-1], windows[:, 1:]

@@ -12,7 +12,7 @@ from pgf.errors import UserError
 from pgf.seeds import seed_for
 from pgf.tasks.data.crops import Crops, cropped, flipped
 from pgf.tasks.data.pictures import Pictures
-from pgf.tasks.data.streams import Batch, IndexedData, Place
+from pgf.tasks.data.streams import Batch, IndexedData, Place, moved
 
 WHOLE = (1.0, 1.0)
 BILINEAR = "bilinear"
@@ -117,7 +117,7 @@ class PixelData(IndexedData):
         return mean, std
 
     def _batch(self, indices: Tensor, crops: Crops) -> Batch:
-        there = indices.to(self.pixels.device)
+        there = moved(indices, self.pixels.device)
         mean, std = self._scaling
         # In torchvision's order of operations, so that an untouched image is bitwise the same.
         pixels = (self.pixels[there].float() / 255 - mean) / std

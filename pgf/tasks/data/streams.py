@@ -107,6 +107,13 @@ class IndexedData(ABC):
     def _batches(self, places: Iterator[Place], seed: int) -> Iterator[Batch]: ...
 
 
+def moved(tensor: Tensor, device: torch.device) -> Tensor:
+    """Return a tensor on a device, without waiting for what the device has still to do."""
+    if device.type == "cuda" and tensor.device.type == "cpu":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
+
+
 @dataclass(frozen=True)
 class TensorData(IndexedData):
     """A data set that fits in memory, without augmentation."""
@@ -120,7 +127,7 @@ class TensorData(IndexedData):
     def _batches(self, places: Iterator[Place], seed: int) -> Iterator[Batch]:
         del seed
         for _, _, indices in places:
-            there = indices.to(self.inputs.device)
+            there = moved(indices, self.inputs.device)
             yield self.inputs[there], self.labels[there]
 
     def on(self, device: torch.device) -> "TensorData":

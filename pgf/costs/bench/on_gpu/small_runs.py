@@ -18,7 +18,7 @@ STACK_TARGET = 5.0
 def small_runs(progress: Progress, sizes: Sizes) -> Part:
     """SR-STE at ViT-Tiny, a run and a step."""
     made: dict[str, Any] = {"batch_size": sizes.small_batch, "task": sizes.small}
-    made["device"] = sizes.device
+    made |= {"device": sizes.device, "precision": sizes.precision}
     graphs: dict[str, Any] = {} if sizes.is_rehearsal else {"compile": "reduce-overhead"}
     ways: dict[str, Callable[[], object]] = {
         "alone": VitContender("sr_ste", **made).step,
@@ -47,7 +47,7 @@ def small_runs(progress: Progress, sizes: Sizes) -> Part:
             )
         )
     return Part(
-        title=f"A step of a small run, batch {sizes.small_batch}, {sizes.where}",
+        title=f"A step of a small run, batch {sizes.small_batch}, {sizes.precision}, {sizes.where}",
         ratio_of="alone / ours",
         lines=tuple(lines),
         notes=("A stack's time is shared out evenly among its runs.",),

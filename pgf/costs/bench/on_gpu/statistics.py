@@ -16,9 +16,10 @@ def statistics(progress: Progress, sizes: Sizes) -> Part:
         batch_size=sizes.small_batch,
         task=sizes.small,
         device=sizes.device,
+        precision=sizes.precision,
     )
     return Part(
-        title=f"Gradient statistics, small model, {sizes.where}",
+        title=f"Gradient statistics, small model, {sizes.precision}, {sizes.where}",
         ratio_of="with / without",
         lines=(line,),
     )
