@@ -1,5 +1,6 @@
 """The pieces of work on a GPU, in the order of their worth, and their shares of the time."""
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ FIRST = "tests/training"
 """Folder of the tests that matter most."""
 MARK = "mark.gpu"
 TESTS_XML = "tests.xml"
-TESTERS = 4
+TESTERS = min(4, (os.cpu_count() or 1) // 4)
 """Processes of the tests, where pytest-xdist is installed: compiling is most of their time."""
 
 
@@ -44,7 +45,7 @@ def pieces(folder: Path, experiments: Sequence[str]) -> list[Piece]:
     python = (sys.executable, "-m")
     tests = (
         *("pytest", "-v", "-m", "gpu", "-W", "default", "-p", "no:cacheprovider"),
-        *(("-n", str(TESTERS)) if find_spec("xdist") else ()),
+        *(("-n", str(TESTERS)) if TESTERS > 1 and find_spec("xdist") else ()),
         "--continue-on-collection-errors",
         f"--junitxml={folder / TESTS_XML}",
         *marked_files(Path("tests")),
