@@ -23,7 +23,7 @@ SHOWN = 8
 
 
 class State(StrEnum):
-    """What has become of a run."""
+    """The states of a run."""
 
     DONE = "done"
     DIVERGED = "diverged"
@@ -41,7 +41,7 @@ class RunStatus:
     spec: RunSpec
     state: State
     said: str = ""
-    """Who trains it, or the last line of its log."""
+    """Its holder, or the last line of its log."""
 
 
 def status_text(name: str, jobs: Jobs, results: Path) -> str:

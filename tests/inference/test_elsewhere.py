@@ -1,4 +1,4 @@
-"""What other software makes of a trained model: ONNX, and torch's own 2:4 format."""
+"""A trained model in other software: ONNX, and torch's own 2:4 format."""
 
 import warnings
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What `pgf status` says of runs that others train."""
+"""`pgf status`, on runs that others train."""
 
 import json
 import os

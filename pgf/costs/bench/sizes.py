@@ -1,4 +1,4 @@
-"""What is measured on a GPU, and small versions of it for a machine that has none."""
+"""Sizes of what a GPU's bench measures, and small ones for a machine that has none."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

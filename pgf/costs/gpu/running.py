@@ -23,7 +23,7 @@ LAST_LINES = 12
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a piece."""
+    """The outcome of a piece."""
 
     name: str
     stage: str
