@@ -24,9 +24,7 @@ def _add_gpu(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"an experiment for the time that is left; may be repeated ({', '.join(TRAINED)})",
     )
-    parser.add_argument(
-        "--measure", nargs="+", metavar="PART", help="only measure these parts of the bench"
-    )
+    parser.add_argument("--measure", metavar="PART", help="only measure this part of the bench")
 
 
 @command(group=Group.COSTS, arguments=_add_gpu, experiment=False)
@@ -38,11 +36,12 @@ def gpu(options: Options) -> int:
     """
     if options.minutes <= 0:
         raise UserError(f"--minutes must be positive: {options.minutes:g}")
-    from pgf.costs import measure_parts, use_gpu
+    from pgf.costs import measure_part, use_gpu
     from pgf.experiments import load_experiment
 
     if options.measure:
-        return measure_parts(options.measure, options.folder, tell=_tell)
+        measure_part(options.measure, options.folder, tell=_tell)
+        return 0
     names = options.train or list(TRAINED)
     for name in names:
         load_experiment(name)

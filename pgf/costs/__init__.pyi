@@ -9,7 +9,7 @@ from .bench.summary import write_summary as write_summary
 from .compute import compute_files as compute_files
 from .compute.write import compute_tables as compute_tables
 from .compute.write import write_compute as write_compute
-from .gpu.every_piece import measure_parts as measure_parts
+from .gpu.every_piece import measure_part as measure_part
 from .gpu.every_piece import use_gpu as use_gpu
 from .gpu_hours import HOURS_FOLDER as HOURS_FOLDER
 from .gpu_hours import hours_table as hours_table

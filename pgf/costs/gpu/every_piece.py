@@ -1,6 +1,5 @@
-"""All pieces in turn, and the parts of the bench that one of them measures."""
+"""All pieces in turn, and the part of the bench that one of them measures."""
 
-import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -37,26 +36,11 @@ def use_gpu(
     return page, all(one.outcome == DONE for one in outcomes if one.stage == RIGHT)
 
 
-def measure_parts(names: Sequence[str], folder: Path, *, tell: Tell) -> int:
-    """Measure parts of the bench one after another, and write each as soon as it is done.
-
-    Args:
-        names: of the parts; one that fails is printed with its traceback, and the next begins.
-        folder: where to write.
-        tell: told what goes on.
-
-    Returns:
-        the exit code: 1 if one failed.
+def measure_part(name: str, folder: Path, *, tell: Tell) -> None:
+    """Measure one part of the bench, and write it beside those that stand in the folder.
 
     Raises:
         UserError: there is no such part.
     """
-    parts = {name: GPU_PARTS.find(name) for name in names}
-    sizes, code = sizes_here(), 0
-    for name, measure in parts.items():
-        try:
-            write_bench({name: measure(tell, sizes)}, folder, device=sizes.where)
-        except Exception:  # whatever a kernel, a compiler or a full memory raises
-            traceback.print_exc()
-            code = 1
-    return code
+    measure, sizes = GPU_PARTS.find(name), sizes_here()
+    write_bench({name: measure(tell, sizes)}, folder, device=sizes.where)
