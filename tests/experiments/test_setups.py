@@ -74,8 +74,11 @@ def test_every_target_of_an_experiment_fits_its_models(name: str) -> None:
 
 
 def without_checkpoint(spec: RunSpec) -> RunSpec:
-    """Return a run with the checkpoint's sizes in its place: there is no network."""
+    """Return a run whose model is built without a checkpoint or texts: there is no network."""
     kind = find_task(spec.task.kind)
+    if spec.task.options.get("tokens") == "pieces":  # these are learned from the texts
+        bytes_instead = {**spec.task.options, "tokens": "bytes"}
+        return replace(spec, task=replace(spec.task, options=bytes_instead))
     if not issubclass(kind, T5) or kind.__dataclass_fields__["checkpoint"].default is None:
         return spec
     return replace(spec, task=replace(spec.task, options={**spec.task.options, **T5_BASE}))
