@@ -16,7 +16,7 @@ INSTALLED := $(VENV)/.installed
 RUN := PATH="$$PWD/$(VENV)/bin:$$PATH" $(PY)
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce doctor plan compute test test-slurm golden lint format lock bench clean
+.PHONY: help reproduce doctor plan compute test test-slurm golden screenshot lint format lock bench clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -42,6 +42,9 @@ test-slurm: $(INSTALLED) ## the SLURM profile on a real SLURM: root, and Debian'
 
 golden: $(INSTALLED) ## write the golden curves in tests/golden anew, after a change that is meant to move numbers
 	@PYTHONPATH=.:tests $(RUN) -m golden.curves
+
+screenshot: $(INSTALLED) ## take the README's picture of the dashboard anew, with Chromium
+	@PYTHONPATH=.:tests $(RUN) -m golden.screenshot
 
 lint: $(INSTALLED) ## formatting, style, types and the workflow's own checks
 	@$(RUN) -m ruff check .

@@ -29,6 +29,7 @@ rule all:
         tables=STUDY.tables(),
         figures=STUDY.figures(),
         compute=STUDY.compute(),
+        dashboard=STUDY.dashboard(),
     localrule: True
 
 

@@ -1,5 +1,8 @@
 """From collected runs to statistics, verdicts, tables and figures."""
 
+from .dashboard import DASHBOARD as DASHBOARD
+from .dashboard.write import write_dashboard as write_dashboard
+from .dashboard.write import write_overview as write_overview
 from .evidence import evidence_text as evidence_text
 from .figures import figure_files as figure_files
 from .figures.write import write_figures as write_figures
@@ -13,6 +16,7 @@ from .results import context_of as context_of
 from .results import load_remarks as load_remarks
 from .staleness import OtherSettingsError as OtherSettingsError
 from .tables import table_files as table_files
+from .tables.context import Context as Context
 from .tables.model import EMPTY as EMPTY
 from .tables.model import NO_RUN as NO_RUN
 from .tables.model import Block as Block

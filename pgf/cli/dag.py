@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pgf import jobs
-from pgf.analysis import figure_files, table_files
+from pgf.analysis import DASHBOARD, figure_files, table_files
 from pgf.cli.registry import RESULTS
 from pgf.costs import compute_files
 from pgf.errors import UserError, nearest
@@ -94,6 +94,10 @@ class Dag:
     def figures(self) -> list[str]:
         """Return the files of all figures."""
         return [f"{self.results}/figures/{name}" for name in figure_files()]
+
+    def dashboard(self) -> str:
+        """Return the file of the experiment's dashboard."""
+        return f"{self.results}/{DASHBOARD}"
 
     def compute(self) -> list[str]:
         """Return the files of the costs of models and recipes."""

@@ -87,7 +87,7 @@ def set_broken_aside(
 
 def finish(experiment: Experiment, config: Path, results: Path) -> None:
     """Write the report if anything is newer than it, then print the main table and all paths."""
-    from pgf.analysis import context_of, terminal_view, write_page
+    from pgf.analysis import DASHBOARD, context_of, terminal_view, write_page
 
     folder = results / experiment.name
     report = folder / "report.html"
@@ -101,5 +101,6 @@ def finish(experiment: Experiment, config: Path, results: Path) -> None:
     print(terminal_view(context))
     for kind in ("tables", "figures"):
         names = sorted({path.stem for path in written if path.parent.name == kind})
-        print(f"{kind + ':':<9}{folder / kind}/{{{','.join(names)}}}")
-    print(f"{'page:':<9}{page}\n{'report:':<9}{report}")
+        print(f"{kind + ':':<11}{folder / kind}/{{{','.join(names)}}}")
+    for kind, path in (("page:", page), ("report:", report), ("dashboard:", folder / DASHBOARD)):
+        print(f"{kind:<11}{path}")

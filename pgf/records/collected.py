@@ -16,7 +16,7 @@ RUNS_FILE = "runs.csv"
 CURVES_FILE = "curves.parquet"
 COPIED = (
     *(RUNS_FILE, CURVES_FILE, CHECKSUMS, "README.md"),
-    *("tables/*", "figures/*", "compute/*"),
+    *("*.html", "tables/*", "figures/*", "compute/*"),
 )
 """Files of an experiment that git may hold."""
 IDENTITY = ["task", "recipe", "target", "seed"]
@@ -64,7 +64,7 @@ def copy_results(source: Path, folder: Path) -> list[Path]:
     """Replace the page, runs, curves, tables, figures and costs of `folder` by those of `source`.
 
     Returns:
-        The files written. HTML, which only a report needs, stays behind; so do runs and logs.
+        The files written. HTML stays behind, as do runs and logs; what is there of it is removed.
     """
     copied = []
     for path in (path for name in COPIED for path in sorted(source.glob(name))):

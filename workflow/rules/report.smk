@@ -66,3 +66,23 @@ rule figures:
         analysis=ANALYSIS,
     shell:
         "python -m pgf figures {params.experiment:q} 2>&1 | tee {log:q} >&2"
+
+
+# The report comes last, and the dashboard links to it.
+rule dashboard:
+    input:
+        runs=rules.collect.output.runs,
+        curves=rules.collect.output.curves,
+        paper=[*PAPER, "configs/paper/fig3.csv"],
+    output:
+        STUDY.dashboard(),
+    log:
+        f"{RESULTS}/logs/dashboard.log",
+    localrule: True
+    conda:
+        "../envs/tables.yaml"
+    params:
+        experiment=STUDY.config,
+        analysis=ANALYSIS,
+    shell:
+        "python -m pgf dashboard {params.experiment:q} --report report.html 2>&1 | tee {log:q} >&2"

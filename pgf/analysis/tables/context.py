@@ -99,15 +99,19 @@ class Context:
 
     def sparse_recipes(self, task: str) -> tuple[str, ...]:
         """Return the names of the recipes with runs at a sparse target."""
-        runs = self.task_runs(task)
-        present = set(runs.loc[runs["target"] != DENSE, "recipe"])
-        return tuple(name for name, _ in self.recipes if name in present)
+        return self._recipes(task, sparse=True)
 
     def dense_recipes(self, task: str) -> tuple[str, ...]:
         """Return the names of the recipes with runs that prune nothing; one, or none."""
-        runs = self.task_runs(task)
-        present = set(runs.loc[runs["target"] == DENSE, "recipe"])
-        return tuple(name for name, _ in self.recipes if name in present)
+        return self._recipes(task, sparse=False)
+
+    def _recipes(self, task: str, *, sparse: bool) -> tuple[str, ...]:
+        def find() -> tuple[str, ...]:
+            runs = self.task_runs(task)
+            present = set(runs.loc[(runs["target"] != DENSE) == sparse, "recipe"])
+            return tuple(name for name, _ in self.recipes if name in present)
+
+        return self.remembered(("recipes", task, sparse), find)
 
     def columns_of(self, task: str) -> tuple[str, ...]:
         """Return the names of all recipes of a task, the dense one first as the paper has it."""

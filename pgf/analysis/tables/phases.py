@@ -49,7 +49,7 @@ def phase_means(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
     phase, left out where the signal's estimate is not positive.
     """
     complete = runs.loc[runs["status"] == COMPLETE, [*KEYS, "n_steps"]]
-    curves = pd.concat([curves, _running(curves)], ignore_index=True)
+    curves = pd.concat([curves, running(curves)], ignore_index=True)
     known = curves[curves["name"].isin(list(HEADINGS)) & np.isfinite(curves["value"])]
     samples = known.merge(complete, on=KEYS, how="inner")
     third = (3 * samples["step"] / samples["n_steps"]).clip(upper=2).astype("int64")
@@ -63,7 +63,8 @@ def phase_means(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([means, _noise_to_signal(means)], ignore_index=True)
 
 
-def _running(curves: pd.DataFrame) -> pd.DataFrame:
+def running(curves: pd.DataFrame) -> pd.DataFrame:
+    """Return the running averages of `RUNNING`, over all samples so far of each run."""
     chosen = curves[curves["name"].isin(RUNNING)].sort_values("step", kind="stable")
     groups = chosen.groupby([*KEYS, "reference", "name"], sort=False)["value"]
     running = groups.cumsum() / (groups.cumcount() + 1)

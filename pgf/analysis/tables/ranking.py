@@ -63,8 +63,17 @@ def why_empty(context: Context) -> str:
 
 
 def places_of(context: Context) -> list[Place]:
-    """Return the recipes by recovered share, the best first, grouped where not told apart."""
-    cells = graded_cells(context)
+    """Return the places over all tasks and targets that grade."""
+    return context.remembered("places", lambda: places_over(context, graded_cells(context)))
+
+
+def places_over(context: Context, cells: Sequence[Cell]) -> list[Place]:
+    """Return the recipes by recovered share, the best first, grouped where not told apart.
+
+    Args:
+        context: the runs.
+        cells: the tasks and targets to average over; recipes without runs in each have no place.
+    """
     ranked = [name for name, _ in context.recipes if _is_ranked(context, name, cells)]
     found = {name: _samples(context, name, cells) for name in ranked}
     order = sorted(found, key=lambda name: -found[name][0])
@@ -91,14 +100,19 @@ def _is_ranked(context: Context, recipe: str, cells: Sequence[Cell]) -> bool:
 
 def _samples(context: Context, recipe: str, cells: Sequence[Cell]) -> tuple[float, np.ndarray]:
     """Return the mean share over cells and its bootstrap draws: seeds are drawn cell by cell."""
-    wholes, samples = [], []
-    for task, target in cells:
-        table = seeds_table(context, task, target, recipe)
+    parts = [_cell_samples(context, recipe, cell) for cell in cells]
+    return float(np.mean([whole for whole, _ in parts])), np.mean([s for _, s in parts], axis=0)
+
+
+def _cell_samples(context: Context, recipe: str, cell: Cell) -> tuple[float, np.ndarray]:
+    def find() -> tuple[float, np.ndarray]:
+        table = seeds_table(context, *cell, recipe)
         assert table is not None
         n = len(table[0])
-        wholes.append(float(share_of_means(table, np.arange(n)[None, :])[0]))
-        samples.append(share_of_means(table, draws(n, (task, target))))
-    return float(np.mean(wholes)), np.mean(samples, axis=0)
+        whole = float(share_of_means(table, np.arange(n)[None, :])[0])
+        return whole, share_of_means(table, draws(n, cell))
+
+    return context.remembered(("draws", recipe, cell), find)
 
 
 def _apart(differences: np.ndarray, context: Context) -> bool:
@@ -140,11 +154,14 @@ def _place(
 
 
 def _against_baseline(context: Context, recipe: str, cell: Cell) -> str | None:
-    task, target = cell
-    baseline = context.column_of(task, BASELINE)
-    if baseline is None or baseline == recipe:
-        return None
-    gains = losses_of(context, task).gains(recipe, baseline, target)
-    margin, first = margin_for(context, task, recipe, baseline, target)
-    made = judge(target, gains, analysis=context.analysis, margin=margin, margin_first=first)
-    return made.verdict
+    def find() -> str | None:
+        task, target = cell
+        baseline = context.column_of(task, BASELINE)
+        if baseline is None or baseline == recipe:
+            return None
+        gains = losses_of(context, task).gains(recipe, baseline, target)
+        margin, first = margin_for(context, task, recipe, baseline, target)
+        made = judge(target, gains, analysis=context.analysis, margin=margin, margin_first=first)
+        return made.verdict
+
+    return context.remembered(("against baseline", recipe, cell), find)

@@ -1,0 +1,176 @@
+"""The content of a page, ready to print: every part of it that the template knows."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pgf.analysis.dashboard.board import HEADER, Board, board_of, first_board
+from pgf.analysis.dashboard.claims import ShownClaim, shown_claims
+from pgf.analysis.dashboard.provenance import provenance_of
+from pgf.analysis.dashboard.scopes import filters_of, scopes_of
+from pgf.analysis.figures.series import shown_recipes
+from pgf.analysis.figures.style import looks
+from pgf.analysis.tables.context import Context, target_label
+from pgf.analysis.tables.losses import measure_of
+from pgf.analysis.tables.model import Section
+from pgf.analysis.tables.write import one_table
+
+TABLES = {
+    "accuracy": "The paper's tables, and these runs",
+    "grading": "Admission and power",
+    "lengths": "Lengths of training",
+    "cost": "Costs",
+    "differences": "Differences to the baselines",
+    "gradient_noise": "Gradient statistics by thirds of training",
+}
+"""Tables that a page shows whole -> their headings there."""
+FOLDED = ("accuracy", "cost", "differences", "gradient_noise")
+
+
+@dataclass(frozen=True)
+class ShownTable:
+    """A table as a part of the page."""
+
+    name: str
+    title: str
+    sections: tuple[Section, ...]
+    folded: bool
+
+
+@dataclass(frozen=True)
+class LegendEntry:
+    """A recipe of the curves."""
+
+    recipe: str
+    label: str
+    color: str
+    dash: str
+    shown: bool
+    """Whether its curve is drawn at first."""
+
+
+@dataclass(frozen=True)
+class ExperimentLink:
+    """An experiment that a page over several links to."""
+
+    name: str
+    href: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """All that the template prints."""
+
+    title: str
+    about: str
+    source: str
+    leaderboard_caption: str
+    boards: tuple[Board, ...]
+    first_board: int
+    choices: tuple[tuple[str, str, dict[str, str]], ...]
+    """(name, label, value -> text) of each filter."""
+    measures: dict[str, str]
+    """Task -> measure by which its runs are compared."""
+    charts: bool
+    curve_cells: tuple[str, ...]
+    legend: tuple[LegendEntry, ...]
+    claims: tuple[ShownClaim, ...]
+    tables: tuple[ShownTable, ...]
+    provenance: tuple[tuple[str, str], ...]
+    commands: tuple[str, ...]
+    experiments: tuple[ExperimentLink, ...] = ()
+    report: str = ""
+    """Link to the workflow's report; empty where there is none."""
+    leaderboard_header: tuple[str, ...] = field(default=HEADER)
+
+    @property
+    def contents(self) -> list[tuple[str, str]]:
+        """(id, name) of every part, in order."""
+        found = [("leaderboard", "Leaderboard")]
+        found += [("experiments", "Experiments")] if self.experiments else []
+        found += [("curves", "Curves")] if self.charts else []
+        found += [("claims", "Claims")] if self.claims else []
+        found += [(table.name, table.title) for table in self.tables]
+        return [*found, ("provenance", "Provenance")]
+
+
+def page_of(
+    context: Context,
+    *,
+    title: str,
+    commands: Sequence[str],
+    report: str = "",
+    experiments: Sequence[ExperimentLink] = (),
+) -> Page:
+    """Return the content of a page.
+
+    Args:
+        context: the runs.
+        title: name of the experiment, or words for several.
+        commands: by which runs and page are made again.
+        report: link to the workflow's report.
+        experiments: the single experiments, on whose pages curves and most tables stand; empty for
+            the page of one.
+    """
+    boards = tuple(board_of(context, scope) for scope in scopes_of(context))
+    runs = context.runs
+    tasks, recipes = (runs[column].nunique() for column in ("task", "recipe"))
+    return Page(
+        title=title,
+        about=" ".join(context.analysis.about.split()),
+        source=f"{len(runs)} runs: {tasks} tasks, {recipes} recipes",
+        leaderboard_caption=one_table("leaderboard", context).sections[0].caption,
+        boards=boards,
+        first_board=first_board(boards),
+        choices=_choices(context),
+        measures={task: measure_of(context, task).name for task in context.tasks},
+        charts=not experiments,
+        curve_cells=tuple(
+            f"{task}, {target_label(target)}"
+            for task in context.tasks
+            for target in context.targets_of(task)
+        ),
+        legend=_legend(context),
+        claims=tuple(shown_claims(context)),
+        tables=_tables(context, ["grading"] if experiments else TABLES),
+        provenance=tuple(provenance_of(context)),
+        commands=tuple(commands),
+        experiments=tuple(experiments),
+        report=report,
+    )
+
+
+def _choices(context: Context) -> tuple[tuple[str, str, dict[str, str]], ...]:
+    filters = filters_of(context)
+    return (
+        ("family", "Task", filters.families),
+        ("steps", "Length", filters.lengths),
+        ("target", "Target", filters.targets),
+    )
+
+
+def _legend(context: Context) -> tuple[LegendEntry, ...]:
+    present = {name for task in context.tasks for name in context.columns_of(task)}
+    names = [name for name, _ in context.recipes if name in present]
+    shown = {name for task in context.tasks for name in shown_recipes(context, task)}
+    known = looks(names)
+    return tuple(
+        LegendEntry(
+            name, context.label(name), known[name].color, _dash(known[name].line), name in shown
+        )
+        for name in names
+    )
+
+
+def _dash(line: Any) -> str:
+    return "" if isinstance(line, str) else " ".join(f"{2 * part:g}" for part in line[1])
+
+
+def _tables(context: Context, names: Iterable[str]) -> tuple[ShownTable, ...]:
+    made = {name: one_table(name, context) for name in names}
+    return tuple(
+        ShownTable(name, TABLES[name], table.sections, name in FOLDED)
+        for name, table in made.items()
+        if any(section.blocks for section in table.sections)
+    )

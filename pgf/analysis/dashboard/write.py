@@ -1,0 +1,100 @@
+"""Writes the dashboard of an experiment, or one over several, as one file."""
+
+import json
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from pgf.analysis.dashboard import DASHBOARD
+from pgf.analysis.dashboard.chart import chart_specs, library, papers_looks
+from pgf.analysis.dashboard.content import ExperimentLink, Page, page_of
+from pgf.analysis.dashboard.curves import curves_of, papers_labels, statistics_of
+from pgf.analysis.dashboard.provenance import commands_for
+from pgf.analysis.figures.style import looks
+from pgf.analysis.merging import merge_contexts
+from pgf.analysis.tables.context import Context
+from pgf.analysis.tables.html import templates
+from pgf.records import write_atomically
+
+
+def write_dashboard(context: Context, folder: Path, *, report: str = "") -> Path:
+    """Write the dashboard of an experiment into its folder, and return the file.
+
+    Args:
+        context: the runs.
+        folder: of the experiment.
+        report: the workflow's report in that folder, to link to; empty for none.
+    """
+    name = folder.name
+    page = page_of(context, title=name, commands=commands_for(context, name), report=report)
+    return _write(page, context, folder / DASHBOARD)
+
+
+def write_overview(contexts: Mapping[str, Context], folder: Path) -> Path:
+    """Write the dashboard over several experiments into the folder of all results.
+
+    Args:
+        contexts: experiment -> its context; its page is linked.
+        folder: that holds the experiments' folders.
+
+    Raises:
+        UserError: two experiments are judged by different rules.
+    """
+    context = merge_contexts(contexts)
+    links = [
+        ExperimentLink(name, f"{name}/{DASHBOARD}", " ".join(one.analysis.about.split()))
+        for name, one in contexts.items()
+    ]
+    page = page_of(
+        context,
+        title="All experiments",
+        commands=[f"python -m pgf dashboard {' '.join(contexts)}"],
+        experiments=links,
+    )
+    return _write(page, context, folder / DASHBOARD)
+
+
+def _write(page: Page, context: Context, path: Path) -> Path:
+    own = files("pgf.analysis") / "templates"
+    scripts = {"css": "dashboard.css", "js": "dashboard.js", "curves_js": "curves.js"}
+    html = (
+        templates()
+        .get_template("dashboard.html.j2")
+        .render(
+            page=page,
+            # The project's own files, and JSON that cannot end its element.
+            data=Markup(as_json(_data(page, context))),
+            library=Markup(library()) if page.charts else "",
+            **{key: Markup((own / name).read_text("utf-8")) for key, name in scripts.items()},
+        )
+    )
+    write_atomically(path, html + "\n")
+    return path
+
+
+def _data(page: Page, context: Context) -> dict[str, Any]:
+    """Return what the page's scripts read."""
+    boards = enumerate(page.boards)
+    data: dict[str, Any] = {
+        "boards": {key: i for i, board in boards for key in board.scope.keys},
+        "remarks": [board.scope.remark for board in page.boards],
+        "first": page.boards[page.first_board].scope.keys[0].split("|"),
+    }
+    if page.charts:
+        names = [entry.recipe for entry in page.legend]
+        data |= {
+            "labels": {entry.recipe: entry.label for entry in page.legend} | papers_labels(),
+            "statistics": statistics_of(context),
+            "curves": curves_of(context),
+            "specs": chart_specs(looks(names) | papers_looks()),
+        }
+    return data
+
+
+def as_json(values: Any) -> str:
+    """Return JSON that can stand in a script element: nothing in it can end one."""
+    text = json.dumps(values, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace("&", "\\u0026")

@@ -1,0 +1,182 @@
+"""The dashboard says what the tables say, for every choice of task, length and target."""
+
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from support.dashboards import HOSTILE, SHARES, experiment
+from support.synthetic import PAPER, STEPS, TARGET, TARGETS
+
+from pgf.analysis.dashboard.board import board_of
+from pgf.analysis.dashboard.chart import papers_looks
+from pgf.analysis.dashboard.claims import shown_claims
+from pgf.analysis.dashboard.curves import (
+    PAPERS,
+    POINTS,
+    curves_of,
+    papers_labels,
+    statistics_of,
+)
+from pgf.analysis.dashboard.scopes import scopes_of
+from pgf.analysis.dashboard.write import as_json, write_dashboard, write_overview
+from pgf.analysis.figures.series import running_mean
+from pgf.analysis.tables.curves import by_seed
+from pgf.analysis.tables.kinds.claims import findings_of
+from pgf.analysis.tables.published import load_curves
+from pgf.analysis.tables.ranking import places_of
+
+
+@pytest.fixture(scope="module")
+def made():
+    return experiment()
+
+
+@pytest.fixture(scope="module")
+def html(made, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("results") / "toy"
+    return write_dashboard(made, folder, report="report.html").read_text(encoding="utf-8")
+
+
+def scope_at(made, key):
+    return next(scope for scope in scopes_of(made) if key in scope.keys)
+
+
+def test_the_widest_leaderboard_is_that_of_the_tables(made):
+    known = {"density": 0.0}  # none was recorded
+    shown = [replace(place, **known) for place in scope_at(made, "||").places]
+    assert shown == [replace(place, **known) for place in places_of(made)]
+    assert scope_at(made, "||").cells == (("toy_200", TARGET),)
+
+
+def test_every_length_has_a_leaderboard_of_its_own(made):
+    for task, shares in SHARES.items():
+        scope = scope_at(made, f"toy|{task.removeprefix('toy_')}|{TARGET}")
+        order = sorted(shares, key=lambda name: -shares[name])
+        assert [place.recipe for place in scope.places] == order and not scope.remark
+        rows = board_of(made, scope).rows
+        assert [row.share for row in rows] == pytest.approx(sorted(shares.values())[::-1], abs=0.01)
+        for row in rows:
+            assert row.low <= row.at <= row.high and row.zero <= row.at
+
+
+def test_a_target_that_does_not_grade_is_shown_without_ranks(made):
+    scope = scope_at(made, f"toy|200|{TARGETS[0]}")
+    assert "does not grade" in scope.remark
+    board = board_of(made, scope)
+    assert board.rows and all(row.texts[0] == row.texts[2] == "-" for row in board.rows)
+
+
+def test_choices_share_a_leaderboard_where_their_cells_are_the_same(made):
+    keys = [key for scope in scopes_of(made) for key in scope.keys]
+    assert len(keys) == len(set(keys)) == 2 * 3 * 3
+    assert "toy||" in scope_at(made, "||").keys
+
+
+def test_a_row_opens_to_seeds_settings_and_trials(made):
+    board = board_of(made, scope_at(made, f"toy|200|{TARGET}"))
+    (cell,) = next(row for row in board.rows if row.recipe == "sr_ste").cells
+    own = made.runs[(made.runs["task"] == "toy_200") & (made.runs["recipe"] == "sr_ste")]
+    finals = own[own["target"] == TARGET].set_index("seed")["final"]
+    assert [seed for seed, _ in cell.losses] == sorted(finals.index)
+    for seed, text in cell.losses:
+        assert float(text) == pytest.approx(finals[seed], rel=1e-3)
+    assert (cell.trials, cell.learning_rate) == ("7", "0.01")
+    others = [c.trials for row in board.rows if row.recipe != "sr_ste" for c in row.cells]
+    assert set(others) == {"not tuned"}
+
+
+def slow_values(made, task, recipe, target, name):
+    """Return a statistic by seed, found one by one."""
+    if name == "noise_to_signal":
+        noise = by_seed(made, task, recipe, target, "noise_variance")
+        return noise / by_seed(made, task, recipe, target, "noise_signal")
+    values = by_seed(made, task, recipe, target, name.removesuffix("_running"))
+    return running_mean(values) if name.endswith("_running") else values
+
+
+def test_curves_are_mean_and_limits_over_seeds(made):
+    seen = set()
+    for cell in curves_of(made):
+        for name, by_recipe in cell["curves"].items():
+            for recipe, curve in by_recipe.items():
+                values = slow_values(made, cell["task"], recipe, cell["target"], name)
+                steps = [step for step in values.index if step in curve["step"]]
+                assert steps == curve["step"] and steps[-1] == values.index[-1]
+                shown = values.loc[steps]
+                for key, found in (("mean", "mean"), ("low", "min"), ("high", "max")):
+                    expected = getattr(shown, found)(axis="columns").to_numpy()
+                    np.testing.assert_allclose(curve[key], expected, rtol=1e-3)
+                seen.add(name)
+    assert seen == set(statistics_of(made))
+
+
+def test_curves_are_thinned_and_end_at_the_last_step(made, monkeypatch):
+    monkeypatch.setattr("pgf.analysis.dashboard.curves.POINTS", 4)
+    curves = [
+        c for cell in curves_of(made) for own in cell["curves"].values() for c in own.values()
+    ]
+    assert POINTS > 4 >= max(len(curve["step"]) for curve in curves)
+    assert {curve["step"][-1] for curve in curves} == {STEPS}
+
+
+def test_the_papers_curves_stand_beside_ours_where_the_set_up_is_its_own(made):
+    published = load_curves(PAPER / "fig3.csv")
+    own = replace(made.analysis, same_setup=("toy_200",))
+    beside = replace(made, published_curves=published, analysis=own)
+    shown = {(c["task"], c["target"]): c["paper"] for c in curves_of(beside)}
+    there = shown.pop(("toy_200", TARGET))
+    assert not any(shown.values()) and set(there) == set(PAPERS.values())
+    for panel, name in PAPERS.items():
+        for curve in there[name].values():
+            values = published.loc[published["panel"] == panel, "value"]
+            assert set(curve["mean"]) <= {float(f"{value:.4g}") for value in values}
+    assert set(there[name]) <= set(papers_looks()) == set(papers_labels())
+
+
+def test_flops_rise_from_none_to_those_of_the_whole_run(made):
+    for cell in curves_of(made):
+        for recipe, spent in cell["spent"].items():
+            runs = made.task_runs(cell["task"])
+            own = runs[runs["recipe"] == recipe].iloc[0]
+            whole = 100 * own["flops.training"] / own["flops.training_dense"]
+            assert spent["percent"][0] == 0 and sorted(spent["percent"]) == spent["percent"]
+            if recipe == "dense":
+                assert spent["percent"][-1] == pytest.approx(whole)
+
+
+def test_claims_count_the_verdicts(made):
+    shown = shown_claims(made)
+    assert sum(count for claim in shown for _, count in claim.verdicts) == len(findings_of(made))
+    assert all(len(claim.block.rows) >= sum(n for _, n in claim.verdicts) for claim in shown)
+
+
+def test_text_of_runs_is_escaped(html):
+    assert HOSTILE not in html and "&lt;script&gt;window.hostile" in html
+    data = html.split('id="data">')[1].split("</script>")[0]
+    assert HOSTILE in json.loads(data)["labels"].values()
+    assert "<" not in as_json({"<": "</script><!--"})
+
+
+def test_it_asks_for_nothing_from_elsewhere(html):
+    links = re.findall(r'(?:src|href)\s*=\s*"([^"]*)"', html.split('id="data">')[0])
+    assert {link for link in links if not link.startswith("#")} == {"data:,", "report.html"}
+    assert "@import" not in html and "url(" not in html.split("</style>")[0]
+
+
+def test_it_says_how_to_make_it_again(html):
+    for text in ("git checkout c0ffee", "make EXPERIMENT=toy reproduce", 'href="report.html"'):
+        assert text in html
+
+
+def test_the_same_runs_give_the_same_file(made, html, tmp_path):
+    again = write_dashboard(experiment(), tmp_path / "toy", report="report.html")
+    assert again.read_text(encoding="utf-8") == html
+
+
+def test_one_page_over_several_links_to_each(made, tmp_path):
+    text = write_overview({"one": made, "other": made}, tmp_path).read_text(encoding="utf-8")
+    for name in ("one", "other"):
+        assert f'href="{name}/index.html"' in text and f"{name}/toy" in text
+    assert "window.vegaEmbed" not in text
