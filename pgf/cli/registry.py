@@ -98,6 +98,15 @@ def add_write(parser: argparse.ArgumentParser, folder: str) -> None:
     parser.add_argument("--write", action="store_true", help=f"write the result to {folder} too")
 
 
+def add_tensorboard(parser: argparse.ArgumentParser) -> None:
+    """Add `--tensorboard`."""
+    parser.add_argument(
+        "--tensorboard",
+        action="store_true",
+        help="write TensorBoard events while training: tensorboard --logdir results/NAME/runs",
+    )
+
+
 def add_committed(parser: argparse.ArgumentParser) -> None:
     """Add `--committed`, by which a command works on the committed results."""
     parser.add_argument(

@@ -5,14 +5,17 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pgf.cli.registry import RESULTS, Group, Options, command
+from pgf.cli.registry import RESULTS, Group, Options, add_tensorboard, command
 from pgf.errors import BusyError, UserError, nearest
 from pgf.training import HANG_SECONDS
 
 if TYPE_CHECKING:
     from pgf.experiments import Experiment, RunSpec
+    from pgf.training import Run
+
+    Announce = Callable[[RunSpec, dict[str, Any], RunSpec | None], None]
 
 EXIT_CTRL_C = 130
 
@@ -22,6 +25,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{axis}", help=f"only the runs of this {axis}")
     parser.add_argument("--seed", type=int, help="only the runs of this seed")
     parser.add_argument("--manifest", type=Path, help="file to write when all is done")
+    add_tensorboard(parser)
     parser.add_argument("--log", type=Path, help="file to append the log to")
     parser.add_argument(
         "--hang-minutes",
@@ -77,9 +81,9 @@ def _processes(chosen: "Sequence[RunSpec]") -> int:
 
 def _train(options: Options, experiment: "Experiment", chosen: "Sequence[RunSpec]") -> int:
     from pgf.jobs import (
-        ProgressReporter,
         after_busy,
         after_interruption,
+        ask_for_events,
         run_job,
         watch_of_this_job,
         write_manifest,
@@ -90,13 +94,13 @@ def _train(options: Options, experiment: "Experiment", chosen: "Sequence[RunSpec
         logging.getLogger("pgf").setLevel(logging.ERROR)
     elif options.log:
         _log_to(options.log)
-    reporter = ProgressReporter(experiment.jobs(), RESULTS)
+    if options.tensorboard:
+        ask_for_events()
     watch = watch_of_this_job(hang_minutes=options.hang_minutes)
     with watch.on_duty():
         try:
-            lines = run_job(
-                chosen, RESULTS, announce=reporter.finished, progress=reporter.step, watch=watch
-            )
+            announce, progress = _listeners(experiment)
+            lines = run_job(chosen, RESULTS, announce=announce, progress=progress, watch=watch)
         except InterruptedRunError as error:
             if parallel.rank() == 0:
                 print(after_interruption(watch, str(error)), file=sys.stderr)
@@ -108,6 +112,25 @@ def _train(options: Options, experiment: "Experiment", chosen: "Sequence[RunSpec
     if options.manifest and parallel.rank() == 0:
         write_manifest(options.manifest, options.job, lines)
     return 0
+
+
+def _listeners(experiment: "Experiment") -> "tuple[Announce, Callable[[Run], None]]":
+    """Return what is told of finished runs and of steps: the terminal, and TensorBoard if asked."""
+    from pgf.jobs import ProgressReporter, events_of
+
+    reporter, events = ProgressReporter(experiment.jobs(), RESULTS), events_of(RESULTS)
+    if events is None:
+        return reporter.finished, reporter.step
+
+    def announce(spec: "RunSpec", record: dict[str, Any], following: "RunSpec | None") -> None:
+        events.finished(spec)
+        reporter.finished(spec, record, following)
+
+    def progress(run: "Run") -> None:
+        events.step(run)
+        reporter.step(run)
+
+    return announce, progress
 
 
 def _log_to(path: Path) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pgf.cli.registry import RESULTS, Options, add_jobs
+from pgf.cli.registry import RESULTS, Options, add_jobs, add_tensorboard
 from pgf.errors import UserError, nearest
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ def add_reproduce(parser: argparse.ArgumentParser) -> None:
         help="a folder in workflow/profiles (%(default)s)",
     )
     parser.add_argument("--gpus", type=int, metavar="N", help="GPUs of this machine to use (all)")
+    add_tensorboard(parser)
     parser.add_argument(
         "--partial", action="store_true", help="write the tables even where runs have failed"
     )
@@ -31,6 +32,10 @@ def add_reproduce(parser: argparse.ArgumentParser) -> None:
 def check_options(options: Options) -> None:
     from pgf.jobs import PROFILES, load_site, site_path
 
+    if options.tensorboard:
+        from pgf.jobs import ask_for_events
+
+        ask_for_events()
     if options.jobs < 1:
         raise UserError(f"--jobs must be at least 1: {options.jobs}")
     if not (PROFILES / options.profile).is_dir():

@@ -38,3 +38,5 @@ from .slurm.sites import site_path as site_path
 from .snakemake import Machines as Machines
 from .snakemake import run_snakemake as run_snakemake
 from .status import status_text as status_text
+from .tensorboard import ask_for_events as ask_for_events
+from .tensorboard import events_of as events_of
