@@ -77,7 +77,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
 	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > $(VENV)/uv.txt
 	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(VENV)/uv.txt
-	@$(PY) -m uv pip install --quiet --system-certs --require-hashes --python $(PY) -r requirements.lock || \
+	@$(PY) -m uv pip install --quiet --system-certs --compile-bytecode --require-hashes --python $(PY) -r requirements.lock || \
 		$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(PY) -m uv pip install --quiet --offline --no-deps --no-build-isolation --python $(PY) --editable . || \
 		$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
