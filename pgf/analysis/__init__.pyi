@@ -7,11 +7,15 @@ from .evidence import evidence_text as evidence_text
 from .figures import figure_files as figure_files
 from .figures.write import write_figures as write_figures
 from .merging import merge_contexts as merge_contexts
+from .origins import OURS as OURS
+from .origins import join as join
 from .page.page import write_page as write_page
 from .reproduction import compare_results as compare_results
 from .reproduction_text import reproduction_text as reproduction_text
 from .results import PAPER as PAPER
 from .results import check_published as check_published
+from .results import context_apart as context_apart
+from .results import context_from as context_from
 from .results import context_of as context_of
 from .results import load_remarks as load_remarks
 from .staleness import OtherSettingsError as OtherSettingsError

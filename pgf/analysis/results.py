@@ -1,5 +1,6 @@
 """The context of an experiment's tables and figures, read from its folder."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
@@ -9,7 +10,7 @@ from pgf.analysis.tables.context import Context, make_context
 from pgf.analysis.tables.paper_claims import load_claims
 from pgf.analysis.tables.published import load_curves, load_published, select_published
 from pgf.experiments import Experiment
-from pgf.records import read_collected
+from pgf.records import Collected, read_collected
 
 PAPER = Path("configs/paper")
 
@@ -23,6 +24,11 @@ def context_of(experiment: Experiment, results: Path) -> Context:
     folder = results / experiment.name
     collected = read_collected(folder)
     check_settings(experiment, collected.runs, where=f"{folder}/runs.csv")
+    return context_from(experiment, collected)
+
+
+def context_from(experiment: Experiment, collected: Collected) -> Context:
+    """Return the context of runs that are known to be an experiment's."""
     return make_context(
         collected.runs,
         collected.curves,
@@ -45,6 +51,22 @@ def context_of(experiment: Experiment, results: Path) -> Context:
             ]
             for task in experiment.tasks
         },
+    )
+
+
+def context_apart(experiment: Experiment, collected: Collected) -> Context:
+    """Return the context of runs of other settings: columns, targets and tasks are what they have.
+
+    They are judged by the experiment's rule, without its baselines and without the paper's numbers.
+    """
+    rule = replace(experiment.analysis, baselines=(), published={}, same_setup=())
+    there = set(collected.runs["recipe"])
+    return make_context(
+        collected.runs,
+        collected.curves,
+        rule,
+        roles={role: column for role, column in experiment.roles().items() if column in there},
+        families=experiment.families(),
     )
 
 

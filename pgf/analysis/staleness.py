@@ -31,13 +31,7 @@ def check_settings(experiment: Experiment, runs: pd.DataFrame, *, where: str) ->
     Raises:
         OtherSettingsError: settings differ, or a run is none that the config asks for.
     """
-    wanted = {_key(spec): spec for spec in experiment.runs()}
-    keys = list(zip(runs["task"], runs["recipe"], runs["target"], runs["seed"], strict=True))
-    odd = Counter[str]()
-    for key, record in zip(keys, runs.to_dict("records"), strict=True):
-        spec = wanted.get(key)
-        odd.update([UNASKED] if spec is None else _differences(spec, record))
-    if odd:
+    if odd := differences_of(experiment, runs):
         said = [f"{text} ({count} runs)" for text, count in odd.most_common(NAMED)]
         raise OtherSettingsError(
             f"{where} is not of the config as it is now: {'; '.join(said)}: train what has "
@@ -45,8 +39,28 @@ def check_settings(experiment: Experiment, runs: pd.DataFrame, *, where: str) ->
         )
 
 
-def _key(spec: RunSpec) -> tuple[str, str, str, int]:
-    return spec.task.name, spec.recipe.name, spec.target, spec.seed
+def differences_of(
+    experiment: Experiment, runs: pd.DataFrame, *, any_seed: bool = False
+) -> Counter[str]:
+    """Return what differs from the config's settings, and in how many runs.
+
+    Args:
+        experiment: the config.
+        runs: one row a run, as collected.
+        any_seed: whether seeds may be others than the config's.
+    """
+    wanted = {_key(spec, any_seed): spec for spec in experiment.runs()}
+    seeds = [0] * len(runs) if any_seed else runs["seed"]
+    keys = zip(runs["task"], runs["recipe"], runs["target"], seeds, strict=True)
+    odd = Counter[str]()
+    for key, record in zip(keys, runs.to_dict("records"), strict=True):
+        spec = wanted.get(key)
+        odd.update([UNASKED] if spec is None else _differences(spec, record))
+    return odd
+
+
+def _key(spec: RunSpec, any_seed: bool) -> tuple[str, str, str, int]:
+    return spec.task.name, spec.recipe.name, spec.target, 0 if any_seed else spec.seed
 
 
 def _differences(spec: RunSpec, record: dict[Any, Any]) -> list[str]:

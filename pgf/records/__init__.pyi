@@ -1,6 +1,8 @@
 """Records of runs, and the collection of many of them."""
 
+from .collected import IDENTITY as IDENTITY
 from .collected import RUNS_FILE as RUNS_FILE
+from .collected import Collected as Collected
 from .collected import copy_results as copy_results
 from .collected import read_collected as read_collected
 from .collected import write_collected as write_collected
@@ -26,3 +28,4 @@ from .record import read_run as read_run
 from .record import set_run_aside as set_run_aside
 from .record import why_incomplete as why_incomplete
 from .record import write_record as write_record
+from .sources import read_source as read_source

@@ -9,7 +9,7 @@ import pytest
 from support.dashboards import HOSTILE, SHARES, experiment
 from support.synthetic import PAPER, STEPS, TARGET, TARGETS
 
-from pgf.analysis.dashboard.board import board_of
+from pgf.analysis.dashboard.board import boards_of
 from pgf.analysis.dashboard.chart import papers_looks
 from pgf.analysis.dashboard.claims import shown_claims
 from pgf.analysis.dashboard.curves import (
@@ -22,6 +22,7 @@ from pgf.analysis.dashboard.curves import (
 from pgf.analysis.dashboard.scopes import scopes_of
 from pgf.analysis.dashboard.write import as_json, write_dashboard, write_overview
 from pgf.analysis.figures.series import running_mean
+from pgf.analysis.origins import OURS
 from pgf.analysis.tables.curves import by_seed
 from pgf.analysis.tables.kinds.claims import findings_of
 from pgf.analysis.tables.published import load_curves
@@ -43,6 +44,10 @@ def scope_at(made, key):
     return next(scope for scope in scopes_of(made) if key in scope.keys)
 
 
+def board_at(made, key):
+    return next(board for board in boards_of({OURS: made}) if key in board.keys)
+
+
 def test_the_widest_leaderboard_is_that_of_the_tables(made):
     known = {"density": 0.0}  # none was recorded
     shown = [replace(place, **known) for place in scope_at(made, "||").places]
@@ -55,16 +60,15 @@ def test_every_length_has_a_leaderboard_of_its_own(made):
         scope = scope_at(made, f"toy|{task.removeprefix('toy_')}|{TARGET}")
         order = sorted(shares, key=lambda name: -shares[name])
         assert [place.recipe for place in scope.places] == order and not scope.remark
-        rows = board_of(made, scope).rows
+        rows = board_at(made, f"toy|{task.removeprefix('toy_')}|{TARGET}").rows
         assert [row.share for row in rows] == pytest.approx(sorted(shares.values())[::-1], abs=0.01)
         for row in rows:
             assert row.low <= row.at <= row.high and row.zero <= row.at
 
 
 def test_a_target_that_does_not_grade_is_shown_without_ranks(made):
-    scope = scope_at(made, f"toy|200|{TARGETS[0]}")
-    assert "does not grade" in scope.remark
-    board = board_of(made, scope)
+    board = board_at(made, f"toy|200|{TARGETS[0]}")
+    assert "does not grade" in board.remark
     assert board.rows and all(row.texts[0] == row.texts[2] == "-" for row in board.rows)
 
 
@@ -74,8 +78,21 @@ def test_choices_share_a_leaderboard_where_their_cells_are_the_same(made):
     assert "toy||" in scope_at(made, "||").keys
 
 
+def test_each_origin_is_ranked_for_itself(made):
+    lab = replace(
+        made, runs=made.runs.replace({"recipe": {"sr_ste": "mdgf_linear", "mdgf_linear": "sr_ste"}})
+    )
+    together = boards_of({"ours": made, "lab": lab})
+    for name, context in (("ours", made), ("lab", lab)):
+        for alone in boards_of({OURS: context}):
+            board = next(one for one in together if alone.keys[0] in one.keys)
+            rows = [row for row in board.rows if row.origin == name]
+            for key in ("recipe", "share", "texts", "cells"):
+                assert [getattr(r, key) for r in rows] == [getattr(r, key) for r in alone.rows]
+
+
 def test_a_row_opens_to_seeds_settings_and_trials(made):
-    board = board_of(made, scope_at(made, f"toy|200|{TARGET}"))
+    board = board_at(made, f"toy|200|{TARGET}")
     (cell,) = next(row for row in board.rows if row.recipe == "sr_ste").cells
     own = made.runs[(made.runs["task"] == "toy_200") & (made.runs["recipe"] == "sr_ste")]
     finals = own[own["target"] == TARGET].set_index("seed")["final"]

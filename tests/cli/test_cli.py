@@ -116,7 +116,7 @@ def test_the_help_text_shows_what_people_type_by_group(capsys: pytest.CaptureFix
         main([])
     assert leaving.value.code == 0
     shown = re.findall(r"^  ([\w-]+) +[A-Z].*\.$", capsys.readouterr().out, re.M)
-    results = ("compare", "dashboard", "pack", "tables", "leaderboard", "page")
+    results = ("compare", "dashboard", "merge", "pack", "tables", "leaderboard", "page")
     looks = ("check-recipe", "list", "plan", "check")
     assert shown == ["reproduce", "status", "train", "tune", *looks, *results, *COSTS]
     assert {n for n, c in COMMANDS.items() if c.group is not Group.SELDOM} == set(shown)

@@ -1,13 +1,13 @@
 """The leaderboards of a page as rows to print, each with the cells it is made of."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pgf.analysis.dashboard.cells import CellRow, cell_row
-from pgf.analysis.dashboard.scopes import Scope
+from pgf.analysis.dashboard.scopes import Scope, scopes_of
 from pgf.analysis.tables.context import Context
-from pgf.analysis.tables.ranking import Place
+from pgf.analysis.tables.ranking import Cell, Place
 from pgf.analysis.tables.wording import with_limits
 
 WIDTH, MARGIN = 120, 5
@@ -16,6 +16,8 @@ HEADER = (
     *("recipe", "interval", "recovered share", "group", "cells", "better than SR-STE"),
     *("training FLOPs", "average density", "tuning trials"),
 )
+ORIGIN = "origin"
+"""Heading of the column that names a row's origin, where there are several."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class BoardRow:
 
     recipe: str
     label: str
+    origin: str
     share: float
     share_text: str
     low: float
@@ -42,28 +45,67 @@ class BoardRow:
 class Board:
     """One leaderboard."""
 
-    scope: Scope
+    keys: tuple[str, ...]
+    """Choices that lead here, each as `family|length|target`."""
+    remark: str
     rows: tuple[BoardRow, ...]
 
 
-def board_of(context: Context, scope: Scope) -> Board:
-    """Return the rows of a scope."""
-    ends = [x for p in scope.places for x in (p.share.low, p.share.high, p.share.estimate)]
-    finite = [x for x in ends if math.isfinite(x)]
+def boards_of(contexts: Mapping[str, Context]) -> list[Board]:
+    """Return the leaderboard of every choice, the widest first; the rows of all origins together.
+
+    Each row is a mean over cells of its own origin alone, and ranks are within an origin.
+
+    Args:
+        contexts: origin -> its runs; ours come first.
+    """
+    by_key: dict[str, dict[str, Scope]] = {}
+    for origin, context in contexts.items():
+        for scope in scopes_of(context):
+            for key in scope.keys:
+                by_key.setdefault(key, {})[origin] = scope
+    keys: dict[tuple[tuple[str, tuple[Cell, ...]], ...], list[str]] = {}
+    for key, scopes in by_key.items():
+        identity = tuple((origin, scope.cells) for origin, scope in scopes.items())
+        keys.setdefault(identity, []).append(key)
+    return [_board(contexts, by_key[own[0]], tuple(own)) for own in keys.values()]
+
+
+def _board(
+    contexts: Mapping[str, Context], scopes: Mapping[str, Scope], keys: tuple[str, ...]
+) -> Board:
+    shares = [place.share for scope in scopes.values() for place in scope.places]
+    ends = [end for share in shares for end in (share.low, share.high, share.estimate)]
+    finite = [end for end in ends if math.isfinite(end)]
     low, high = min([0.0, *finite]), max([100.0, *finite])
 
     def pixel(share: float) -> float:
         return round(MARGIN + (WIDTH - 2 * MARGIN) * (share - low) / (high - low), 1)
 
-    return Board(scope, tuple(_row(context, scope, place, pixel) for place in scope.places))
+    rows = [
+        _row(contexts[origin], origin, scope, place, pixel)
+        for origin, scope in scopes.items()
+        for place in scope.places
+    ]
+    several = len(contexts) > 1
+    remarks = [
+        f"{origin}: {scope.remark}" if several else scope.remark
+        for origin, scope in scopes.items()
+        if scope.remark
+    ]
+    rows.sort(key=lambda row: -row.share)
+    return Board(keys, " ".join(remarks), tuple(rows))
 
 
-def _row(context: Context, scope: Scope, place: Place, pixel: Callable[[float], float]) -> BoardRow:
+def _row(
+    context: Context, origin: str, scope: Scope, place: Place, pixel: Callable[[float], float]
+) -> BoardRow:
     share = place.share
     low, high = (x if math.isfinite(x) else share.estimate for x in (share.low, share.high))
     return BoardRow(
         recipe=place.recipe,
         label=context.label(place.recipe),
+        origin=origin,
         share=round(share.estimate, 2),
         share_text=with_limits(share, 0),
         low=pixel(low),

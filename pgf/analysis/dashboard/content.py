@@ -1,15 +1,16 @@
 """The content of a page, ready to print: every part of it that the template knows."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from pgf.analysis.dashboard.board import HEADER, Board, board_of, first_board
+from pgf.analysis.dashboard.board import HEADER, ORIGIN, Board, boards_of, first_board
 from pgf.analysis.dashboard.claims import ShownClaim, shown_claims
 from pgf.analysis.dashboard.provenance import provenance_of
-from pgf.analysis.dashboard.scopes import filters_of, scopes_of
+from pgf.analysis.dashboard.scopes import filters_of
 from pgf.analysis.figures.series import shown_recipes
 from pgf.analysis.figures.style import looks
+from pgf.analysis.origins import OURS
 from pgf.analysis.tables.context import Context, target_label
 from pgf.analysis.tables.losses import measure_of
 from pgf.analysis.tables.model import Section
@@ -82,7 +83,15 @@ class Page:
     experiments: tuple[ExperimentLink, ...] = ()
     report: str = ""
     """Link to the workflow's report; empty where there is none."""
-    leaderboard_header: tuple[str, ...] = field(default=HEADER)
+    accounts: tuple[str, ...] = ()
+    """A sentence on each other checkout whose runs are shown."""
+    shows_origins: bool = False
+    """Whether the leaderboard has rows of several checkouts."""
+
+    @property
+    def leaderboard_header(self) -> tuple[str, ...]:
+        """The leaderboard's headings."""
+        return (*HEADER, ORIGIN) if self.shows_origins else HEADER
 
     @property
     def contents(self) -> list[tuple[str, str]]:
@@ -102,6 +111,8 @@ def page_of(
     commands: Sequence[str],
     report: str = "",
     experiments: Sequence[ExperimentLink] = (),
+    origins: Mapping[str, Context] | None = None,
+    accounts: Sequence[str] = (),
 ) -> Page:
     """Return the content of a page.
 
@@ -112,8 +123,11 @@ def page_of(
         report: link to the workflow's report.
         experiments: the single experiments, on whose pages curves and most tables stand; empty for
             the page of one.
+        origins: other checkouts whose runs stand apart on the leaderboard, by name.
+        accounts: a sentence on each other checkout.
     """
-    boards = tuple(board_of(context, scope) for scope in scopes_of(context))
+    contexts = {OURS: context, **(origins or {})}
+    boards = tuple(boards_of(contexts))
     runs = context.runs
     tasks, recipes = (runs[column].nunique() for column in ("task", "recipe"))
     return Page(
@@ -123,8 +137,10 @@ def page_of(
         leaderboard_caption=one_table("leaderboard", context).sections[0].caption,
         boards=boards,
         first_board=first_board(boards),
-        choices=_choices(context),
-        measures={task: measure_of(context, task).name for task in context.tasks},
+        choices=_choices(list(contexts.values())),
+        measures={t: measure_of(one, t).name for one in contexts.values() for t in one.tasks},
+        accounts=tuple(accounts),
+        shows_origins=bool(origins),
         charts=not experiments,
         curve_cells=tuple(
             f"{task}, {target_label(target)}"
@@ -141,13 +157,14 @@ def page_of(
     )
 
 
-def _choices(context: Context) -> tuple[tuple[str, str, dict[str, str]], ...]:
-    filters = filters_of(context)
-    return (
-        ("family", "Task", filters.families),
-        ("steps", "Length", filters.lengths),
-        ("target", "Target", filters.targets),
+def _choices(contexts: Sequence[Context]) -> tuple[tuple[str, str, dict[str, str]], ...]:
+    found = [filters_of(context) for context in contexts]
+    parts = (("family", "Task"), ("steps", "Length"), ("target", "Target"))
+    merged = (
+        {value: text for filters in found for value, text in getattr(filters, name).items()}
+        for name in ("families", "lengths", "targets")
     )
+    return tuple((*part, options) for part, options in zip(parts, merged, strict=True))
 
 
 def _legend(context: Context) -> tuple[LegendEntry, ...]:

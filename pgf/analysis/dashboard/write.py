@@ -1,7 +1,7 @@
 """Writes the dashboard of an experiment, or one over several, as one file."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -20,16 +20,32 @@ from pgf.analysis.tables.html import templates
 from pgf.records import write_atomically
 
 
-def write_dashboard(context: Context, folder: Path, *, report: str = "") -> Path:
+def write_dashboard(
+    context: Context,
+    folder: Path,
+    *,
+    report: str = "",
+    origins: Mapping[str, Context] | None = None,
+    accounts: Sequence[str] = (),
+) -> Path:
     """Write the dashboard of an experiment into its folder, and return the file.
 
     Args:
         context: the runs.
         folder: of the experiment.
         report: the workflow's report in that folder, to link to; empty for none.
+        origins: other checkouts whose runs stand apart on the leaderboard, by name.
+        accounts: a sentence on each other checkout.
     """
     name = folder.name
-    page = page_of(context, title=name, commands=commands_for(context, name), report=report)
+    page = page_of(
+        context,
+        title=name,
+        commands=commands_for(context, name),
+        report=report,
+        origins=origins,
+        accounts=accounts,
+    )
     return _write(page, context, folder / DASHBOARD)
 
 
@@ -79,9 +95,9 @@ def _data(page: Page, context: Context) -> dict[str, Any]:
     """Return what the page's scripts read."""
     boards = enumerate(page.boards)
     data: dict[str, Any] = {
-        "boards": {key: i for i, board in boards for key in board.scope.keys},
-        "remarks": [board.scope.remark for board in page.boards],
-        "first": page.boards[page.first_board].scope.keys[0].split("|"),
+        "boards": {key: i for i, board in boards for key in board.keys},
+        "remarks": [board.remark for board in page.boards],
+        "first": page.boards[page.first_board].keys[0].split("|"),
     }
     if page.charts:
         names = [entry.recipe for entry in page.legend]

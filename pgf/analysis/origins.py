@@ -1,0 +1,118 @@
+"""Runs of other checkouts beside ours: more seeds of the same runs, or a table of their own.
+
+Runs are pooled with ours only where settings, data and numeric code are the same. Others stand
+apart: each recovers a share between the random mask and the dense runs of its own origin.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from pgf.analysis.staleness import differences_of
+from pgf.errors import UserError
+from pgf.experiments import Experiment
+from pgf.records import IDENTITY, Collected
+
+OURS = "here"
+"""The name of this checkout's own runs."""
+ORIGIN = "origin"
+"""Column of merged runs that names where each is from."""
+NAMED = 3
+"""Differences that a reason names."""
+
+
+@dataclass(frozen=True)
+class Joined:
+    """The runs of one other checkout, and what became of them."""
+
+    name: str
+    pooled: int
+    """Runs that count with ours."""
+    repeated: int
+    """Runs that ours has too, of the same seed: they are not counted again."""
+    equal: int
+    """Repeated runs with exactly our loss."""
+    reasons: tuple[str, ...]
+    """Why they stand apart; empty where they are pooled."""
+
+    @property
+    def text(self) -> str:
+        """A sentence on it."""
+        if self.reasons:
+            return f"{self.name}: apart, because {'; '.join(self.reasons)}"
+        again = f"; {self.repeated} are ours too, {self.equal} of them with the same loss"
+        return f"{self.name}: {self.pooled} runs pooled{again if self.repeated else ''}"
+
+
+def join(
+    experiment: Experiment, ours: Collected, others: Mapping[str, Collected]
+) -> tuple[Collected, dict[str, Collected], list[Joined]]:
+    """Return ours with what can be pooled, what stands apart, and an account of each.
+
+    Args:
+        experiment: the config that the runs are of, as it is here.
+        ours: this checkout's runs.
+        others: name -> runs of another checkout.
+
+    Raises:
+        UserError: runs were recorded by another version's schema.
+    """
+    pooled = replace(ours, runs=ours.runs.assign(**{ORIGIN: OURS}))
+    apart: dict[str, Collected] = {}
+    said = []
+    for name, other in others.items():
+        _check_schema(name, ours.runs, other.runs)
+        reasons = _reasons(experiment, ours.runs, other.runs)
+        if reasons:
+            apart[name] = other
+            said.append(Joined(name, 0, 0, 0, reasons))
+        else:
+            pooled, account = _pool(pooled, name, other)
+            said.append(account)
+    return pooled, apart, said
+
+
+def _check_schema(name: str, ours: pd.DataFrame, theirs: pd.DataFrame) -> None:
+    own, other = (sorted(set(runs["schema"])) for runs in (ours, theirs))
+    if own != other:
+        raise UserError(
+            f"{name}: its records are of schema {', '.join(map(str, other))}, and this version's "
+            f"of {', '.join(map(str, own))}: collect them again with this version"
+        )
+
+
+def _reasons(experiment: Experiment, ours: pd.DataFrame, theirs: pd.DataFrame) -> tuple[str, ...]:
+    """Return what keeps runs from being pooled."""
+    found = [
+        f"{text} ({count} runs)"
+        for text, count in differences_of(experiment, theirs, any_seed=True).most_common(NAMED)
+    ]
+    if (own := _values(ours, "code")) != (other := _values(theirs, "code")):
+        found.append(f"numeric code {', '.join(other)}, and {', '.join(own)} here")
+    for task in theirs["task"].unique():
+        own, other = (_values(runs[runs["task"] == task], "data") for runs in (ours, theirs))
+        if own and own != other:
+            found.append(f"data of {task} {', '.join(other)}, and {', '.join(own)} here")
+    return tuple(found)
+
+
+def _values(runs: pd.DataFrame, column: str) -> list[str]:
+    return sorted(map(str, runs[column].unique())) if column in runs else []
+
+
+def _pool(pooled: Collected, name: str, other: Collected) -> tuple[Collected, Joined]:
+    own, theirs = pooled.runs, other.runs
+    both = theirs.merge(own[[*IDENTITY, "final_loss"]], on=IDENTITY, suffixes=("", "_ours"))
+    known = pd.MultiIndex.from_frame(own[IDENTITY])
+    new = theirs[~pd.MultiIndex.from_frame(theirs[IDENTITY]).isin(known)]
+    curves, layers = (
+        part.merge(new[IDENTITY], on=IDENTITY) for part in (other.curves, other.layers)
+    )
+    joined = Collected(
+        pd.concat([own, new.assign(**{ORIGIN: name})], ignore_index=True),
+        pd.concat([pooled.curves, curves], ignore_index=True),
+        pd.concat([pooled.layers, layers], ignore_index=True),
+    )
+    equal = int((both["final_loss"] == both["final_loss_ours"]).sum())
+    return joined, Joined(name, len(new), len(both), equal, ())
