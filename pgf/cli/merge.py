@@ -13,7 +13,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 def _add_merge(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "sources",
-        nargs="+",
+        nargs="*",
         metavar="[NAME=]DIR_OR_URL",
         help="folder or https address that holds another checkout's runs.csv and curves.parquet",
     )
@@ -60,10 +60,12 @@ def _named(sources: list[str]) -> dict[str, str]:
     """Return name -> folder or address; a source without a name has that of its last folder.
 
     Raises:
-        UserError: a name twice, or one that is no plain word.
+        UserError: no source, a name twice, or one that is no plain word.
     """
     from pgf.analysis import OURS
 
+    if not sources:
+        raise UserError("name the folder or address of another checkout's results: lab=DIR")
     named: dict[str, str] = {}
     for text in sources:
         name, found, source = text.partition("=")

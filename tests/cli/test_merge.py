@@ -116,6 +116,7 @@ def test_a_file_that_is_cut_short_is_refused(folder, small, capsys) -> None:
 @pytest.mark.parametrize(
     ("sources", "said"),
     [
+        ([], "name the folder or address"),
         (["nowhere"], "nowhere/runs.csv is missing"),
         (["http://example.org/x"], "an address must begin with https://"),
         (["ftp=https://127.0.0.1:9/x"], "cannot be had"),
