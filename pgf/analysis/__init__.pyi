@@ -8,6 +8,7 @@ from .figures import figure_files as figure_files
 from .figures.write import write_figures as write_figures
 from .merging import merge_contexts as merge_contexts
 from .origins import OURS as OURS
+from .origins import add_column as add_column
 from .origins import join as join
 from .page.page import write_page as write_page
 from .reproduction import compare_results as compare_results

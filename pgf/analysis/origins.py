@@ -33,14 +33,18 @@ class Joined:
     """Runs that ours has too, of the same seed: they are not counted again."""
     equal: int
     """Repeated runs with exactly our loss."""
-    reasons: tuple[str, ...]
+    reasons: tuple[str, ...] = ()
     """Why they stand apart; empty where they are pooled."""
+    column: str = ""
+    """Label of the further column that a submission is; empty for runs of our own columns."""
 
     @property
     def text(self) -> str:
         """A sentence on it."""
         if self.reasons:
             return f"{self.name}: apart, because {'; '.join(self.reasons)}"
+        if self.column:
+            return f"{self.name}: {self.pooled} runs of a further column, {self.column}"
         again = f"; {self.repeated} are ours too, {self.equal} of them with the same loss"
         return f"{self.name}: {self.pooled} runs pooled{again if self.repeated else ''}"
 
@@ -73,6 +77,30 @@ def join(
     return pooled, apart, said
 
 
+def add_column(pooled: Collected, name: str, own: Collected) -> tuple[Collected, Joined]:
+    """Return the runs with those of a submission's column.
+
+    Args:
+        pooled: the runs so far, with their origins.
+        name: of the submission.
+        own: its runs.
+
+    Raises:
+        UserError: it was recorded by another version's schema, or its data are others.
+    """
+    _check_schema(name, pooled.runs, own.runs)
+    if reasons := _other_data(pooled.runs, own.runs):
+        raise UserError(f"{name} cannot stand beside these runs: {'; '.join(reasons)}")
+    pairs = zip(
+        (pooled.runs, pooled.curves, pooled.layers),
+        (own.runs.assign(**{ORIGIN: name}), own.curves, own.layers),
+        strict=True,
+    )
+    joined = Collected(*(pd.concat(pair, ignore_index=True) for pair in pairs))
+    label = str(own.runs["recipe_label"].iloc[0])
+    return joined, Joined(name, len(own.runs), 0, 0, column=label)
+
+
 def _check_schema(name: str, ours: pd.DataFrame, theirs: pd.DataFrame) -> None:
     own, other = (sorted(set(runs["schema"])) for runs in (ours, theirs))
     if own != other:
@@ -90,11 +118,16 @@ def _reasons(experiment: Experiment, ours: pd.DataFrame, theirs: pd.DataFrame) -
     ]
     if (own := _values(ours, "code")) != (other := _values(theirs, "code")):
         found.append(f"numeric code {', '.join(other)}, and {', '.join(own)} here")
+    return (*found, *_other_data(ours, theirs))
+
+
+def _other_data(ours: pd.DataFrame, theirs: pd.DataFrame) -> list[str]:
+    found = []
     for task in theirs["task"].unique():
         own, other = (_values(runs[runs["task"] == task], "data") for runs in (ours, theirs))
         if own and own != other:
             found.append(f"data of {task} {', '.join(other)}, and {', '.join(own)} here")
-    return tuple(found)
+    return found
 
 
 def _values(runs: pd.DataFrame, column: str) -> list[str]:
@@ -115,4 +148,4 @@ def _pool(pooled: Collected, name: str, other: Collected) -> tuple[Collected, Jo
         pd.concat([pooled.layers, layers], ignore_index=True),
     )
     equal = int((both["final_loss"] == both["final_loss_ours"]).sum())
-    return joined, Joined(name, len(new), len(both), equal, ())
+    return joined, Joined(name, len(new), len(both), equal)

@@ -1,5 +1,6 @@
 """The context of an experiment's tables and figures, read from its folder."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,22 +28,36 @@ def context_of(experiment: Experiment, results: Path) -> Context:
     return context_from(experiment, collected)
 
 
-def context_from(experiment: Experiment, collected: Collected) -> Context:
-    """Return the context of runs that are known to be an experiment's."""
+def context_from(
+    experiment: Experiment, collected: Collected, *, further: Sequence[Experiment] = ()
+) -> Context:
+    """Return the context of runs that are known to be an experiment's.
+
+    Args:
+        experiment: the config.
+        collected: its runs.
+        further: configs of submissions, whose columns stand behind the experiment's.
+    """
+    configs = [experiment, *further]
     return make_context(
         collected.runs,
         collected.curves,
         experiment.analysis,
         published=load_published(PAPER / "tables.csv"),
         claims=load_claims(PAPER / "claims.yaml"),
-        recipes=experiment.columns(),
+        recipes=[column for config in configs for column in config.columns()],
         targets=experiment.rows(),
         remarks=load_remarks(),
         roles=experiment.roles(),
         published_curves=load_curves(PAPER / "fig3.csv"),
         layers=collected.layers,
         families=experiment.families(),
-        trials=experiment.selection.trials() if experiment.selection else {},
+        trials={
+            cell: count
+            for config in configs
+            if config.selection
+            for cell, count in config.selection.trials().items()
+        },
         planned={
             task: [
                 (run.recipe.name, run.target, run.seed)

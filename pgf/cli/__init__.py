@@ -16,6 +16,7 @@ from pgf.cli import (
     reproduce,
     results,
     status,
+    submissions,
     training,
     tune,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "reproduce",
     "results",
     "status",
+    "submissions",
     "training",
     "tune",
 ]

@@ -2,10 +2,14 @@
 
 import argparse
 import re
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from pgf.cli.registry import RESULTS, Group, Options, add_committed, command, results_of
 from pgf.errors import UserError
+
+if TYPE_CHECKING:
+    from pgf.experiments import Experiment
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
@@ -28,6 +32,7 @@ def merge(options: Options) -> None:
     of ours. Tables and dashboard go to `merged/EXPERIMENT` of the results.
     """
     from pgf.analysis import (
+        add_column,
         context_apart,
         context_from,
         context_of,
@@ -42,11 +47,16 @@ def merge(options: Options) -> None:
     named = _named(options.sources)
     context_of(experiment, results)  # checks that ours are of the config
     ours = read_collected(results / experiment.name)
-    others = {name: read_source(source) for name, source in named.items()}
+    submitted = {name: Path(source) for name, source in named.items() if _is_submission(source)}
+    others = {name: read_source(named[name]) for name in named if name not in submitted}
     pooled, apart, accounts = join(experiment, ours, others)
+    configs = [_submission(folder, experiment) for folder in submitted.values()]
+    for name, folder in submitted.items():
+        pooled, account = add_column(pooled, name, read_collected(folder))
+        accounts.append(account)
     folder = RESULTS / "merged" / experiment.name
     write_collected(pooled, folder)
-    context = context_from(experiment, pooled)
+    context = context_from(experiment, pooled, further=configs)
     origins = {name: context_apart(experiment, runs) for name, runs in apart.items()}
     texts = [account.text for account in accounts]
     write_tables(context, folder / "tables")
@@ -54,6 +64,26 @@ def merge(options: Options) -> None:
         write_tables(own, folder / "apart" / name / "tables")
     print("\n".join(texts))
     print(write_dashboard(context, folder, origins=origins, accounts=texts))
+
+
+def _is_submission(source: str) -> bool:
+    from pgf.jobs import ABOUT
+
+    return (Path(source) / ABOUT).is_file()
+
+
+def _submission(folder: Path, experiment: "Experiment") -> "Experiment":
+    """Return the config of a submission; its runs are checked against it.
+
+    Raises:
+        UserError: it is for another experiment, or differs from this one in more than its column.
+    """
+    from pgf.analysis import context_of
+    from pgf.jobs import submission_for
+
+    own = submission_for(folder, experiment)
+    context_of(own, folder.parent)
+    return own
 
 
 def _named(sources: list[str]) -> dict[str, str]:

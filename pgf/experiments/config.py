@@ -19,8 +19,8 @@ from pgf.experiments.validation import read_yaml, refuse_repeats, validated
 from pgf.recipes import Target, beside
 
 CONFIGS = Path("configs")
-RESERVED = "committed"
-"""Folder below the results that no experiment may be named after."""
+RESERVED = ("committed", "merged", "submissions")
+"""Folders below the results that no experiment may be named after."""
 PARTS: dict[str, type] = {
     "training": TrainingSettings,
     "statistics": StatisticsSettings,
@@ -85,8 +85,8 @@ def load_experiment(name: str, *, tuned: bool = True) -> Experiment:
                 f"name: '{experiment.name}' must be the file's own, '{path.stem}': "
                 f"the results folder goes by it"
             )
-        if experiment.name == RESERVED:
-            raise UserError(f"name: '{RESERVED}' is the folder of committed results; take another")
+        if experiment.name in RESERVED:
+            raise UserError(f"name: '{experiment.name}' is a folder of the results; take another")
         check_experiment(experiment, with_runs=tuned)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error

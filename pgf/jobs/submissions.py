@@ -1,0 +1,218 @@
+"""Submissions: somebody's recipe with its own runs of an experiment, to stand on its leaderboard.
+
+A submission is a folder: one recipe file, a config that is the experiment's but for its one column,
+the tuned settings, and the records. `prepare` makes the first two, `take_in` the others, and
+`examine` checks all of it.
+"""
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from pgf.analysis import context_of
+from pgf.errors import UserError
+from pgf.experiments import (
+    Experiment,
+    RunSpec,
+    experiment_path,
+    load_experiment,
+    read_yaml,
+    selection_path,
+)
+from pgf.jobs.conformance import Finding, check_recipe
+from pgf.jobs.job import run_job
+from pgf.records import RECORD, RUNS_FILE, read_collected, read_record
+
+SUBMISSIONS = Path("results/submissions")
+ABOUT = "submission.yaml"
+RECIPE = "recipe.py"
+FILES = (RUNS_FILE, "curves.parquet", "checksums.json")
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+SAME = ("tasks", "training", "targets", "seeds", "statistics", "tuning")
+"""Keys of the config in which a submission does not differ from its experiment."""
+ROUNDING = 1e-3
+"""Relative difference of losses that another processor may make in a cheap run."""
+
+
+def prepare(experiment: str, recipe: str, *, name: str, by: str) -> Path:
+    """Write the folder of a submission: recipe, config and whose it is; return the config.
+
+    Args:
+        experiment: name of the experiment whose leaderboard it is for.
+        recipe: `path/to/file.py:Class`.
+        name: of the submission and of its column.
+        by: who submits it.
+
+    Raises:
+        UserError: the recipe is not in a file, or the name is taken or no plain word.
+    """
+    file, _, class_name = recipe.rpartition(":")
+    if not file.endswith(".py") or not Path(file).is_file():
+        raise UserError(f"{recipe}: a submission is one file, path/to/file.py:Class")
+    if not NAME.fullmatch(name):
+        raise UserError(f"name '{name}': small letters, digits and _ make a name")
+    base = load_experiment(experiment, tuned=False)
+    folder = SUBMISSIONS / name
+    if name in base.recipes or folder.exists():
+        raise UserError(f"the name '{name}' is taken by a column or a submission; take another")
+    values = read_yaml(experiment_path(experiment))
+    analysis = {k: v for k, v in (values.get("analysis") or {}).items() if k != "baselines"}
+    values |= {
+        "name": name,
+        "recipes": {name: {"recipe": f"{RECIPE}:{class_name}"}},
+        "analysis": analysis,
+        "evidence": False,
+    }
+    folder.mkdir(parents=True)
+    shutil.copyfile(file, folder / RECIPE)
+    config = folder / f"{name}.yaml"
+    config.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+    about = {"by": by, "experiment": base.name}
+    (folder / ABOUT).write_text(yaml.safe_dump(about, sort_keys=False), encoding="utf-8")
+    try:
+        load_experiment(str(config), tuned=False)
+    except UserError:
+        shutil.rmtree(folder)
+        raise
+    return config
+
+
+def take_in(folder: Path, results: Path) -> None:
+    """Copy a submission's tuned settings and collected runs into its folder."""
+    shutil.copyfile(selection_path(folder.name), folder / "selection.yaml")
+    for name in FILES:
+        shutil.copyfile(results / folder.name / name, folder / name)
+
+
+def base_of(folder: Path) -> str:
+    """Return the name of the experiment that a submission is for.
+
+    Raises:
+        UserError: the folder holds no submission, or its `submission.yaml` is of another form.
+    """
+    if not (folder / ABOUT).is_file():
+        raise UserError(f"{folder} holds no {ABOUT}: pgf submit makes a submission")
+    about = read_yaml(folder / ABOUT)
+    if set(about) != {"by", "experiment"} or not all(isinstance(v, str) for v in about.values()):
+        raise UserError(f"{folder / ABOUT}: it must have the keys by and experiment, both texts")
+    return str(about["experiment"])
+
+
+def examine(folder: Path, committed: Path, *, laws: bool = True) -> Iterator[Finding]:
+    """Yield what each check finds of a submission.
+
+    Args:
+        folder: of the submission.
+        committed: the committed results, with those of its experiment.
+        laws: False to leave out the laws of recipes, which take minutes.
+
+    Raises:
+        UserError: it cannot be read at all.
+    """
+    base = load_experiment(base_of(folder))
+    own = load_experiment(str(folder / f"{folder.name}.yaml"))
+    yield Finding("its config is the experiment's, but for the column", _other_keys(base, own))
+    yield Finding("its tuned settings are those of its folder", _other_selection(folder))
+    yield Finding("it had no more tuning trials than the experiment's columns", _budget(base, own))
+    context = context_of(own, folder.parent)
+    missing = [cell for task in own.tasks for cell in context.missing(task)]
+    yield Finding("all of its runs are there", f"{len(missing)} are missing" if missing else None)
+    theirs = read_collected(committed / base.name).runs
+    yield Finding("its data are the experiment's", _other_data(theirs, context.runs))
+    if set(theirs["code"]) != set(context.runs["code"]):
+        law = "a cheap run of the experiment, trained by this numeric code, ends as committed"
+        yield Finding(law, _again(base, theirs))
+    kind = own.recipes[own_column(own)].recipe or ""
+    if laws:
+        yield from check_recipe(kind, {}, target="1:4(FF)+2:8(QK)")
+    yield Finding("a cheap run, trained again, ends the same", _again(own, context.runs))
+
+
+def submission_for(folder: Path, base: Experiment) -> Experiment:
+    """Return the config of a submission for an experiment.
+
+    Raises:
+        UserError: it is for another experiment, or differs from this one in more than its column.
+    """
+    if (name := base_of(folder)) != base.name:
+        raise UserError(f"{folder} is a submission for {name}, not for {base.name}")
+    own = load_experiment(str(folder / f"{folder.name}.yaml"))
+    if problem := _other_keys(base, own):
+        raise UserError(f"{folder}: {problem}")
+    return own
+
+
+def own_column(experiment: Experiment) -> str:
+    """Return the one column of a submission.
+
+    Raises:
+        UserError: it has several.
+    """
+    if len(experiment.recipes) != 1:
+        raise UserError(f"{experiment.name}: a submission has one recipe")
+    return next(iter(experiment.recipes))
+
+
+def _other_keys(base: Experiment, own: Experiment) -> str | None:
+    mine, others = (one.model_dump(mode="json", include=set(SAME)) for one in (own, base))
+    differing = [key for key in SAME if mine[key] != others[key]]
+    return f"{', '.join(differing)} differ from {base.name}'s" if differing else None
+
+
+def _other_selection(folder: Path) -> str | None:
+    used = selection_path(folder.name)
+    if used.read_bytes() != (folder / "selection.yaml").read_bytes():
+        return f"{used} and {folder / 'selection.yaml'} differ"
+    return None
+
+
+def _budget(base: Experiment, own: Experiment) -> str | None:
+    if base.selection is None or own.selection is None:
+        return None
+    free = set(base.removing())
+    most: dict[tuple[str, str], int] = {}
+    for (task, column, target), count in base.selection.trials().items():
+        if column not in free:
+            most[task, target] = max(count, most.get((task, target), 0))
+    for (task, _, target), count in own.selection.trials().items():
+        if count > most.get((task, target), 0):
+            return f"{count} trials at {target} of {task}, and {most.get((task, target), 0)} there"
+    return None
+
+
+def _other_data(theirs: pd.DataFrame, own: pd.DataFrame) -> str | None:
+    for task, runs in own.groupby("task"):
+        if set(runs["data"]) != set(theirs.loc[theirs["task"] == task, "data"]):
+            return f"the data of {task} are others"
+    return None
+
+
+def _again(experiment: Experiment, runs: pd.DataFrame) -> str | None:
+    """Train the run again that took least time; return how it ends otherwise."""
+    ended = runs[runs["status"] == "complete"]
+    cheapest = ended.sort_values("train_seconds").iloc[0].to_dict()
+    spec = next(spec for spec in experiment.runs() if _is(spec, cheapest))
+    with TemporaryDirectory() as made:
+        results = Path(made)
+        run_job([spec], results, announce=_nobody, progress=_nobody)
+        found = read_record(spec.directory(results) / RECORD)["final_loss"]
+    expected = float(str(cheapest["final_loss"]))
+    if found is not None and np.isclose(found, expected, rtol=ROUNDING):
+        return None
+    return f"{spec.title}: a loss of {found}, and {expected} in its records"
+
+
+def _is(spec: RunSpec, row: dict[Any, Any]) -> bool:
+    key = (spec.task.name, spec.recipe.name, spec.target, spec.seed)
+    return key == (row["task"], row["recipe"], row["target"], row["seed"])
+
+
+def _nobody(*told: Any) -> None:
+    del told
