@@ -35,7 +35,7 @@ compute: $(INSTALLED) ## count what the models and recipes of EXPERIMENT cost, w
 	@$(RUN) -m pgf compute $(EXPERIMENT)
 
 test: $(INSTALLED) ## the whole test suite, but for what needs a SLURM of its own
-	@$(RUN) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	@$(RUN) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-slurm: $(INSTALLED) ## the SLURM profile on a real SLURM: root, and Debian's slurm-wlm and munge
 	@$(RUN) -m pytest tests/jobs/slurm $(if $(ONLY),-k "$(ONLY)")

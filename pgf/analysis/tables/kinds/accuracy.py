@@ -1,5 +1,7 @@
 """The table of the metric of every recipe at every target, laid out as the paper's Table 2."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
@@ -8,7 +10,7 @@ from pgf.analysis.tables.context import DENSE, Context, target_label
 from pgf.analysis.tables.losses import measure_of
 from pgf.analysis.tables.mean_scores import MeanScore, MeanScores, mean_score_text, mean_scores
 from pgf.analysis.tables.measurements import VIEWS, metric_name
-from pgf.analysis.tables.model import EMPTY, Block, Cell, Row, Section, Table, recipe_panels
+from pgf.analysis.tables.model import EMPTY, Block, Cell, Row, Section, Table, recipe_blocks
 from pgf.analysis.tables.published import paper_notes
 from pgf.analysis.tables.scores import BEST, LAST
 from pgf.analysis.tables.wording import (
@@ -70,8 +72,8 @@ def _section(context: Context, task: str, views: dict[str, MeanScores]) -> Secti
         dense = context.dense_recipes(task)
         wanted = {*context.columns_of(task), *context.missing_columns(task)} - {*dense}
         sparse = [name for name, _ in context.recipes if name in wanted]
-        for more, shown in recipe_panels(dense, sparse):
-            blocks.append(_block(context, task, scores, shown, VIEWS[view] + more, decimals))
+        make = partial(_block, context, task, scores, VIEWS[view], decimals)
+        blocks += recipe_blocks(make, dense, sparse)
     caption = (
         f"{capitalized(metric_name(context, task))}, {better(context, task)} is better: mean ± "
         f"half-width of the {percent(context.analysis)} t interval, "
@@ -84,9 +86,9 @@ def _block(
     context: Context,
     task: str,
     scores: MeanScores,
-    recipes: tuple[str, ...],
     title: str,
     decimals: int,
+    recipes: tuple[str, ...],
 ) -> Block:
     usual = usual_count([entry.interval.n for entry in scores.values()])
     rows: list[Row] = []
@@ -126,9 +128,9 @@ def _paper_rows(
 def _notes(context: Context, task: str, views: dict[str, MeanScores]) -> tuple[str, ...]:
     analysis = context.analysis
     notes = [
-        "Bold: the paired t-test finds the recipe better than every other sparse one of its row, "
-        f"on the {measure_of(context, task).name}, each at a p of at most {analysis.alpha:g} and "
-        "not within the margin; only where the task grades.",
+        "Bold: the paired t-test finds the recipe better than every other sparse one of its "
+        f"target, on the {measure_of(context, task).name}, each at a p of at most "
+        f"{analysis.alpha:g} and not within the margin; only where the task grades.",
         "The best evaluation is chosen on the data that it reports, among more evaluations for "
         "recipes that are at their target longer: an optimistic number, shown for the paper's "
         "sake and not tested.",

@@ -13,7 +13,7 @@ from pgf.analysis.tables.context import Context, target_label
 from pgf.analysis.tables.judgement import judge
 from pgf.analysis.tables.losses import losses_of, measure_of
 from pgf.analysis.tables.measurements import metric_name
-from pgf.analysis.tables.model import NO_RUN, Block, Cell, Row, Section, Table, recipe_panels, row
+from pgf.analysis.tables.model import NO_RUN, Block, Cell, Row, Section, Table, recipe_blocks, row
 from pgf.analysis.tables.recipe_costs import (
     LONG,
     SAME_FLOPS,
@@ -205,17 +205,18 @@ def _at_equal_flops(context: Context, task: str, costs: list[RecipeCost]) -> lis
 def _by_recipe(
     context: Context, task: str, costs: list[RecipeCost], title: str, text: Text
 ) -> list[Block]:
-    """Return blocks with recipes across and targets down."""
+    """Return a text by recipe and target."""
     by_key = {(cost.target, cost.recipe): cost for cost in costs}
     dense = context.dense_recipes(task)
     sparse = [name for name in context.columns_of(task) if name not in dense]
-    blocks = []
-    for more, recipes in recipe_panels(dense, sparse):
+
+    def block(recipes: tuple[str, ...]) -> Block:
         rows: list[Row] = []
         for target in context.targets_of(task):
             found = [by_key.get((target, recipe)) for recipe in recipes]
             cells = [Cell(text(cost)) if cost else NO_RUN for cost in found]
             rows.append((Cell(target_label(target)), *cells))
         header = ("target", *(context.label(recipe) for recipe in recipes))
-        blocks.append(Block(header, tuple(rows), title=title + more))
-    return blocks
+        return Block(header, tuple(rows), title=title)
+
+    return recipe_blocks(block, dense, sparse)

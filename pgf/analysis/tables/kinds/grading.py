@@ -1,6 +1,7 @@
 """The table of admission: which task and target can tell recipes apart, and who recovers what."""
 
 import math
+from functools import partial
 
 import pandas as pd
 
@@ -15,7 +16,7 @@ from pgf.analysis.tables.admission import (
 )
 from pgf.analysis.tables.context import Context, target_label
 from pgf.analysis.tables.losses import measure_of
-from pgf.analysis.tables.model import NO_RUN, Block, Cell, Section, Table, recipe_panels, row
+from pgf.analysis.tables.model import NO_RUN, Block, Cell, Section, Table, recipe_blocks, row
 from pgf.analysis.tables.wording import common_notes, percent, scale_text, with_limits
 
 LONG = (
@@ -78,9 +79,8 @@ def _section(context: Context, task: str) -> Section:
     caption = f"{' '.join(said)}{scale_text(context, task)}"
     grades = [grade_of(context, task, target) for target in context.targets_of(task)]
     sparse = [name for name in context.columns_of(task) if name not in context.dense_recipes(task)]
-    blocks = [admission_block(grades)]
-    for more, shown in recipe_panels((), sparse):
-        blocks.append(_shares(context, task, shown, f"Recovered share in percent{more}"))
+    shares = partial(_shares, context, task, "Recovered share in percent")
+    blocks = [admission_block(grades), *recipe_blocks(shares, (), sparse)]
     return Section(task, tuple(blocks), caption, common_notes(context, task, judged=True))
 
 
@@ -120,7 +120,7 @@ def _number(value: float) -> str:
     return f"{value:.3g}" if math.isfinite(value) else "-"
 
 
-def _shares(context: Context, task: str, recipes: tuple[str, ...], title: str) -> Block:
+def _shares(context: Context, task: str, title: str, recipes: tuple[str, ...]) -> Block:
     rows = []
     for target in context.targets_of(task):
         cells = [_share(recovered(context, task, target, recipe)) for recipe in recipes]
