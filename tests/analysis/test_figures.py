@@ -14,11 +14,13 @@ from support.figures import RANKS, drawn
 from support.synthetic import (
     PAPER,
     RECIPES,
+    STEPS,
     TARGET,
     context,
     grid,
     run_row,
     runs_frame,
+    small,
     without_costs,
 )
 
@@ -210,3 +212,16 @@ def test_unknown_recipes_are_shown_when_there_are_no_others():
     rows = [run_row("mine", TARGET, seed, 1.0) for seed in range(2)]
     made = context(pd.DataFrame(rows), baselines=())
     assert shown_recipes(made, "toy") == ("mine",)
+
+
+@pytest.mark.parametrize("name", ["accuracy", "figure4", "figure5", "figure6"])
+def test_an_axis_of_percent_ends_where_percent_end(name):
+    made = small({"sr_ste": [97.0, 99.0, 99.9, 99.9, 99.9, 99.9], "mdgf_linear": [99.0] * 6})
+    panels = [p for p in drawn(name, made).axes if p.get_ylabel().startswith("accuracy")]
+    assert panels and all(p.get_ylim()[1] <= 100 and p.get_ylim()[0] >= 0 for p in panels)
+
+
+@pytest.mark.parametrize("name", ["gradient_noise", "masks"])
+def test_panels_of_curves_show_the_whole_of_training(name):
+    panels = [p for p in drawn(name, context()).axes if p.get_xlabel() == "step"]
+    assert panels and {p.get_xlim() for p in panels} == {(0, STEPS)}

@@ -12,12 +12,15 @@ from pgf.analysis.figures.style import Look
 from pgf.analysis.figures.timeline import PATTERN
 from pgf.analysis.tables.context import Context
 from pgf.analysis.tables.curves import by_seed, with_curves
+from pgf.analysis.tables.measurements import metric_name
 from pgf.analysis.tables.recorded import AT_TARGET, CUMULATIVE, TRAINING_DENSE, of_task
 from pgf.recipes import Target
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+PERCENT = ("accuracy", "exact_match")
+"""Ends of the names of metrics from 0 to 100."""
 HOLLOW = "Hollow: training was not at the strict target yet; the metric is."
 
 
@@ -96,6 +99,14 @@ def zoom(axes: "Axes", context: Context, task: str, target: str) -> None:
     if late.size and np.ptp(late) > 0:
         margin = 0.12 * float(np.ptp(late))
         axes.set_ylim(float(late.min()) - margin, float(late.max()) + margin)
+
+
+def name_metric(axes: "Axes", context: Context, task: str, *, behind: str = "") -> None:
+    """Name a task's metric beside an axis that is drawn, and end the axis where percent end."""
+    axes.set_ylabel(metric_name(context, task) + behind)
+    if context.metric(task)[0].endswith(PERCENT):
+        low, high = axes.get_ylim()
+        axes.set_ylim(max(low, 0.0), min(high, 100.0))
 
 
 def epoch_length(context: Context, task: str) -> int:

@@ -21,6 +21,7 @@ from pgf.analysis.figures.series import (
 from pgf.analysis.figures.style import WIDTH, add_legend, looks, new_figure
 from pgf.analysis.tables.context import Context, target_label
 from pgf.analysis.tables.curves import by_seed
+from pgf.analysis.tables.recorded import of_task
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -113,6 +114,7 @@ def _draw_task(
             values = panel.values(context, task, recipe, target)
             draw_band(place, values, look=styles[recipe], label=context.label(recipe))
         head = "" if alone or i else f"{task}, {target_label(target)}\n"
+        place.set_xlim(0, of_task(context, task, "n_steps"))
         dress(place, f"{head}({ascii_lowercase[i]}) {panel.title}", log=panel.log)
     if not alone:
         _share_steps(axes)
@@ -142,7 +144,7 @@ def dress(axes: "Axes", title: str, *, log: bool) -> None:
     from matplotlib.ticker import MaxNLocator, NullFormatter
 
     axes.set_title(title, loc="left")
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
     drawn = [np.asarray(line.get_ydata(), dtype=np.float64) for line in axes.get_lines()]
     values = np.concatenate([np.empty(0), *drawn])
     positive = values[values > 0]

@@ -130,6 +130,35 @@ def new_figure(
     return figure, axes.tolist()
 
 
+def new_groups(
+    tasks: Sequence[str], panels: int, *, height: float, entries: int
+) -> "tuple[Figure, list[list[Axes]]]":
+    """Return a figure with a group of panels for each task, two tasks beside each other.
+
+    Args:
+        tasks: the tasks.
+        panels: panels of a group, below each other.
+        height: inches of one.
+        entries: recipes of the legend, and lines of what stands above it.
+    """
+    columns = min(2, len(tasks))
+    rows = panels * -(-len(tasks) // columns)
+    lines = 3 + entries // legend_columns(tasks)
+    figure, axes = new_figure(
+        rows, columns, height=height, legend_rows=lines, share_x=False, width=WIDTH * columns
+    )
+    places = [divmod(i, columns) for i in range(-(-len(tasks) // columns) * columns)]
+    groups = [[axes[panels * row + i][column] for i in range(panels)] for row, column in places]
+    for place in (place for group in groups[len(tasks) :] for place in group):
+        place.remove()
+    return figure, groups[: len(tasks)]
+
+
+def legend_columns(tasks: Sequence[str]) -> int:
+    """Return the columns of the legend below the groups of these tasks."""
+    return 2 * min(2, len(tasks))
+
+
 def add_legend(figure: "Figure", panels: "Iterable[Axes]", title: str, *, columns: int = 2) -> None:
     """Put one legend below all panels, of what any of `panels` shows, each label once."""
     found: dict[str, Any] = {}

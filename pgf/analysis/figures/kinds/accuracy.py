@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pgf.analysis.figures import figure
+from pgf.analysis.figures.evaluations import name_metric
 from pgf.analysis.figures.series import remark
-from pgf.analysis.figures.style import add_legend, looks, new_figure, slant
+from pgf.analysis.figures.style import add_legend, legend_columns, looks, new_groups, slant
 from pgf.analysis.statistics import mean_interval
 from pgf.analysis.tables.context import Context, target_label
-from pgf.analysis.tables.measurements import metric_name
 from pgf.analysis.tables.scores import Scores, scores_of
 from pgf.analysis.tables.wording import percent
 
@@ -37,12 +37,13 @@ def caption(context: Context) -> str:
 @figure("accuracy", caption=caption)
 def accuracy(context: Context) -> "Figure":
     """Return the figure: a panel per task, means with intervals, dense as a band."""
-    rows = 3 + len(context.recipes) // 2
-    figure, axes = new_figure(len(context.tasks), 1, height=2.3, legend_rows=rows, share_x=False)
-    for i, task in enumerate(context.tasks):
-        _draw(axes[i][0], context, task)
+    figure, groups = new_groups(context.tasks, 1, height=2.3, entries=len(context.recipes))
+    for (axes,), task in zip(groups, context.tasks, strict=True):
+        _draw(axes, context, task)
     text = f"Mean and {percent(context.analysis)} t interval over seeds."
-    add_legend(figure, (line[0] for line in axes), remark(context, [text]))
+    columns = legend_columns(context.tasks)
+    said = remark(context, [text], characters=31 * columns)
+    add_legend(figure, (group[0] for group in groups), said, columns=columns)
     return figure
 
 
@@ -78,7 +79,7 @@ def _draw(axes: "Axes", context: Context, task: str) -> None:
     axes.grid(visible=False, axis="x")
     for boundary in range(1, len(targets)):
         axes.axvline(boundary - 0.5, color="#dddddd", linewidth=0.4)
-    axes.set_ylabel(f"{metric_name(context, task)} after the last step")
+    name_metric(axes, context, task, behind=" after the last step")
     axes.set_title(task, loc="left")
 
 

@@ -14,6 +14,7 @@ from pgf.analysis.figures.evaluations import (
     draw_evaluations,
     evaluations,
     evaluations_only,
+    name_metric,
     sparsity_order,
     zoom,
 )
@@ -25,10 +26,17 @@ from pgf.analysis.figures.series import (
     shown_recipes,
     shown_target,
 )
-from pgf.analysis.figures.style import Look, add_legend, looks, new_figure, say_missing, slant
+from pgf.analysis.figures.style import (
+    Look,
+    add_legend,
+    legend_columns,
+    looks,
+    new_groups,
+    say_missing,
+    slant,
+)
 from pgf.analysis.statistics import mean_interval
 from pgf.analysis.tables.context import Context, target_label
-from pgf.analysis.tables.measurements import metric_name
 from pgf.analysis.tables.recorded import INFERENCE, INFERENCE_DENSE, of_target, of_task
 from pgf.analysis.tables.scores import scores_of
 from pgf.analysis.tables.wording import percent
@@ -71,10 +79,8 @@ def figure4(context: Context) -> "Figure":
     """Return the figure: three panels per task."""
     context = evaluations_only(context)
     tasks = context.tasks
-    rows = 5 + len(all_shown(context)) // 2
-    figure, axes = new_figure(3 * len(tasks), 1, height=1.75, legend_rows=rows, share_x=False)
-    for i, task in enumerate(tasks):
-        above, left, right = (axes[3 * i + j][0] for j in range(3))
+    figure, groups = new_groups(tasks, 3, height=1.75, entries=len(all_shown(context)) + 4)
+    for (above, left, right), task in zip(groups, tasks, strict=True):
         name = f"{task}\n" if len(tasks) > 1 else ""
         _draw_sparsity(above, context, task)
         above.set_title(f"{name}(a) after the last step", loc="left")
@@ -85,11 +91,13 @@ def figure4(context: Context) -> "Figure":
         _draw_share(right, context, task, target)
         right.set_title(f"(c) at equal epochs, {where}", loc="left")
         for place in (above, left, right):
-            place.set_ylabel(metric_name(context, task))
+            name_metric(place, context, task)
     head = [f"{tasks[0]}."] if len(tasks) == 1 else []
     intervals = f"(a): mean and {percent(context.analysis)} t interval. (b), (c): {BAND}"
     text = [*head, intervals, HOLLOW, not_drawn(context)]
-    add_legend(figure, (line[0] for line in axes[2::3]), remark(context, text))
+    columns = legend_columns(tasks)
+    said = remark(context, text, characters=31 * columns)
+    add_legend(figure, (group[2] for group in groups), said, columns=columns)
     return figure
 
 

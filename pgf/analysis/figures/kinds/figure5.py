@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pgf.analysis.figures import figure
+from pgf.analysis.figures.evaluations import name_metric
 from pgf.analysis.figures.series import remark
 from pgf.analysis.figures.style import FULL, add_legend, looks, new_figure, say_missing, slant
 from pgf.analysis.statistics import Interval, mean_interval
 from pgf.analysis.tables.context import DENSE, Context, target_label
-from pgf.analysis.tables.measurements import metric_name
 from pgf.analysis.tables.recorded import INFERENCE, of_target
 from pgf.analysis.tables.scores import scores_of
 from pgf.analysis.tables.wording import percent
@@ -130,7 +130,7 @@ def _draw(axes: "Axes", context: Context, task: str) -> None:
         return
     _, higher = context.metric(task)
     _draw_front(axes, points, higher_is_better=higher)
-    axes.set_ylabel(f"{metric_name(context, task)} after the last step")
+    name_metric(axes, context, task, behind=" after the last step")
     _dress_costs(axes, points)
 
 

@@ -13,13 +13,13 @@ from pgf.analysis.figures.evaluations import (
     evaluations,
     evaluations_only,
     metric_curves,
+    name_metric,
     sparsity_order,
 )
 from pgf.analysis.figures.series import BAND, all_shown, not_drawn, remark, shown_recipes
 from pgf.analysis.figures.style import FULL, WIDTH, add_legend, looks, new_figure
 from pgf.analysis.figures.timeline import draw_strip, how_to_read, timeline
 from pgf.analysis.tables.context import Context, target_label
-from pgf.analysis.tables.measurements import metric_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -88,7 +88,7 @@ def _draw_task(context: Context, task: str, rows: "Sequence[Sequence[Axes]]") ->
             where = target_label(target) if target else "dense"
             place.set_title(f"({next(letters)}) {name}{where}", loc="left")
         top5 = " (top 5)" if measure.endswith("_top5") else ""
-        places[0].set_ylabel(metric_name(context, task) + top5)
+        name_metric(places[0], context, task, behind=top5)
     for j, target in enumerate(targets):
         _draw_phases(rows[-1][j], [row[j] for row in rows[:-1]], context, task, target)
     for line in rows:

@@ -7,6 +7,7 @@ import pandas as pd
 from pgf.analysis.figures import figure
 from pgf.analysis.figures.panels import Panel, draw_panels, statistic
 from pgf.analysis.figures.series import BAND
+from pgf.analysis.figures.style import FULL
 from pgf.analysis.tables.context import Context
 from pgf.analysis.tables.curves import by_seed
 
@@ -28,9 +29,9 @@ def noise_to_signal(context: Context, task: str, recipe: str, target: str) -> pd
 
 PANELS = (
     Panel("noise to signal", noise_to_signal, log=True),
-    Panel("successive cosine", statistic("gradient_cosine")),
-    Panel("grad. norm, kept", statistic("gradient_norm_kept"), log=True),
-    Panel("grad. norm, pruned", statistic("gradient_norm_pruned"), log=True),
+    Panel("cosine to the last", statistic("gradient_cosine")),
+    Panel("norm, kept", statistic("gradient_norm_kept"), log=True),
+    Panel("norm, pruned", statistic("gradient_norm_pruned"), log=True),
 )
 
 
@@ -49,4 +50,4 @@ def caption(context: Context) -> str:
 def gradient_noise(context: Context) -> "Figure":
     """Return the figure."""
     text = f"{BAND} (a): ratio of means over seeds."
-    return draw_panels(context, PANELS, columns=2, height=1.6, text=text)
+    return draw_panels(context, PANELS, columns=4, height=1.7, text=text, width=FULL)

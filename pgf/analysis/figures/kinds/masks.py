@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from pgf.analysis.figures import figure
 from pgf.analysis.figures.panels import Panel, draw_panels, statistic
+from pgf.analysis.figures.style import FULL
 from pgf.analysis.tables.context import Context
 
 if TYPE_CHECKING:
@@ -11,8 +12,8 @@ if TYPE_CHECKING:
 
 PANELS = (
     Panel("flip rate of the mask", statistic("flip_rate")),
-    Panel("cumulative mask change (SAD)", statistic("cumulative_sad")),
-    Panel("share of weight magnitude kept", statistic("kept_mass")),
+    Panel("mask change so far (SAD)", statistic("cumulative_sad")),
+    Panel("magnitude kept", statistic("kept_mass")),
 )
 
 
@@ -29,4 +30,4 @@ def caption(context: Context) -> str:
 @figure("masks", caption=caption)
 def masks(context: Context) -> "Figure":
     """Return the figure; dense runs are seen through the mask that the target would have."""
-    return draw_panels(context, PANELS, columns=1, height=1.4)
+    return draw_panels(context, PANELS, columns=3, height=1.7, width=FULL)
