@@ -19,9 +19,8 @@ def by_seed(
     runs = context.task_runs(task)
     complete = runs[(runs["recipe"] == recipe) & (runs["status"] == COMPLETE)]
     source = context.layers if layer else context.curves
-    curves = context.remembered(
-        ("curves", task, recipe, bool(layer)), lambda: _curves(source, task, recipe)
-    )
+    cells = context.remembered(("curves", bool(layer)), lambda: _by_recipe(source))
+    curves = cells.get((task, recipe), source.iloc[:0])
     if layer:
         curves = curves[curves["layer"] == layer]
     chosen = curves[
@@ -33,8 +32,13 @@ def by_seed(
     return chosen.pivot_table(index="step", columns="seed", values="value", sort=True)
 
 
-def _curves(curves: pd.DataFrame, task: str, recipe: str) -> pd.DataFrame:
-    return curves[(curves["task"] == task) & (curves["recipe"] == recipe)]
+def _by_recipe(curves: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
+    if curves.empty:
+        return {}
+    return {
+        (str(task), str(recipe)): rows
+        for (task, recipe), rows in curves.groupby(["task", "recipe"], sort=False)
+    }
 
 
 def with_curves(context: Context, names: Iterable[str]) -> Context:
