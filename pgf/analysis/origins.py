@@ -18,6 +18,11 @@ OURS = "here"
 """The name of this checkout's own runs."""
 ORIGIN = "origin"
 """Column of merged runs that names where each is from."""
+NEEDED = ("schema", "recipe_label", "code", "data", "torch", "device", "final_loss")
+"""Columns without which runs cannot be compared."""
+SAME = ("code", "torch", "device")
+"""Columns in which runs that are pooled do not differ."""
+KINDS = ("recipe.kind", "task.kind")
 NAMED = 3
 """Differences that a reason names."""
 
@@ -66,8 +71,8 @@ def join(
     apart: dict[str, Collected] = {}
     said = []
     for name, other in others.items():
-        _check_schema(name, ours.runs, other.runs)
-        reasons = _reasons(experiment, ours.runs, other.runs)
+        _check_columns(name, ours.runs, other.runs)
+        reasons = _reasons(experiment, pooled.runs, other.runs)
         if reasons:
             apart[name] = other
             said.append(Joined(name, 0, 0, 0, reasons))
@@ -88,7 +93,7 @@ def add_column(pooled: Collected, name: str, own: Collected) -> tuple[Collected,
     Raises:
         UserError: it was recorded by another version's schema, or its data are others.
     """
-    _check_schema(name, pooled.runs, own.runs)
+    _check_columns(name, pooled.runs, own.runs)
     if reasons := _other_data(pooled.runs, own.runs):
         raise UserError(f"{name} cannot stand beside these runs: {'; '.join(reasons)}")
     pairs = zip(
@@ -98,10 +103,14 @@ def add_column(pooled: Collected, name: str, own: Collected) -> tuple[Collected,
     )
     joined = Collected(*(pd.concat(pair, ignore_index=True) for pair in pairs))
     label = str(own.runs["recipe_label"].iloc[0])
+    if _values(pooled.runs, "code") != (codes := _values(own.runs, "code")):
+        label += f" (by other numeric code, {', '.join(codes)})"
     return joined, Joined(name, len(own.runs), 0, 0, column=label)
 
 
-def _check_schema(name: str, ours: pd.DataFrame, theirs: pd.DataFrame) -> None:
+def _check_columns(name: str, ours: pd.DataFrame, theirs: pd.DataFrame) -> None:
+    if absent := [column for column in NEEDED if column not in theirs]:
+        raise UserError(f"{name}: its runs.csv lacks the columns {', '.join(absent)}")
     own, other = (sorted(set(runs["schema"])) for runs in (ours, theirs))
     if own != other:
         raise UserError(
@@ -116,8 +125,13 @@ def _reasons(experiment: Experiment, ours: pd.DataFrame, theirs: pd.DataFrame) -
         f"{text} ({count} runs)"
         for text, count in differences_of(experiment, theirs, any_seed=True).most_common(NAMED)
     ]
-    if (own := _values(ours, "code")) != (other := _values(theirs, "code")):
-        found.append(f"numeric code {', '.join(other)}, and {', '.join(own)} here")
+    for column in SAME:
+        if (own := _values(ours, column)) != (other := _values(theirs, column)):
+            words = "numeric code" if column == "code" else column
+            found.append(f"{words} {', '.join(other)}, and {', '.join(own)} here")
+    kinds = {kind for name in KINDS if name in theirs for kind in theirs[name].dropna()}
+    if outside := sorted(kind for kind in map(str, kinds) if ":" in kind):
+        found.append(f"{', '.join(outside)} may be another file there")
     return (*found, *_other_data(ours, theirs))
 
 
@@ -125,8 +139,8 @@ def _other_data(ours: pd.DataFrame, theirs: pd.DataFrame) -> list[str]:
     found = []
     for task in theirs["task"].unique():
         own, other = (_values(runs[runs["task"] == task], "data") for runs in (ours, theirs))
-        if own and own != other:
-            found.append(f"data of {task} {', '.join(other)}, and {', '.join(own)} here")
+        if len(other) > 1 or (own and own != other):
+            found.append(f"data of {task} {', '.join(other)}, and {', '.join(own) or 'none'} here")
     return found
 
 
@@ -147,5 +161,6 @@ def _pool(pooled: Collected, name: str, other: Collected) -> tuple[Collected, Jo
         pd.concat([pooled.curves, curves], ignore_index=True),
         pd.concat([pooled.layers, layers], ignore_index=True),
     )
-    equal = int((both["final_loss"] == both["final_loss_ours"]).sum())
+    losses = both["final_loss"], both["final_loss_ours"]
+    equal = int(((losses[0] == losses[1]) | (losses[0].isna() & losses[1].isna())).sum())
     return joined, Joined(name, len(new), len(both), equal)

@@ -74,7 +74,11 @@ def context_apart(experiment: Experiment, collected: Collected) -> Context:
 
     They are judged by the experiment's rule, without its baselines and without the paper's numbers.
     """
-    rule = replace(experiment.analysis, baselines=(), published={}, same_setup=())
+    own = experiment.analysis
+    # By the paper's metric where ours are judged by it, without its numbers beside them.
+    papers = {task for task, entries in own.published.items() if any(e.same_setup for e in entries)}
+    same = tuple(sorted({*own.same_setup, *papers}))
+    rule = replace(own, baselines=(), published={}, same_setup=same)
     there = set(collected.runs["recipe"])
     return make_context(
         collected.runs,

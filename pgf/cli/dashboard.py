@@ -37,7 +37,9 @@ def dashboard(options: Options) -> None:
     contexts = {one.name: context_of(one, results) for one in experiments}
     if len(contexts) == 1:
         ((name, context),) = contexts.items()
-        print(write_dashboard(context, results / name, report=options.report))
+        more = " --committed" if options.committed else ""
+        made_by = f"python -m pgf dashboard {name}{more}"
+        print(write_dashboard(context, results / name, made_by=made_by, report=options.report))
     else:
         print(write_overview(contexts, results))
 

@@ -63,7 +63,8 @@ def merge(options: Options) -> None:
     for name, own in origins.items():
         write_tables(own, folder / "apart" / name / "tables")
     print("\n".join(texts))
-    print(write_dashboard(context, folder, origins=origins, accounts=texts))
+    made_by = f"python -m pgf merge {experiment.name} {' '.join(options.sources)}"
+    print(write_dashboard(context, folder, made_by=made_by, origins=origins, accounts=texts))
 
 
 def _is_submission(source: str) -> bool:

@@ -23,14 +23,16 @@ def submit(options: Options) -> int:
     """
     from pgf.cli.reproduce import reproduce
     from pgf.experiments import experiment_path
-    from pgf.jobs import SUBMISSIONS, prepare, take_in
+    from pgf.jobs import SUBMISSIONS, check_same, prepare, take_in
 
     experiment_path(options.experiment)
     if not (options.recipe and options.name and options.by):
         raise UserError("pgf submit EXPERIMENT path/to/file.py:Class --name NAME --by WHO")
     folder = SUBMISSIONS / options.name
     config = folder / f"{options.name}.yaml"
-    if not config.exists():
+    if config.exists():
+        check_same(options.experiment, options.recipe, folder=folder, by=options.by)
+    else:
         config = prepare(options.experiment, options.recipe, name=options.name, by=options.by)
     if code := reproduce(Options(**{**vars(options), "experiment": str(config)})):
         return code

@@ -40,6 +40,7 @@ from .snakemake import run_snakemake as run_snakemake
 from .status import status_text as status_text
 from .submissions import ABOUT as ABOUT
 from .submissions import SUBMISSIONS as SUBMISSIONS
+from .submissions import check_same as check_same
 from .submissions import examine as examine
 from .submissions import prepare as prepare
 from .submissions import submission_for as submission_for

@@ -33,6 +33,7 @@ from pgf.records import RECORD, RUNS_FILE, read_collected, read_record
 SUBMISSIONS = Path("results/submissions")
 ABOUT = "submission.yaml"
 RECIPE = "recipe.py"
+SELECTION = "selection.yaml"
 FILES = (RUNS_FILE, "curves.parquet", "checksums.json")
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 SAME = ("tasks", "training", "targets", "seeds", "statistics", "tuning")
@@ -60,8 +61,11 @@ def prepare(experiment: str, recipe: str, *, name: str, by: str) -> Path:
         raise UserError(f"name '{name}': small letters, digits and _ make a name")
     base = load_experiment(experiment, tuned=False)
     folder = SUBMISSIONS / name
-    if name in base.recipes or folder.exists():
-        raise UserError(f"the name '{name}' is taken by a column or a submission; take another")
+    taken = (Path(f"configs/{name}.yaml"), selection_path(name), Path(f"results/{name}"), folder)
+    if name in base.recipes or any(path.exists() for path in taken):
+        raise UserError(
+            f"the name '{name}' is taken by a column, an experiment or a submission; take another"
+        )
     values = read_yaml(experiment_path(experiment))
     analysis = {k: v for k, v in (values.get("analysis") or {}).items() if k != "baselines"}
     values |= {
@@ -84,9 +88,28 @@ def prepare(experiment: str, recipe: str, *, name: str, by: str) -> Path:
     return config
 
 
+def check_same(experiment: str, recipe: str, *, folder: Path, by: str) -> None:
+    """Check that a submission which is there already is the one that is asked for.
+
+    Raises:
+        UserError: its experiment, its recipe or whose it is differs.
+    """
+    file, _, class_name = recipe.rpartition(":")
+    about = {"by": by, "experiment": load_experiment(experiment, tuned=False).name}
+    config = read_yaml(folder / f"{folder.name}.yaml")
+    kept = config["recipes"][folder.name]["recipe"]
+    same_file = Path(file).is_file() and Path(file).read_bytes() == (folder / RECIPE).read_bytes()
+    if read_yaml(folder / ABOUT) != about or kept != f"{RECIPE}:{class_name}" or not same_file:
+        raise UserError(
+            f"{folder} is a submission of another recipe, experiment or person: delete it, or take "
+            "another name"
+        )
+
+
 def take_in(folder: Path, results: Path) -> None:
     """Copy a submission's tuned settings and collected runs into its folder."""
-    shutil.copyfile(selection_path(folder.name), folder / "selection.yaml")
+    if selection_path(folder.name).exists():  # not where the experiment is not tuned
+        shutil.copyfile(selection_path(folder.name), folder / SELECTION)
     for name in FILES:
         shutil.copyfile(results / folder.name / name, folder / name)
 
@@ -118,8 +141,10 @@ def examine(folder: Path, committed: Path, *, laws: bool = True) -> Iterator[Fin
     """
     base = load_experiment(base_of(folder))
     own = load_experiment(str(folder / f"{folder.name}.yaml"))
-    yield Finding("its config is the experiment's, but for the column", _other_keys(base, own))
-    yield Finding("its tuned settings are those of its folder", _other_selection(folder))
+    law = "its config is the experiment's, but for the column"
+    yield Finding(law, _other_keys(base, own) or _other_column(base, own))
+    if own.tuning:
+        yield Finding("its tuned settings are those of its folder", _other_selection(folder))
     yield Finding("it had no more tuning trials than the experiment's columns", _budget(base, own))
     context = context_of(own, folder.parent)
     missing = [cell for task in own.tasks for cell in context.missing(task)]
@@ -129,7 +154,7 @@ def examine(folder: Path, committed: Path, *, laws: bool = True) -> Iterator[Fin
     if set(theirs["code"]) != set(context.runs["code"]):
         law = "a cheap run of the experiment, trained by this numeric code, ends as committed"
         yield Finding(law, _again(base, theirs))
-    kind = own.recipes[own_column(own)].recipe or ""
+    kind = own.recipes[next(iter(own.recipes))].recipe or ""
     if laws:
         yield from check_recipe(kind, {}, target="1:4(FF)+2:8(QK)")
     yield Finding("a cheap run, trained again, ends the same", _again(own, context.runs))
@@ -144,20 +169,22 @@ def submission_for(folder: Path, base: Experiment) -> Experiment:
     if (name := base_of(folder)) != base.name:
         raise UserError(f"{folder} is a submission for {name}, not for {base.name}")
     own = load_experiment(str(folder / f"{folder.name}.yaml"))
-    if problem := _other_keys(base, own):
+    if problem := _other_keys(base, own) or _other_column(base, own):
         raise UserError(f"{folder}: {problem}")
     return own
 
 
-def own_column(experiment: Experiment) -> str:
-    """Return the one column of a submission.
-
-    Raises:
-        UserError: it has several.
-    """
-    if len(experiment.recipes) != 1:
-        raise UserError(f"{experiment.name}: a submission has one recipe")
-    return next(iter(experiment.recipes))
+def _other_column(base: Experiment, own: Experiment) -> str | None:
+    """Return what is wrong with the column of a submission."""
+    if list(own.recipes) != [own.name] or own.name in base.recipes:
+        return f"its one column must be called {own.name}, as none of {base.name}'s is"
+    ((_, label),) = own.columns()
+    if label in dict(base.columns()).values():
+        return f"its column is labeled '{label}', as one of {base.name}'s is"
+    entry = own.recipes[own.name]
+    if entry.training or entry.length:
+        return "its column has training settings of its own"
+    return None
 
 
 def _other_keys(base: Experiment, own: Experiment) -> str | None:
@@ -168,8 +195,10 @@ def _other_keys(base: Experiment, own: Experiment) -> str | None:
 
 def _other_selection(folder: Path) -> str | None:
     used = selection_path(folder.name)
-    if used.read_bytes() != (folder / "selection.yaml").read_bytes():
-        return f"{used} and {folder / 'selection.yaml'} differ"
+    if not (folder / SELECTION).is_file():
+        return f"{folder / SELECTION} is missing"
+    if used.read_bytes() != (folder / SELECTION).read_bytes():
+        return f"{used} and {folder / SELECTION} differ"
     return None
 
 
@@ -197,8 +226,12 @@ def _other_data(theirs: pd.DataFrame, own: pd.DataFrame) -> str | None:
 def _again(experiment: Experiment, runs: pd.DataFrame) -> str | None:
     """Train the run again that took least time; return how it ends otherwise."""
     ended = runs[runs["status"] == "complete"]
+    if ended.empty:
+        return "every run diverged"
     cheapest = ended.sort_values("train_seconds").iloc[0].to_dict()
-    spec = next(spec for spec in experiment.runs() if _is(spec, cheapest))
+    spec = next((spec for spec in experiment.runs() if _is(spec, cheapest)), None)
+    if spec is None:
+        return "its cheapest run is none that the config asks for"
     with TemporaryDirectory() as made:
         results = Path(made)
         run_job([spec], results, announce=_nobody, progress=_nobody)

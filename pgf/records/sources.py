@@ -4,6 +4,7 @@ import tempfile
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPException
 from pathlib import Path
 
 from pgf.errors import UserError
@@ -46,8 +47,10 @@ def _as_folder(source: str) -> Iterator[Path]:
 def _fetched(address: str) -> bytes:
     try:
         with urllib.request.urlopen(address, timeout=SECONDS) as answer:
+            if not answer.geturl().startswith(SCHEME):
+                raise UserError(f"{address} leads to {answer.geturl()}, which is not {SCHEME}")
             data: bytes = answer.read(MOST_BYTES + 1)
-    except (OSError, ValueError) as error:  # urllib's own errors are among these
+    except (OSError, ValueError, HTTPException) as error:  # urllib's own errors are among these
         raise UserError(f"{address} cannot be had ({error})") from error
     if len(data) > MOST_BYTES:
         raise UserError(f"{address} is larger than {MOST_BYTES >> 20} MiB")

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from support.dashboards import HOSTILE, SHARES, experiment
-from support.synthetic import PAPER, STEPS, TARGET, TARGETS
+from support.synthetic import PAPER, STEPS, TARGET, TARGETS, context, runs_frame
 
 from pgf.analysis.dashboard.board import boards_of
 from pgf.analysis.dashboard.chart import papers_looks
@@ -83,8 +83,8 @@ def test_each_origin_is_ranked_for_itself(made):
         made, runs=made.runs.replace({"recipe": {"sr_ste": "mdgf_linear", "mdgf_linear": "sr_ste"}})
     )
     together = boards_of({"ours": made, "lab": lab})
-    for name, context in (("ours", made), ("lab", lab)):
-        for alone in boards_of({OURS: context}):
+    for name, own in (("ours", made), ("lab", lab)):
+        for alone in boards_of({OURS: own}):
             board = next(one for one in together if alone.keys[0] in one.keys)
             rows = [row for row in board.rows if row.origin == name]
             for key in ("recipe", "share", "texts", "cells"):
@@ -101,7 +101,7 @@ def test_a_row_opens_to_seeds_settings_and_trials(made):
         assert float(text) == pytest.approx(finals[seed], rel=1e-3)
     assert (cell.trials, cell.learning_rate) == ("7", "0.01")
     others = [c.trials for row in board.rows if row.recipe != "sr_ste" for c in row.cells]
-    assert set(others) == {"not tuned"}
+    assert set(others) == {"not known"}
 
 
 def slow_values(made, task, recipe, target, name):
@@ -193,7 +193,20 @@ def test_the_same_runs_give_the_same_file(made, html, tmp_path):
 
 
 def test_one_page_over_several_links_to_each(made, tmp_path):
+    write_dashboard(made, tmp_path / "one")
     text = write_overview({"one": made, "other": made}, tmp_path).read_text(encoding="utf-8")
-    for name in ("one", "other"):
-        assert f'href="{name}/index.html"' in text and f"{name}/toy" in text
+    assert 'href="one/index.html"' in text and "one/toy" in text
+    assert "other/toy" in text and 'href="other/' not in text, "it has no page to link to"
     assert "window.vegaEmbed" not in text
+
+
+def test_dense_training_has_one_phase_and_that_is_dense(made):
+    for cell in curves_of(made):
+        assert [bar[0] for bar in cell["phases"]["dense"]] == ["dense"]
+        assert {bar[0] for bar in cell["phases"]["sr_ste"]} == {"sparse"}
+
+
+def test_an_experiment_of_dense_runs_alone_has_a_page(tmp_path):
+    only = context(runs_frame({("dense", "dense"): [90.0] * 3}), baselines=(), published={})
+    text = write_dashboard(only, tmp_path / "dense").read_text(encoding="utf-8")
+    assert "window.vegaEmbed" not in text and 'id="provenance"' in text

@@ -79,6 +79,8 @@ def test_runs_that_both_have_count_once(folder, small, capsys) -> None:
     [
         ("code", "0ther", "numeric code 0ther, and "),
         ("data", "0ther", "data of digits_vit 0ther, and "),
+        ("torch", "0.1", "torch 0.1, and "),
+        ("recipe.kind", "mine.py:Mine", "mine.py:Mine may be another file there"),
         ("training.learning_rate", 0.123, "training.learning_rate 0.123, now "),
         ("recipe_label", HOSTILE, ""),
     ],
@@ -136,3 +138,22 @@ def test_bad_sources_are_refused_in_a_sentence(folder, small, capsys, sources, s
 def test_records_of_another_schema_are_refused(folder, small, capsys) -> None:
     assert main(["merge", NAME, str(other(small, folder / "lab", schema=1))]) == 2
     assert "lab: its records are of schema 1" in capsys.readouterr().err
+
+
+def test_sources_of_other_data_than_each_other_are_not_pooled(folder, small, capsys) -> None:
+    """Ours have no run of the task: the first source decides."""
+    ours = read_collected(ROOT / "results/committed" / NAME)
+    spelled = ours.runs[ours.runs["task"] != "digits_vit"]
+    write_collected(Collected(spelled.reset_index(drop=True), small.curves), folder / OWN)
+    labs = [other(small, folder / "one"), other(small, folder / "two", seeds=200, data="0ther")]
+    assert main(["merge", NAME, *map(str, labs)]) == 0
+    said = capsys.readouterr().out
+    assert "one: 78 runs pooled" in said and "two: apart, because data of digits_vit 0ther" in said
+
+
+@pytest.mark.parametrize("column", ["final_loss", "code", "schema", "recipe_label"])
+def test_a_source_without_a_column_is_refused(folder, small, capsys, column) -> None:
+    found = Collected(small.runs.drop(columns=column), small.curves)
+    write_collected(found, folder / "lab")
+    assert main(["merge", NAME, "lab"]) == 2
+    assert f"lab: its runs.csv lacks the columns {column}" in capsys.readouterr().err

@@ -15,7 +15,7 @@ from pgf.experiments.config import load_experiment
 from pgf.experiments.selection import selection_text
 from pgf.experiments.tuning_settings import selection_path
 from pgf.experiments.validation import read_yaml
-from pgf.jobs.submissions import FILES, SUBMISSIONS, examine, prepare, take_in
+from pgf.jobs.submissions import FILES, SUBMISSIONS, check_same, examine, prepare, take_in
 from pgf.records.collected import Collected, read_collected, write_collected
 from pgf.records.collection import collect_runs
 
@@ -195,6 +195,31 @@ def test_a_folder_without_a_submission_is_refused(checkout: Path) -> None:
     edit(SUBMISSIONS / "half/submission.yaml", more=1)
     with pytest.raises(UserError, match="must have the keys by and experiment"):
         broken()
+
+
+def test_a_column_that_the_experiment_has_is_refused(checkout: Path) -> None:
+    config = SUBMISSIONS / "half/half.yaml"
+    edit(config, recipes={"half": {"recipe": "recipe.py:Half", "label": "SR-STE"}})
+    select(config, trials=4)
+    assert main(["merge", "base", str(SUBMISSIONS / "half")]) == 2
+    assert any("labeled 'SR-STE'" in text for text in broken().values())
+
+
+def test_the_name_of_an_experiment_is_taken(checkout: Path) -> None:
+    (checkout / "mine.py").write_text(RECIPE)
+    Path("configs/zoo.yaml").touch()
+    with pytest.raises(UserError, match="'zoo' is taken"):
+        prepare("base", "mine.py:Half", name="zoo", by="A. Person")
+
+
+def test_a_submission_that_is_there_is_not_another(checkout: Path) -> None:
+    folder = SUBMISSIONS / "half"
+    (checkout / "mine.py").write_text(RECIPE)
+    check_same("base", "mine.py:Half", folder=folder, by="A. Person")
+    (checkout / "mine.py").write_text(RECIPE + "# changed\n")
+    for recipe, by in (("mine.py:Half", "A. Person"), (f"{folder}/recipe.py:Half", "B. Person")):
+        with pytest.raises(UserError, match="a submission of another recipe"):
+            check_same("base", recipe, folder=folder, by=by)
 
 
 @pytest.mark.slow

@@ -112,7 +112,7 @@ def _row(
         at=pixel(share.estimate),
         high=pixel(high),
         zero=pixel(0.0),
-        flops=round(100 * place.flops, 1) if math.isfinite(place.flops) else 0.0,
+        flops=round(100 * place.flops, 1),
         texts=_texts(place, is_ranked=not scope.remark),
         cells=tuple(cell_row(context, place.recipe, *cell) for cell in scope.cells),
     )

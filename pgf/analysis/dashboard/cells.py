@@ -23,8 +23,10 @@ class CellRow:
     task: str
     target: str
     share: str
+    measure: str
+    """Name of the measure that runs are compared by."""
     losses: tuple[tuple[int, str], ...]
-    """(seed, held-out measure after the last step), seeds rising."""
+    """(seed, that measure after the last step), seeds rising."""
     learning_rate: str
     trials: str
     settings: str
@@ -45,12 +47,13 @@ def cell_row(context: Context, recipe: str, task: str, target: str) -> CellRow:
         task=task,
         target=target_label(target),
         share=with_limits(recovered(context, task, target, recipe), 0),
+        measure=losses.measure.name,
         losses=tuple(
             (int(seed), f"{sign * loss:.4g}")
             for seed, loss in zip(own.index.tolist(), own.tolist(), strict=True)
         ),
         learning_rate=_only(runs, "training.learning_rate"),
-        trials=str(trials) if trials else "not tuned",
+        trials=str(trials or "not known"),
         settings=_settings(runs),
         phases=_phases(context, recipe, task, target),
         minutes=_minutes(runs),

@@ -12,7 +12,6 @@ from pgf.analysis.figures.series import shown_recipes
 from pgf.analysis.figures.style import looks
 from pgf.analysis.origins import OURS
 from pgf.analysis.tables.context import Context, target_label
-from pgf.analysis.tables.losses import measure_of
 from pgf.analysis.tables.model import Section
 from pgf.analysis.tables.write import one_table
 
@@ -71,8 +70,6 @@ class Page:
     first_board: int
     choices: tuple[tuple[str, str, dict[str, str]], ...]
     """(name, label, value -> text) of each filter."""
-    measures: dict[str, str]
-    """Task -> measure by which its runs are compared."""
     charts: bool
     curve_cells: tuple[str, ...]
     legend: tuple[LegendEntry, ...]
@@ -80,6 +77,9 @@ class Page:
     tables: tuple[ShownTable, ...]
     provenance: tuple[tuple[str, str], ...]
     commands: tuple[str, ...]
+    """By which the runs are made again."""
+    made_by: str
+    """Command that made the page."""
     experiments: tuple[ExperimentLink, ...] = ()
     report: str = ""
     """Link to the workflow's report; empty where there is none."""
@@ -109,6 +109,7 @@ def page_of(
     *,
     title: str,
     commands: Sequence[str],
+    made_by: str,
     report: str = "",
     experiments: Sequence[ExperimentLink] = (),
     origins: Mapping[str, Context] | None = None,
@@ -119,7 +120,8 @@ def page_of(
     Args:
         context: the runs.
         title: name of the experiment, or words for several.
-        commands: by which runs and page are made again.
+        commands: by which the runs are made again.
+        made_by: the command that makes the page.
         report: link to the workflow's report.
         experiments: the single experiments, on whose pages curves and most tables stand; empty for
             the page of one.
@@ -130,6 +132,11 @@ def page_of(
     boards = tuple(boards_of(contexts))
     runs = context.runs
     tasks, recipes = (runs[column].nunique() for column in ("task", "recipe"))
+    cells = tuple(
+        f"{task}, {target_label(target)}"
+        for task in context.tasks
+        for target in context.targets_of(task)
+    )
     return Page(
         title=title,
         about=" ".join(context.analysis.about.split()),
@@ -138,20 +145,16 @@ def page_of(
         boards=boards,
         first_board=first_board(boards),
         choices=_choices(list(contexts.values())),
-        measures={t: measure_of(one, t).name for one in contexts.values() for t in one.tasks},
         accounts=tuple(accounts),
         shows_origins=bool(origins),
-        charts=not experiments,
-        curve_cells=tuple(
-            f"{task}, {target_label(target)}"
-            for task in context.tasks
-            for target in context.targets_of(task)
-        ),
+        charts=bool(cells) and not experiments,
+        curve_cells=cells,
         legend=_legend(context),
         claims=tuple(shown_claims(context)),
         tables=_tables(context, ["grading"] if experiments else TABLES),
         provenance=tuple(provenance_of(context)),
         commands=tuple(commands),
+        made_by=made_by,
         experiments=tuple(experiments),
         report=report,
     )

@@ -14,7 +14,7 @@ from pgf.analysis.figures.timeline import timeline
 from pgf.analysis.tables.context import COMPLETE, DENSE, Context
 from pgf.analysis.tables.curves import by_seed
 from pgf.analysis.tables.phases import HEADINGS, KEYS, RUNNING, running
-from pgf.analysis.tables.recorded import CUMULATIVE, TRAINING_DENSE, of_task
+from pgf.analysis.tables.recorded import CUMULATIVE, TRAINING_DENSE, narrows, of_task
 
 POINTS = 50
 """Points of a curve at most; the last one is always among them."""
@@ -141,6 +141,9 @@ def _phases(context: Context, task: str, target: str) -> Iterator[tuple[str, lis
     for recipe in context.columns_of(task):
         own = target if recipe in context.sparse_recipes(task) else "dense"
         if (found := timeline(context, task, recipe, own)) is None:
+            continue
+        if own == "dense" or narrows(context, task, recipe):
+            yield recipe, [["dense", 0, found.total]]
             continue
         cuts = [found.start, *found.stages, found.end]
         sparse = [["sparse", low, high] for low, high in pairwise(cuts)]

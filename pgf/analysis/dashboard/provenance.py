@@ -44,7 +44,7 @@ def _values(column: pd.Series) -> list[str]:
 
 
 def commands_for(context: Context, name: str) -> list[str]:
-    """Return the commands that make the runs and this page again, in a checkout of the project."""
+    """Return the commands that make the runs again, in a checkout of the project."""
     commits = _values(context.runs["commit"]) if "commit" in context.runs else []
     checkout = [f"git checkout {commits[0]}"] if len(commits) == 1 else []
-    return [*checkout, f"make EXPERIMENT={name} reproduce", f"python -m pgf dashboard {name}"]
+    return [*checkout, f"make EXPERIMENT={name} reproduce"]

@@ -24,6 +24,7 @@ def write_dashboard(
     context: Context,
     folder: Path,
     *,
+    made_by: str = "",
     report: str = "",
     origins: Mapping[str, Context] | None = None,
     accounts: Sequence[str] = (),
@@ -33,6 +34,7 @@ def write_dashboard(
     Args:
         context: the runs.
         folder: of the experiment.
+        made_by: the command that makes the page.
         report: the workflow's report in that folder, to link to; empty for none.
         origins: other checkouts whose runs stand apart on the leaderboard, by name.
         accounts: a sentence on each other checkout.
@@ -42,6 +44,7 @@ def write_dashboard(
         context,
         title=name,
         commands=commands_for(context, name),
+        made_by=made_by or f"python -m pgf dashboard {name}",
         report=report,
         origins=origins,
         accounts=accounts,
@@ -61,16 +64,22 @@ def write_overview(contexts: Mapping[str, Context], folder: Path) -> Path:
     """
     context = merge_contexts(contexts)
     links = [
-        ExperimentLink(name, f"{name}/{DASHBOARD}", " ".join(one.analysis.about.split()))
+        ExperimentLink(name, _link(folder, name), " ".join(one.analysis.about.split()))
         for name, one in contexts.items()
     ]
     page = page_of(
         context,
         title="All experiments",
-        commands=[f"python -m pgf dashboard {' '.join(contexts)}"],
+        commands=[f"make EXPERIMENT={name} reproduce" for name in contexts],
+        made_by=f"python -m pgf dashboard {' '.join(contexts)}",
         experiments=links,
     )
     return _write(page, context, folder / DASHBOARD)
+
+
+def _link(folder: Path, name: str) -> str:
+    """Return the address of an experiment's page; empty where it has none yet."""
+    return f"{name}/{DASHBOARD}" if (folder / name / DASHBOARD).exists() else ""
 
 
 def _write(page: Page, context: Context, path: Path) -> Path:
@@ -97,7 +106,7 @@ def _data(page: Page, context: Context) -> dict[str, Any]:
     data: dict[str, Any] = {
         "boards": {key: i for i, board in boards for key in board.keys},
         "remarks": [board.remark for board in page.boards],
-        "first": page.boards[page.first_board].keys[0].split("|"),
+        "first": page.boards[page.first_board].keys[0].split("|") if page.boards else [""] * 3,
     }
     if page.charts:
         names = [entry.recipe for entry in page.legend]

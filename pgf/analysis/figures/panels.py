@@ -114,7 +114,8 @@ def _draw_task(
             values = panel.values(context, task, recipe, target)
             draw_band(place, values, look=styles[recipe], label=context.label(recipe))
         head = "" if alone or i else f"{task}, {target_label(target)}\n"
-        place.set_xlim(0, of_task(context, task, "n_steps"))
+        if np.isfinite(steps := of_task(context, task, "n_steps")):
+            place.set_xlim(0, steps)
         dress(place, f"{head}({ascii_lowercase[i]}) {panel.title}", log=panel.log)
     if not alone:
         _share_steps(axes)

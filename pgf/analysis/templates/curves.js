@@ -10,14 +10,18 @@
     return data.curves[Number(choice.cell.value)];
   }
 
+  function choose() {
+    choice.scale.value = data.statistics[choice.statistic.value]?.log ? "log" : "linear";
+  }
+
   function offerStatistics() {
     const before = choice.statistic.value;
     const names = Object.keys(cell().curves);
     choice.statistic.replaceChildren(
       ...names.map((name) => element("option", data.statistics[name].label, { value: name })),
     );
-    choice.statistic.value = names.includes(before) ? before : names[0];
-    choice.scale.value = data.statistics[choice.statistic.value].log ? "log" : "linear";
+    choice.statistic.value = names.includes(before) ? before : names[0] ?? "";
+    choose();
   }
 
   // Steps -> per cent of a dense run's training FLOPs, spread evenly between two evaluations.
@@ -26,7 +30,8 @@
     const spent = cell().spent[recipe];
     if (!spent) return () => NaN;
     return (step) => {
-      const next = Math.max(1, spent.step.findIndex((known) => known >= step));
+      const found = spent.step.findIndex((known) => known >= step);
+      const next = found < 0 ? spent.step.length - 1 : Math.max(1, found);
       const [low, high] = [spent.step[next - 1], spent.step[next]];
       const [from, to] = [spent.percent[next - 1], spent.percent[next]];
       return from + ((step - low) / (high - low)) * (to - from);
@@ -86,7 +91,7 @@
   }
 
   function table(shown) {
-    const names = [...new Set(shown.map((row) => row.series))];
+    const names = [...new Set(shown.map((row) => row.recipe))];
     const steps = [...new Set(shown.map((row) => row.step))].sort((a, b) => a - b);
     const every = Math.ceil(steps.length / 8);
     const kept = steps.filter((_, i) => (steps.length - 1 - i) % every === 0);
@@ -97,10 +102,10 @@
     }
     const body = made.createTBody();
     for (const name of names) {
-      const own = shown.filter((row) => row.series === name);
+      const own = shown.filter((row) => row.recipe === name);
       const last = own[own.length - 1];
       const line = body.insertRow();
-      line.append(element("td", name, { class: "text" }));
+      line.append(element("td", data.labels[name], { class: "text" }));
       for (const step of kept) line.append(element("td", own.find((row) => row.step === step)?.mean ?? "-"));
       line.append(element("td", `${last.low} to ${last.high}`));
     }
@@ -109,7 +114,7 @@
 
   async function draw() {
     const shown = rows();
-    const statistic = data.statistics[choice.statistic.value].label;
+    const statistic = data.statistics[choice.statistic.value]?.label ?? "no curves of this task and target";
     const title = choice.axis.value === "step" ? "step" : "training FLOPs, % of a dense run";
     const end = Math.max(1e-9, ...shown.filter((row) => !isPapers(row)).map((row) => row.x));
     document.getElementById("plotted").textContent = statistic;
@@ -122,13 +127,11 @@
   }
 
   // One after the other: two drawings at once would take each other's view.
-  const redraw = () => (drawing = drawing.then(draw));
+  const redraw = () => (drawing = drawing.catch(() => {}).then(draw));
   document.getElementById("legend").addEventListener("change", redraw);
   document.getElementById("choice").addEventListener("change", (event) => {
     if (event.target.name === "cell") offerStatistics();
-    if (event.target.name === "statistic") {
-      choice.scale.value = data.statistics[choice.statistic.value].log ? "log" : "linear";
-    }
+    if (event.target.name === "statistic") choose();
     redraw();
   });
   window.addEventListener("resize", redraw);

@@ -13,6 +13,9 @@ function element(name, text, attributes = {}) {
 function valueOf(row, column) {
   const cell = row.cells[column];
   const text = cell.dataset.value ?? cell.textContent.trim();
+  if (text === "-" || text === "") return null;
+  const part = text.match(/^(\d+) of (\d+)$/);
+  if (part) return part[1] / part[2];
   const number = parseFloat(text.replace("%", "").replace(/,/g, ""));
   return Number.isNaN(number) || /^[A-Za-z]/.test(text) ? text.toLowerCase() : number;
 }
@@ -28,8 +31,10 @@ function sort(table, column, descending) {
     const pairs = [...body.rows].filter((row) => !row.matches(".cells"));
     const followers = new Map(pairs.map((row) => [row, row.nextElementSibling]));
     pairs.sort((a, b) => {
-      const order = compare(valueOf(a, column), valueOf(b, column));
-      return descending ? -order : order;
+      const [one, other] = [valueOf(a, column), valueOf(b, column)];
+      // What is not known comes last, whichever way the others stand.
+      if (one === null || other === null) return Number(one === null) - Number(other === null);
+      return descending ? -compare(one, other) : compare(one, other);
     });
     for (const row of pairs) {
       body.append(row);
@@ -62,11 +67,11 @@ function filter() {
   const key = [chosen.family, chosen.steps, chosen.target].map((one) => one.value).join("|");
   const board = data.boards[key];
   for (const body of ranking.tBodies) body.hidden = Number(body.dataset.board) !== board;
-  const remark = board === undefined ? "There are no runs of that task, length and target." : data.remarks[board];
+  const remark = board === undefined ? "No sparse runs are there of that task, length and target." : data.remarks[board];
   document.getElementById("remark").textContent = remark;
   const most = parseFloat(chosen.flops.value || "Infinity");
   for (const row of ranking.querySelectorAll("tr[data-flops]")) {
-    row.hidden = parseFloat(row.dataset.flops) > most;
+    row.hidden = most < Infinity && !(parseFloat(row.dataset.flops) <= most);
     if (row.hidden) fold(row, false);
   }
 }
