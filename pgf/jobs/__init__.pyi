@@ -38,10 +38,10 @@ from .slurm.sites import site_path as site_path
 from .snakemake import Machines as Machines
 from .snakemake import run_snakemake as run_snakemake
 from .status import status_text as status_text
+from .submission_checks import examine as examine
 from .submissions import ABOUT as ABOUT
 from .submissions import SUBMISSIONS as SUBMISSIONS
 from .submissions import check_same as check_same
-from .submissions import examine as examine
 from .submissions import prepare as prepare
 from .submissions import submission_for as submission_for
 from .submissions import take_in as take_in

@@ -81,7 +81,7 @@ def test_no_experiment_is_called_as_the_folder(
     text = (folder / f"configs/{NAME}.yaml").read_text().replace(f"name: {NAME}", "name: committed")
     (folder / "configs/committed.yaml").write_text(text)
     assert main(["tables", "committed"]) == 2
-    assert "is the folder of committed results" in capsys.readouterr().err
+    assert "name: 'committed' is a folder of the results" in capsys.readouterr().err
 
 
 def test_results_without_counted_costs_are_not_kept(
