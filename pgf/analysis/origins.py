@@ -39,7 +39,7 @@ class Joined:
     equal: int
     """Repeated runs with exactly our loss."""
     reasons: tuple[str, ...] = ()
-    """Why they stand apart; empty where they are pooled."""
+    """Reasons to keep them apart; empty where they are pooled."""
     column: str = ""
     """Label of the further column that a submission is; empty for runs of our own columns."""
 

@@ -1,4 +1,4 @@
-"""What a place on the leaderboard is made of: the runs of a recipe at a task and target."""
+"""The cells of a place on the leaderboard: the runs of a recipe at a task and target."""
 
 import math
 from dataclasses import dataclass

@@ -46,7 +46,7 @@ class LegendEntry:
     color: str
     dash: str
     shown: bool
-    """Whether its curve is drawn at first."""
+    """True if its curve is drawn at first."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Page:
     accounts: tuple[str, ...] = ()
     """A sentence on each other checkout whose runs are shown."""
     shows_origins: bool = False
-    """Whether the leaderboard has rows of several checkouts."""
+    """True if the leaderboard has rows of several checkouts."""
 
     @property
     def leaderboard_header(self) -> tuple[str, ...]:

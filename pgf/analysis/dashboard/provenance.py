@@ -1,4 +1,4 @@
-"""Where the numbers of a page are from, and how to obtain them again."""
+"""Origins of a page's numbers, and the commands that obtain them again."""
 
 from typing import Any
 

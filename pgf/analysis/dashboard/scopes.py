@@ -22,12 +22,12 @@ class Scope:
     cells: tuple[Cell, ...]
     places: tuple[Place, ...]
     remark: str
-    """Why nothing is ranked, or why ranks mean little; empty where they mean something."""
+    """Reason not to read ranks here; empty where they mean something."""
 
 
 @dataclass(frozen=True)
 class Filters:
-    """What a reader can choose from: value -> label, with `ALL` first."""
+    """The choices of a reader: value -> label, with `ALL` first."""
 
     families: dict[str, str]
     lengths: dict[str, str]
