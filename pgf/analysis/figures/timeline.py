@@ -39,6 +39,11 @@ def timeline(context: Context, task: str, recipe: str, target: str) -> Timeline 
     Boundaries follow from the shares of training as in `pgf.recipes.Recipe.clock`; without a
     fine-tune phase a recipe still ends at its target, for one step, which is not shown.
     """
+    key = ("timeline", task, recipe, target)
+    return context.remembered(key, lambda: _timeline(context, task, recipe, target))
+
+
+def _timeline(context: Context, task: str, recipe: str, target: str) -> Timeline | None:
     dense, fine_tune = (
         recorded(context, task, recipe, target, f"recipe.{name}") for name in ("dense", "fine_tune")
     )

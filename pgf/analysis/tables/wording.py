@@ -146,6 +146,10 @@ def run_notes(context: Context, task: str, *, judged: bool) -> list[str]:
 
 def settings_notes(context: Context, task: str) -> tuple[str, ...]:
     """Return which gradient rule each sparse recipe used, and its shares of training."""
+    return context.remembered(("settings", task), lambda: _settings_notes(context, task))
+
+
+def _settings_notes(context: Context, task: str) -> tuple[str, ...]:
     runs = context.task_runs(task)
     wanted = {"recipe.gradient", "recipe.dense", "recipe.fine_tune"}
     if not wanted <= set(runs.columns):
