@@ -1,7 +1,8 @@
 """Runs of other checkouts beside ours: more seeds of the same runs, or a table of their own.
 
-Runs are pooled with ours only where settings, data and numeric code are the same. Others stand
-apart: each recovers a share between the random mask and the dense runs of its own origin.
+Runs are pooled with ours only where settings and data are the same, and all that runs of one
+experiment share, such as numeric code, torch and device. Others stand apart: each recovers a share
+between the random mask and the dense runs of its own origin.
 """
 
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ import pandas as pd
 from pgf.analysis.staleness import differences_of
 from pgf.errors import UserError
 from pgf.experiments import Experiment
-from pgf.records import IDENTITY, Collected
+from pgf.records import ALIKE, IDENTITY, Collected
 
 OURS = "here"
 """The name of this checkout's own runs."""
@@ -20,8 +21,6 @@ ORIGIN = "origin"
 """Column of merged runs that names where each is from."""
 NEEDED = ("schema", "recipe_label", "code", "data", "torch", "device", "final_loss")
 """Columns without which runs cannot be compared."""
-SAME = ("code", "torch", "device")
-"""Columns in which runs that are pooled do not differ."""
 KINDS = ("recipe.kind", "task.kind")
 NAMED = 3
 """Differences that a reason names."""
@@ -125,7 +124,7 @@ def _reasons(experiment: Experiment, ours: pd.DataFrame, theirs: pd.DataFrame) -
         f"{text} ({count} runs)"
         for text, count in differences_of(experiment, theirs, any_seed=True).most_common(NAMED)
     ]
-    for column in SAME:
+    for column in ALIKE:
         if (own := _values(ours, column)) != (other := _values(theirs, column)):
             words = "numeric code" if column == "code" else column
             found.append(f"{words} {', '.join(other)}, and {', '.join(own)} here")
@@ -145,7 +144,7 @@ def _other_data(ours: pd.DataFrame, theirs: pd.DataFrame) -> list[str]:
 
 
 def _values(runs: pd.DataFrame, column: str) -> list[str]:
-    return sorted(map(str, runs[column].unique())) if column in runs else []
+    return sorted(map(str, runs[column].dropna().unique())) if column in runs else []
 
 
 def _pool(pooled: Collected, name: str, other: Collected) -> tuple[Collected, Joined]:

@@ -33,9 +33,7 @@ def check_recipe_(options: Options) -> int:
     count = broken = 0
     for finding in check_recipe(options.recipe, given, target=options.target):
         count, broken = count + 1, broken + (not finding.holds)
-        print(f"  {'holds ' if finding.holds else 'BROKEN'}  {finding.law}", flush=True)
-        if finding.broken:
-            print(f"          {finding.broken}", flush=True)
+        print(finding.text, flush=True)
     if not broken:
         ratio = step_cost(options.recipe, given, target=options.target)
         print(f"  a step takes {ratio:.2f} times a dense one here, on a small model")

@@ -28,8 +28,8 @@ def _add_merge(parser: argparse.ArgumentParser) -> None:
 def merge(options: Options) -> None:
     """Show the runs of other checkouts beside ours; the same runs with other seeds are pooled.
 
-    Runs of other settings, data or numeric code stand apart, with their origin, and enter no mean
-    of ours. Tables and dashboard go to `merged/EXPERIMENT` of the results.
+    Runs of other settings, data, numeric code, torch or device stand apart, with their origin, and
+    enter no mean of ours. Tables and dashboard go to `merged/EXPERIMENT` of the results.
     """
     from pgf.analysis import (
         add_column,

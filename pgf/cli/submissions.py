@@ -27,7 +27,10 @@ def submit(options: Options) -> int:
 
     experiment_path(options.experiment)
     if not (options.recipe and options.name and options.by):
-        raise UserError("pgf submit EXPERIMENT path/to/file.py:Class --name NAME --by WHO")
+        raise UserError(
+            "name the recipe, the submission and its author: "
+            "pgf submit EXPERIMENT path/to/file.py:Class --name NAME --by WHO"
+        )
     folder = SUBMISSIONS / options.name
     config = folder / f"{options.name}.yaml"
     if config.exists():
@@ -53,7 +56,5 @@ def check_submission(options: Options) -> int:
     broken = 0
     for finding in examine(options.folder, COMMITTED):
         broken += not finding.holds
-        print(f"  {'holds ' if finding.holds else 'BROKEN'}  {finding.law}", flush=True)
-        if finding.broken:
-            print(f"          {finding.broken}", flush=True)
+        print(finding.text, flush=True)
     return 1 if broken else 0

@@ -6,6 +6,7 @@ from .collected import Collected as Collected
 from .collected import copy_results as copy_results
 from .collected import read_collected as read_collected
 from .collected import write_collected as write_collected
+from .collection import ALIKE as ALIKE
 from .collection import collect_runs as collect_runs
 from .failures import TRAIN_LOG as TRAIN_LOG
 from .failures import failure_summary as failure_summary

@@ -32,6 +32,12 @@ class Finding:
         """True if nothing breaks it."""
         return self.broken is None
 
+    @property
+    def text(self) -> str:
+        """The law, and below it what breaks it, for the terminal."""
+        head = f"  {'holds ' if self.holds else 'BROKEN'}  {self.law}"
+        return f"{head}\n          {self.broken}" if self.broken else head
+
 
 def check_recipe(
     kind: str, options: dict[str, Any], *, target: str, processes: bool = True
