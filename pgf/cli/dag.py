@@ -93,7 +93,8 @@ class Dag:
 
     def figures(self) -> list[str]:
         """Return the files of all figures."""
-        return [f"{self.results}/figures/{name}" for name in figure_files()]
+        names = figure_files(self.experiment.tasks, self.experiment.families())
+        return [f"{self.results}/figures/{name}" for name in names]
 
     def dashboard(self) -> str:
         """Return the file of the experiment's dashboard."""

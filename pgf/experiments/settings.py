@@ -171,6 +171,6 @@ class AnalysisSettings:
     same_setup: tuple[str, ...] = ()
     """Tasks of the paper's model, data and metric that no table of it has numbers for."""
     figure_targets: tuple[str, ...] = ()
-    """Targets that `figure6` shows, in their text form and at most three; spread by default."""
+    """Targets of figures over training, in their text form, at most three; by default spread."""
     published: dict[str, tuple[PublishedSettings, ...]] = field(default_factory=dict)
     """Task name -> the paper's numbers to show beside it, those of most weight first."""

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 from matplotlib.colors import to_hex
-from support.figures import RANKS, drawn
+from support.figures import BY_TASK, drawn
 from support.synthetic import (
     PAPER,
     RECIPES,
@@ -24,7 +24,7 @@ from support.synthetic import (
     without_costs,
 )
 
-from pgf.analysis.figures import CAPTIONS, FIGURES, figure_files, figure_names
+from pgf.analysis.figures import CAPTIONS, FIGURES, figure_files, figure_names, subjects_of
 from pgf.analysis.figures.kinds.gradient_noise import noise_to_signal
 from pgf.analysis.figures.series import running_mean, shown_recipes
 from pgf.analysis.figures.style import DPI, FULL, LOOKS, WIDTH, looks
@@ -33,12 +33,19 @@ from pgf.analysis.tables.curves import by_seed
 from pgf.errors import UserError
 
 every_figure = pytest.mark.parametrize("name", figure_names())
-figure_by_task = pytest.mark.parametrize("name", sorted(set(figure_names()) - RANKS))
+figure_by_task = pytest.mark.parametrize("name", BY_TASK)
+ROWS = "metric_by_target"
+"""The figure whose rows name the recipes; it has no legend."""
 
 
 @pytest.fixture(scope="module")
 def whole():
-    return context(grid(seeds=2))
+    return replace(context(grid(seeds=2)), families={"toy": ("toy",)})
+
+
+def subject(name):
+    """Return what a figure of the made-up runs is of: they are one task, of one length."""
+    return "" if name == "leaderboard" else "toy"
 
 
 def test_every_module_of_kinds_is_the_figure_of_its_name():
@@ -47,23 +54,39 @@ def test_every_module_of_kinds_is_the_figure_of_its_name():
 
 def test_files_are_named_before_any_data_is_read(whole, tmp_path):
     written = write_figures(whole, tmp_path)
-    assert tuple(path.name for path in written) == figure_files()
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(figure_files())
-    assert written[0].name == "accuracy.png"
-    width, _ = struct.unpack(">II", written[0].read_bytes()[16:24])
-    assert width == round(WIDTH * DPI)
+    named = figure_files(["toy"], whole.families)
+    assert tuple(path.name for path in written) == named
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(named)
+    picture = (tmp_path / "metric_by_sparsity-toy.png").read_bytes()
+    width, height = struct.unpack(">II", picture[16:24])
+    assert width == round(WIDTH * DPI) >= height
+
+
+def test_every_task_has_a_file_of_its_own_and_of_lengths_the_longest():
+    families = {"lm": ["lm_1", "lm_2"]}
+    tasks = ["lm_1", "toy", "lm_2"]
+    assert subjects_of("masks", tasks, families) == ("toy", "lm_2")
+    assert subjects_of("share_by_length", tasks, families) == ("lm",)
+    assert subjects_of("leaderboard", tasks, families) == ("",)
+    names = ["masks", "leaderboard", "share_by_length"]
+    pictures = {name for name in figure_files(tasks, families, names=names) if ".png" in name}
+    assert pictures == {
+        *("masks-toy.png", "masks-lm_2.png"),
+        *("leaderboard.png", "share_by_length-lm.png"),
+    }
 
 
 @every_figure
 def test_the_same_runs_give_the_same_bytes_and_no_setting_changes(whole, name):
     before = dict(mpl.rcParams)
-    assert draw_figure(name, whole) == draw_figure(name, whole)
+    assert draw_figure(name, whole, subject(name)) == draw_figure(name, whole, subject(name))
     assert dict(mpl.rcParams) == before
 
 
 @every_figure
-def test_a_figure_is_half_a_page_wide_or_a_whole_one(whole, name):
-    assert drawn(name, whole).get_figwidth() in (WIDTH, FULL)
+def test_a_figure_is_half_a_page_wide_or_a_whole_one_and_no_taller(whole, name):
+    width, height = drawn(name, whole).get_size_inches()
+    assert width in (WIDTH, FULL) and height <= width
 
 
 @every_figure
@@ -71,9 +94,10 @@ def test_a_figure_of_runs_without_costs_and_phases_draws(whole, name):
     figure = drawn(name, without_costs(whole))
     said = " ".join(text.get_text() for text in figure.findobj(mpl.text.Text))
     lacking = {
-        "figure4": ("record no\ninference FLOPs", "record no training FLOPs"),
-        "figure5": ("record no inference FLOPs",),
-        "figure6": ("phases not recorded", "stages are not recorded"),
+        "metric_by_sparsity": ("no inference FLOPs known",),
+        "metric_at_equal_cost": ("record no training FLOPs",),
+        "metric_by_inference_flops": ("record no inference FLOPs",),
+        "metric_over_training": ("phases not recorded", "stages are not recorded"),
     }
     assert all(text in said.replace("their\n", "their ") for text in lacking.get(name, ()))
     assert not any(text in said for text in ("nan", "not recorded")) or name in lacking
@@ -81,7 +105,7 @@ def test_a_figure_of_runs_without_costs_and_phases_draws(whole, name):
 
 @every_figure
 def test_every_figure_has_a_caption_beside_what_the_paper_s_own_is_worth(whole, name, tmp_path):
-    remarks = {"figure3": ("the paper's axis",), "2": ("of a table",)}
+    remarks = {"second_moment": ("the paper's axis",), "2": ("of a table",)}
     made = replace(whole, remarks=remarks)
     section = captions_of(made, [name]).sections[0]
     assert section.caption == FIGURES[name].caption(made)
@@ -95,7 +119,8 @@ def test_every_figure_has_a_caption_beside_what_the_paper_s_own_is_worth(whole, 
 def test_remarks_on_figures_name_figures():
     remarks = yaml.safe_load((PAPER / "remarks.yaml").read_text())
     named = {key for key in remarks if not key.isdigit()}
-    assert {"figure3", "figure4", "figure5", "figure6"} <= named <= set(figure_names())
+    follow = {name for name in figure_names() if FIGURES[name].paper in ("3", "4(a)", "4(b)", "5")}
+    assert follow - {"second_moment_by_layer"} <= named <= set(figure_names())
 
 
 @figure_by_task
@@ -118,18 +143,28 @@ def test_the_legend_overlaps_no_panel_and_stays_inside(whole, name):
 
 
 @figure_by_task
-def test_the_legend_names_every_recipe(whole, name):
-    legend = drawn(name, whole).legends[0]
-    assert {text.get_text() for text in legend.get_texts()} == set(RECIPES.values())
+def test_the_legend_or_the_rows_name_every_recipe(whole, name):
+    figure = drawn(name, whole)
+    rows = figure.axes[0].get_yticklabels() if name == ROWS else figure.legends[0].get_texts()
+    assert [text.get_text() for text in rows] == list(RECIPES.values())
 
 
 @figure_by_task
-def test_several_tasks_stand_below_each_other(name):
-    both = context(pd.concat([grid(seeds=2, task="toy"), grid(seeds=2, task="other")]))
+def test_a_file_of_one_task_does_not_depend_on_the_others(name):
+    both = context(pd.concat([grid(seeds=2, task="other"), grid(seeds=2, task="toy")]))
     one = context(grid(seeds=2))
-    panels = drawn(name, both).axes
-    assert len(panels) == 2 * len(drawn(name, one).axes)
-    assert all(axes.get_lines() for axes in panels)
+    assert draw_figure(name, both, "toy") == draw_figure(name, one, "toy")
+
+
+@every_figure
+def test_titles_say_what_is_seen_and_where(whole, name):
+    title = FIGURES[name].title
+    assert title[0] in "{ARNCE" and not title.endswith(".")
+    assert captions_of(whole, [name]).sections[0].heading.startswith(f"{name}: ")
+    svg = draw_figure(name, whole, subject(name))[".svg"].decode()
+    assert FIGURES[name].title.format(metric="Accuracy") in " ".join(
+        line.strip(" -<>!") for line in svg.splitlines() if line.strip().startswith("<!--")
+    )
 
 
 @figure_by_task
@@ -143,18 +178,20 @@ def test_left_out_runs_are_told_of(name):
 @every_figure
 def test_one_seed_and_one_recipe_draw(name):
     runs = runs_frame({("sr_ste", TARGET): [5.0]})
-    assert set(draw_figure(name, context(runs))) == {".png", ".svg"}
+    made = replace(context(runs), families={"toy": ("toy",)})
+    assert set(draw_figure(name, made, subject(name))) == {".png", ".svg"}
 
 
 @every_figure
 def test_dense_runs_alone_draw(name):
     dense = context(runs_frame({("dense", "dense"): [5.0, 6.0]}), baselines=())
-    assert set(draw_figure(name, dense)) == {".png", ".svg"}
+    dense = replace(dense, families={"toy": ("toy",)})
+    assert set(draw_figure(name, dense, subject(name))) == {".png", ".svg"}
 
 
 def test_an_unknown_figure_is_a_user_error(whole):
-    with pytest.raises(UserError, match="unknown figure 'figure33': did you mean 'figure3'"):
-        draw_figure("figure33", whole)
+    with pytest.raises(UserError, match="unknown figure 'mask': did you mean 'masks'"):
+        draw_figure("mask", whole, "toy")
 
 
 def test_a_recipe_has_one_color_in_every_experiment():
@@ -170,7 +207,7 @@ def test_no_two_recipes_look_alike_in_color_or_in_gray():
 
 
 def test_curves_show_the_mean_over_seeds(whole):
-    axes = drawn("figure3", whole).axes[1]
+    axes = drawn("second_moment", whole).axes[1]
     line = next(line for line in axes.get_lines() if line.get_label() == "SR-STE")
     values = by_seed(whole, "toy", "sr_ste", TARGET, "gradient_variance")
     assert values.shape == (13, 2)
@@ -201,10 +238,10 @@ def test_noise_to_signal_leaves_out_steps_without_signal(whole):
     np.testing.assert_allclose(ratio["ratio"], 10.0)
 
 
-def test_the_points_of_the_accuracy_figure_are_the_means():
+def test_the_points_of_a_figure_by_target_are_the_means():
     runs = runs_frame({("sr_ste", TARGET): [4.0, 8.0], ("mdgf_linear", TARGET): [1.0, 3.0]})
-    axes = drawn("accuracy", context(runs)).axes[0]
-    points = [container.lines[0].get_ydata()[0] for container in axes.containers]
+    axes = drawn("metric_by_target", context(runs)).axes[0]
+    points = [container.lines[0].get_xdata()[0] for container in axes.containers]
     assert points == [6.0, 2.0]
 
 
@@ -214,11 +251,13 @@ def test_unknown_recipes_are_shown_when_there_are_no_others():
     assert shown_recipes(made, "toy") == ("mine",)
 
 
-@pytest.mark.parametrize("name", ["accuracy", "figure4", "figure5", "figure6"])
+@pytest.mark.parametrize("name", sorted(name for name in BY_TASK if name.startswith("metric_")))
 def test_an_axis_of_percent_ends_where_percent_end(name):
     made = small({"sr_ste": [97.0, 99.0, 99.9, 99.9, 99.9, 99.9], "mdgf_linear": [99.0] * 6})
-    panels = [p for p in drawn(name, made).axes if p.get_ylabel().startswith("accuracy")]
-    assert panels and all(p.get_ylim()[1] <= 100 and p.get_ylim()[0] >= 0 for p in panels)
+    axes = drawn(name, made).axes
+    limits = [p.get_ylim() for p in axes if p.get_ylabel().startswith("accuracy")]
+    limits += [p.get_xlim() for p in axes if p.get_xlabel().startswith("accuracy")]
+    assert limits and all(low >= 0 and high <= 100 for low, high in limits)
 
 
 @pytest.mark.parametrize("name", ["gradient_noise", "masks"])

@@ -9,9 +9,9 @@ import pytest
 from support.graded import CONTROLS, graded
 from support.synthetic import SIX, TARGET, context, runs_frame
 
-from pgf.analysis.figures import figure_names
+from pgf.analysis.figures import figure_files
 from pgf.analysis.page.blocks import EXPLAINING, beaten_by_random
-from pgf.analysis.page.page import FIGURES, results_page
+from pgf.analysis.page.page import SHOWN, results_page
 from pgf.analysis.tables import table_names
 from pgf.analysis.tables.admission import recovered
 from pgf.analysis.tables.kinds.claims import findings_of
@@ -131,7 +131,8 @@ def test_a_length_that_is_too_short_is_said():
 def test_links_go_to_tables_and_figures_that_there_are(made):
     page = page_of(made)
     assert {*re.findall(r"\(tables/(\w+)\.md\)", page)} <= {*table_names()}
-    assert {*re.findall(r"\(figures/(\w+)\.png\)", page)} <= {*FIGURES} <= {*figure_names()}
+    shown = {*re.findall(r"\(figures/([-\w]+\.png)\)", page)}
+    assert shown and shown <= {*figure_files(made.tasks, made.families, names=SHOWN)}
 
 
 def test_whether_rates_were_tuned_is_said(made):

@@ -12,7 +12,7 @@ from support.figures import RANKS, drawn
 from support.graded import CONTROLS
 from support.synthetic import TARGET, context, runs_frame
 
-from pgf.analysis.figures import figure_names
+from pgf.analysis.figures import figure_names, subjects_of
 from pgf.analysis.figures.write import captions_of, draw_figure
 from pgf.analysis.tables import TABLES
 from pgf.analysis.tables.kinds.claims import findings_of
@@ -91,8 +91,8 @@ def test_verdicts_ranks_and_other_figures_are_of_the_longest_length_alone(made):
 
 
 def test_the_figure_draws_every_length(made):
-    svg = draw_figure("lengths", made)[".svg"]
-    assert svg != draw_figure("lengths", replace(made, families={}))[".svg"]
+    (panel,) = drawn("share_by_length", made).axes
+    assert list(panel.get_xticks()) == [100, 200, 400]
 
 
 def test_an_experiment_without_lengths_says_so(made):
@@ -118,9 +118,10 @@ def test_nothing_is_judged_in_the_place_of_a_longest_length_without_runs(made):
     assert "no run is there of `toy_400`" in section.caption and not section.blocks
     assert "`toy_400`" in TABLES["leaderboard"](partial).sections[0].notes[0]
     assert "`toy_400`" in terminal_view(partial)
-    assert "`toy_400`" in captions_of(partial, ["accuracy"]).sections[0].caption
+    assert "`toy_400`" in captions_of(partial, ["masks"]).sections[0].caption
     for name in figure_names():
-        assert set(draw_figure(name, partial)) == {".png", ".svg"}
+        for subject in subjects_of(name, partial.expected_tasks, partial.families):
+            assert set(draw_figure(name, partial, subject)) == {".png", ".svg"}
 
 
 def test_diverged_runs_are_marked_in_their_cell(made):
@@ -136,11 +137,11 @@ def test_shares_above_dense_are_drawn(made):
     runs = made.runs.copy()
     mine = (runs["task"] == "toy_400") & (runs["recipe"] == "mdgf_linear")
     runs.loc[mine, ["final", "best"]] = 120.0
-    axes = drawn("lengths", replace(made, runs=runs)).axes[0]
+    axes = drawn("share_by_length", replace(made, runs=runs)).axes[0]
     assert axes.get_ylim()[1] > 170
 
 
 def test_points_of_the_figure_are_those_of_the_table(made):
-    axes = drawn("lengths", made).axes[0]
+    axes = drawn("share_by_length", made).axes[0]
     lines = {tuple(round(float(y), 6) for y in line.get_ydata()) for line in axes.get_lines()}
     assert tuple(SHARES.values()) in lines

@@ -5,12 +5,11 @@ import re
 import matplotlib as mpl
 import numpy as np
 import pytest
-from support.figures import RANKS, drawn
+from support.figures import BY_TASK, drawn
 from support.grids import WORDS, WORDS_TARGETS, two_grids
 from support.synthetic import RECIPES, TARGETS
 from support.texts_of_tables import words_of
 
-from pgf.analysis.figures import figure_names
 from pgf.analysis.tables import TABLES, table_names
 from pgf.analysis.tables.context import target_label
 from pgf.analysis.tables.render import to_markdown
@@ -20,8 +19,7 @@ every_table = pytest.mark.parametrize("name", table_names())
 table_by_task = pytest.mark.parametrize(
     "name", sorted(set(table_names()) - {"leaderboard", "lengths"})
 )
-every_figure = pytest.mark.parametrize("name", figure_names())
-figure_by_task = pytest.mark.parametrize("name", sorted(set(figure_names()) - RANKS))
+figure_by_task = pytest.mark.parametrize("name", BY_TASK)
 
 
 @pytest.fixture(scope="module")
@@ -85,28 +83,30 @@ def test_metrics_are_named_in_words(both):
 
 @figure_by_task
 def test_no_panel_is_empty(both, name):
-    figure = drawn(name, both)
-    assert all(axes.get_lines() for axes in figure.axes)
-    said = " ".join(text.get_text() for text in figure.findobj(mpl.text.Text))
-    assert "record no" not in said
+    for task in both.tasks:
+        figure = drawn(name, both.only((task,)))
+        assert all(axes.get_lines() for axes in figure.axes)
+        said = " ".join(text.get_text() for text in figure.findobj(mpl.text.Text))
+        assert "record no" not in said
 
 
 @figure_by_task
-def test_the_legend_names_the_recipes_of_all_tasks_once(both, name):
-    texts = [text.get_text() for text in drawn(name, both).legends[0].get_texts()]
-    assert sorted(texts) == sorted({*RECIPES.values(), "sdgf_stepwise"})
+def test_a_figure_names_the_recipes_of_its_task_alone(both, name):
+    for task, own in (("toy", set(RECIPES.values())), ("words", {*WORDS})):
+        figure = drawn(name, both.only((task,)))
+        texts = {text.get_text() for text in figure.findobj(mpl.text.Text)}
+        known = {RECIPES.get(recipe, recipe) for recipe in (*RECIPES, *WORDS)}
+        assert texts & known == {RECIPES.get(recipe, recipe) for recipe in own}
 
 
-@every_figure
-def test_the_axis_of_steps_is_each_task_s_own(name):
+@figure_by_task
+def test_the_axis_of_steps_ends_with_training(name):
     made = two_grids(shorter=3)
-    longest = {}
-    for axes in drawn(name, made).axes:
-        if axes.get_xlabel() in ("step", "epoch"):
-            ends = [np.max(x) for line in axes.get_lines() if len(x := line.get_xdata())]
-            longest.setdefault(round(max(ends)), []).append(axes.get_xlim()[1] / max(ends))
-    assert all(ratio < 1.2 for ratios in longest.values() for ratio in ratios)
-    assert name not in ("masks", "figure3", "gradient_noise", "figure6") or len(longest) == 2
+    for task in made.tasks:
+        for axes in drawn(name, made.only((task,))).axes:
+            if axes.get_xlabel() in ("step", "epoch"):
+                ends = [np.max(x) for line in axes.get_lines() if len(x := line.get_xdata())]
+                assert axes.get_xlim()[1] < 1.2 * max(ends)
 
 
 def test_targets_of_both_are_in_one_order(both):

@@ -237,7 +237,7 @@ def test_a_registry_without_a_base_class_takes_nothing_from_outside(shelf: Regis
 def test_file_names_of_tables_and_figures_need_neither_pandas_nor_matplotlib() -> None:
     code = (
         "import sys; from pgf.analysis.tables import table_files;"
-        "from pgf.analysis.figures import figure_files; table_files(), figure_files();"
+        "from pgf.analysis.figures import figure_files; table_files(), figure_files([], {});"
         "print([m for m in ('torch', 'matplotlib', 'pandas') if m in sys.modules])"
     )
     done = subprocess.run(

@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import Any
 
 from pgf.analysis.dashboard.curves import papers_name
-from pgf.analysis.figures.kinds.figure3 import NAMES
+from pgf.analysis.figures.kinds.second_moment import NAMES
 from pgf.analysis.figures.style import DOTS, LOOKS, Look
 
 SOLID = (1.0, 0.0)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pgf.analysis.figures.evaluations import metric_curves
-from pgf.analysis.figures.kinds.figure3 import NAMES
+from pgf.analysis.figures.kinds.second_moment import NAMES
 from pgf.analysis.figures.timeline import timeline
 from pgf.analysis.tables.context import COMPLETE, DENSE, Context
 from pgf.analysis.tables.curves import by_seed

@@ -101,12 +101,14 @@ def zoom(axes: "Axes", context: Context, task: str, target: str) -> None:
         axes.set_ylim(float(late.min()) - margin, float(late.max()) + margin)
 
 
-def name_metric(axes: "Axes", context: Context, task: str, *, behind: str = "") -> None:
+def name_metric(
+    axes: "Axes", context: Context, task: str, *, behind: str = "", axis: str = "y"
+) -> None:
     """Name a task's metric beside an axis that is drawn, and end the axis where percent end."""
-    axes.set_ylabel(metric_name(context, task) + behind)
+    axes.set(**{f"{axis}label": metric_name(context, task) + behind})
     if context.metric(task)[0].endswith(PERCENT):
-        low, high = axes.get_ylim()
-        axes.set_ylim(max(low, 0.0), min(high, 100.0))
+        low, high = axes.get_xlim() if axis == "x" else axes.get_ylim()
+        axes.set(**{f"{axis}lim": (max(low, 0.0), min(high, 100.0))})
 
 
 def epoch_length(context: Context, task: str) -> int:

@@ -1,4 +1,4 @@
-"""Figures of curves: one panel per statistic, a group of panels per task."""
+"""Figures of curves: one panel per statistic."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ from pgf.analysis.figures.series import (
     shown_recipes,
     shown_target,
 )
-from pgf.analysis.figures.style import WIDTH, add_legend, looks, new_figure
+from pgf.analysis.figures.style import FULL, LEGEND, add_legend, looks, new_figure
 from pgf.analysis.tables.context import Context, target_label
 from pgf.analysis.tables.curves import by_seed
 from pgf.analysis.tables.recorded import of_task
@@ -58,86 +58,45 @@ def draw_panels(
     columns: int,
     height: float,
     text: str = BAND,
-    width: float = WIDTH,
     below: Sequence[Painter] = (),
 ) -> "Figure":
-    """Return a figure with a group of panels for each task, at its target nearest 1:16.
+    """Return a figure, a page wide, of the panels of a task at its target nearest 1:16.
 
     Args:
-        context: the runs and curves.
-        panels: the panels of a group.
+        context: the runs and curves of one task.
+        panels: the panels.
         columns: panels beside each other.
         height: inches of a row.
         text: how to read the figure.
-        width: inches of the figure.
-        below: functions that draw the panels of one more row, below those of the tasks.
+        below: functions that draw the panels of one more row.
     """
-    tasks = [task for task in context.tasks if shown_target(context, task)]
+    (task,), shown = context.tasks, all_shown(context)
+    target = shown_target(context, task) or ""
     rows = -(-len(panels) // columns)
-    shown = all_shown(context)
-    across = 4 if width > WIDTH else 2
     figure, axes = new_figure(
-        max(1, rows * len(tasks)) + bool(below),
+        rows + bool(below),
         columns,
         height=height,
-        legend_rows=3 + len(shown) // across,
-        share_x=not below and len(tasks) < 2,
-        width=width,
+        legend_rows=3 + len(shown) // LEGEND,
+        share_x=not below,
+        width=FULL,
     )
-    for i, task in enumerate(tasks):
-        own = axes[i * rows : (i + 1) * rows]
-        _draw_task(context, task, panels, own, alone=len(tasks) == 1)
-    for place, paint in zip(axes[-1], below, strict=False):
-        paint(place)
-    if tasks:
-        texts = [*_where(context, tasks), text, not_drawn(context)]
-        said = remark(context, texts, characters=31 * across)
-        first = (line[0] for line in axes[: rows * len(tasks) : rows])
-        add_legend(figure, first, said, columns=across)
-    return figure
-
-
-def _draw_task(
-    context: Context,
-    task: str,
-    panels: Sequence[Panel],
-    axes: "Sequence[Sequence[Axes]]",
-    *,
-    alone: bool,
-) -> None:
-    """Draw the group of panels of one task; where it is not `alone`, the first names the task."""
-    target = shown_target(context, task) or ""
+    places = [place for line in axes[:rows] for place in line]
     styles = looks([name for name, _ in context.recipes])
-    places = [place for line in axes for place in line]
     for i, (panel, place) in enumerate(zip(panels, places, strict=False)):
         for recipe in shown_recipes(context, task):
             values = panel.values(context, task, recipe, target)
             draw_band(place, values, look=styles[recipe], label=context.label(recipe))
-        head = "" if alone or i else f"{task}, {target_label(target)}\n"
         if np.isfinite(steps := of_task(context, task, "n_steps")):
             place.set_xlim(0, steps)
-        dress(place, f"{head}({ascii_lowercase[i]}) {panel.title}", log=panel.log)
-    if not alone:
-        _share_steps(axes)
-    for place in axes[-1]:
+        dress(place, f"({ascii_lowercase[i]}) {panel.title}", log=panel.log)
+    for place in axes[rows - 1]:
         place.set_xlabel("step")
-
-
-def _share_steps(rows: "Sequence[Sequence[Axes]]") -> None:
-    """Let the panels of one task share their x axis: tasks train for different numbers of steps."""
-    for line in rows[1:]:
-        for place, first in zip(line, rows[0], strict=True):
-            place.sharex(first)
-    for line in rows[:-1]:
-        for place in line:
-            place.tick_params(labelbottom=False)
-
-
-def _where(context: Context, tasks: Sequence[str]) -> list[str]:
-    """Return the task and target of the figure; with several tasks the panels say so."""
-    if len(tasks) > 1:
-        return []
-    return [f"{tasks[0]}, {target_label(shown_target(context, tasks[0]) or '')}."]
+    for place, paint in zip(axes[-1], below, strict=False):
+        paint(place)
+    where = f"{target_label(target)}." if target else ""
+    add_legend(figure, axes[0], remark(context, [where, text, not_drawn(context)]))
+    return figure
 
 
 def dress(axes: "Axes", title: str, *, log: bool) -> None:

@@ -13,7 +13,7 @@ from pgf.analysis.tables.phases import nearest_target
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-LEFT_OUT = ("ste", "random_mask", "one_shot")
+LEFT_OUT = ("ste", "random_mask", "removed", "one_shot")
 """Floors and near doubles that figures of curves leave out; more curves could not be read."""
 
 MOST = 10
@@ -88,8 +88,14 @@ def not_drawn(context: Context) -> str:
     return f"Not drawn: {', '.join(hidden)}." if hidden else ""
 
 
-def remark(context: Context, texts: Iterable[str] = (), *, characters: int = 62) -> str:
-    """Return what stands above the legend: how to read it, and what was left out."""
+def remark(context: Context, texts: Iterable[str] = (), *, characters: int = 125) -> str:
+    """Return what stands above the legend: how to read it, and what was left out.
+
+    Args:
+        context: the runs.
+        texts: how to read the figure.
+        characters: the length of a line; the default fits a figure that is a page wide.
+    """
     runs = context.runs
     parts = list(texts)
     if diverged := int((runs["status"] != COMPLETE).sum()):

@@ -15,6 +15,8 @@ WIDTH = 3.4
 FULL = 2 * WIDTH
 """A whole page, for panels that must stand beside each other."""
 DPI = 200
+LEGEND = 4
+"""Columns of the legend below a figure that is a page wide."""
 
 SETTINGS: dict[str, Any] = {
     "font.size": 7,
@@ -117,7 +119,7 @@ def new_figure(
     from matplotlib.figure import Figure
 
     shares = tuple(ratios) or (1.0,) * rows
-    size = (width, sum(shares) * height + 0.14 * legend_rows + 0.25)
+    size = (width, sum(shares) * height + 0.14 * legend_rows + 0.45)
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(
@@ -130,36 +132,9 @@ def new_figure(
     return figure, axes.tolist()
 
 
-def new_groups(
-    tasks: Sequence[str], panels: int, *, height: float, entries: int
-) -> "tuple[Figure, list[list[Axes]]]":
-    """Return a figure with a group of panels for each task, two tasks beside each other.
-
-    Args:
-        tasks: the tasks.
-        panels: panels of a group, below each other.
-        height: inches of one.
-        entries: recipes of the legend, and lines of what stands above it.
-    """
-    columns = min(2, len(tasks))
-    rows = panels * -(-len(tasks) // columns)
-    lines = 3 + entries // legend_columns(tasks)
-    figure, axes = new_figure(
-        rows, columns, height=height, legend_rows=lines, share_x=False, width=WIDTH * columns
-    )
-    places = [divmod(i, columns) for i in range(-(-len(tasks) // columns) * columns)]
-    groups = [[axes[panels * row + i][column] for i in range(panels)] for row, column in places]
-    for place in (place for group in groups[len(tasks) :] for place in group):
-        place.remove()
-    return figure, groups[: len(tasks)]
-
-
-def legend_columns(tasks: Sequence[str]) -> int:
-    """Return the columns of the legend below the groups of these tasks."""
-    return 2 * min(2, len(tasks))
-
-
-def add_legend(figure: "Figure", panels: "Iterable[Axes]", title: str, *, columns: int = 2) -> None:
+def add_legend(
+    figure: "Figure", panels: "Iterable[Axes]", title: str, *, columns: int = LEGEND
+) -> None:
     """Put one legend below all panels, of what any of `panels` shows, each label once."""
     found: dict[str, Any] = {}
     for axes in panels:

@@ -1,17 +1,27 @@
 """Writes the figures of an experiment, and their captions."""
 
 import io
-import re
+import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from pgf.analysis.figures import CAPTIONS, FIGURES, SUFFIXES, figure_names
+from pgf.analysis.figures import (
+    CAPTIONS,
+    FIGURES,
+    OF_ALL,
+    OF_FAMILIES,
+    SUFFIXES,
+    figure_names,
+    stem_of,
+    subjects_of,
+)
 from pgf.analysis.figures.style import DPI, drawing, new_figure, say_missing
 from pgf.analysis.tables.context import Context
 from pgf.analysis.tables.html import to_html
+from pgf.analysis.tables.measurements import metric_name
 from pgf.analysis.tables.model import Section, Table
 from pgf.analysis.tables.render import to_markdown
 from pgf.analysis.tables.wording import no_longest
@@ -22,30 +32,54 @@ if TYPE_CHECKING:
 
 METADATA: dict[str, dict[str, None]] = {".png": {"Software": None}, ".svg": {"Date": None}}
 """Metadata to leave out, since with it the same figure differs from day to day."""
+CHARACTERS = 17
+"""Characters of a title in an inch."""
 
 
-def draw_figure(name: str, context: Context) -> dict[str, bytes]:
-    """Return a figure's files by suffix; the same runs give the same bytes.
+def draw_figure(name: str, context: Context, subject: str) -> dict[str, bytes]:
+    """Return the files of a figure by suffix; the same runs give the same bytes.
+
+    Args:
+        name: the figure.
+        context: the runs and curves of the whole experiment.
+        subject: what the file is of, from `subjects_of`.
 
     Raises:
         UserError: there is no figure of that name.
     """
     chosen = FIGURES.find(name)
-    with drawing(name):
-        own = context if chosen.all_lengths else context.longest()
-        drawn = chosen.draw(own) if own.tasks else _empty(context)
+    own = context_of_subject(name, context, subject)
+    with drawing(stem_of(name, subject)):
+        drawn = chosen.draw(own) if own.tasks else _empty(subject)
+        _entitle(drawn, _title(name, own, subject))
         return {suffix: _bytes(drawn, suffix) for suffix in SUFFIXES}
 
 
-def _empty(context: Context) -> "Figure":
+def context_of_subject(name: str, context: Context, subject: str) -> Context:
+    """Return the runs and curves that a figure draws of a subject."""
+    if name in OF_ALL:
+        return context.longest()
+    return context.only(context.families[subject] if name in OF_FAMILIES else (subject,))
+
+
+def _empty(task: str) -> "Figure":
     """Return a figure that says which runs it would need."""
     figure, axes = new_figure(1, 1, height=2.0, legend_rows=0)
-    say_missing(axes[0][0], _nothing(context))
+    say_missing(axes[0][0], f"No run is there of {task}.")
     return figure
 
 
-def _nothing(context: Context) -> str:
-    return " ".join(map(no_longest, context.absent_longest))
+def _title(name: str, own: Context, subject: str) -> str:
+    """Return the title of a figure: what is to be seen, of which task."""
+    named = len(own.tasks) == 1
+    metric = metric_name(own, own.tasks[0]) if named else "the metric"
+    title = FIGURES.find(name).title.format(metric=metric)
+    return f"{title[0].upper()}{title[1:]}" + (f": {subject}" if subject else "")
+
+
+def _entitle(drawn: "Figure", title: str) -> None:
+    width = round(CHARACTERS * drawn.get_figwidth())
+    drawn.suptitle(textwrap.fill(title, width), x=0.01, ha="left", fontsize=8)
 
 
 def write_figures(
@@ -64,10 +98,12 @@ def write_figures(
     written = []
     chosen = figure_names() if names is None else tuple(names)
     for name in chosen:
-        for suffix, content in draw_figure(name, context).items():
-            with replacing(folder / (name + suffix)) as temporary:
-                temporary.write_bytes(content)
-            written.append(folder / (name + suffix))
+        for subject in subjects_of(name, context.expected_tasks, context.families):
+            for suffix, content in draw_figure(name, context, subject).items():
+                path = folder / (stem_of(name, subject) + suffix)
+                with replacing(path) as temporary:
+                    temporary.write_bytes(content)
+                written.append(path)
     captions = captions_of(context, chosen)
     for name, text in zip(CAPTIONS, (to_markdown(captions), to_html(captions)), strict=True):
         write_atomically(folder / name, text)
@@ -80,15 +116,18 @@ def captions_of(context: Context, names: Iterable[str]) -> Table:
     sections = []
     for name in names:
         chosen = FIGURES.find(name)
-        own = context if chosen.all_lengths else context.longest()
-        caption = chosen.caption(own) if own.tasks else _nothing(context)
-        sections.append(Section(_heading(name), (), caption, context.remarks.get(name, ())))
+        own = context if name in OF_FAMILIES else context.longest()
+        lacking = " ".join(map(no_longest, context.absent_longest))
+        caption = chosen.caption(own) if own.tasks else lacking
+        sections.append(Section(heading(name), (), caption, context.remarks.get(name, ())))
     return Table("captions", "Captions of the figures", pd.DataFrame(), tuple(sections))
 
 
-def _heading(name: str) -> str:
-    """Return a figure's name for readers: `figure3` after the paper's Figure 3."""
-    return re.sub(r"^figure(\d+)$", r"figure\1, after the paper's Figure \1", name)
+def heading(name: str) -> str:
+    """Return a figure's name and title, and the paper's figure that it follows."""
+    chosen = FIGURES.find(name)
+    after = f", after the paper's Figure {chosen.paper}" if chosen.paper else ""
+    return f"{name}: {chosen.title.format(metric='the metric')}{after}"
 
 
 def _bytes(drawn: "Figure", suffix: str) -> bytes:

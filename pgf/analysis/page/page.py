@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from pgf.analysis.figures import FIGURES, stem_of, subjects_of
 from pgf.analysis.figures.write import captions_of
 from pgf.analysis.page.blocks import (
     beaten_block,
@@ -24,8 +25,8 @@ from pgf.analysis.tables.terminal import metric_blocks
 from pgf.records import write_atomically
 
 PAGE = "README.md"
-FIGURES = ("figure3", "leaderboard", "lengths")
-"""Figures that the page shows; `lengths` where there are several."""
+SHOWN = ("second_moment", "leaderboard", "share_by_length")
+"""Figures that the page shows, each of all its subjects."""
 WIDTH = 200
 """Characters of a table's row at most."""
 LINKS = ("accuracy", "differences", "claims", "grading", "lengths", "cost", "gradient_noise")
@@ -148,8 +149,13 @@ def _claims(context: Context) -> Iterator[Section]:
 
 
 def _figures(context: Context) -> Iterator[Section]:
-    names = [name for name in FIGURES if name != "lengths" or context.families]
-    captions = captions_of(context, names)
-    for name, section in zip(names, captions.sections, strict=True):
-        text = f"![{section.heading}](figures/{name}.png)\n\n{section.caption}"
-        yield Section(f"Figure: {name}", (), text, section.notes)
+    tasks, families = context.expected_tasks, context.families
+    for name in SHOWN:
+        subjects, title = subjects_of(name, tasks, families), FIGURES[name].title
+        (section,) = captions_of(context, [name]).sections
+        pictures = [
+            f"![{title}: {s or 'all tasks'}](figures/{stem_of(name, s)}.png)" for s in subjects
+        ]
+        text = "\n\n".join((*pictures, section.caption))
+        if subjects:
+            yield Section(f"Figure: {section.heading}", (), text, section.notes)

@@ -77,6 +77,26 @@ class Context:
         wanted = (tasks[-1] for tasks in self.families.values())
         return tuple(task for task in wanted if task not in self.tasks)
 
+    @property
+    def expected_tasks(self) -> tuple[str, ...]:
+        """Tasks that the experiment has, with runs or without."""
+        return tuple(dict.fromkeys((*self.planned, *self.tasks, *self.absent_longest)))
+
+    def only(self, tasks: Sequence[str]) -> "Context":
+        """Return the context of some tasks alone, with the families that are among them."""
+        return self.remembered(("only", *tasks), lambda: self._only(tasks))
+
+    def _only(self, tasks: Sequence[str]) -> "Context":
+        runs, curves, layers = (
+            frame[frame["task"].isin(tasks)] if len(frame) else frame
+            for frame in (self.runs, self.curves, self.layers)
+        )
+        planned = {task: cells for task, cells in self.planned.items() if task in tasks}
+        families = {name: own for name, own in self.families.items() if {*own} <= {*tasks}}
+        return replace(
+            self, runs=runs, curves=curves, layers=layers, planned=planned, families=families
+        )
+
     def longest(self) -> "Context":
         """Return the context of the judged tasks alone; itself where all are."""
         if self.judged_tasks == self.tasks:
@@ -84,9 +104,7 @@ class Context:
         return self.remembered("longest", self._longest)
 
     def _longest(self) -> "Context":
-        kept = self.judged_tasks
-        planned = {task: cells for task, cells in self.planned.items() if task in kept}
-        return replace(self, runs=self.runs[self.runs["task"].isin(kept)], planned=planned)
+        return replace(self._only(self.judged_tasks), families=self.families)
 
     def task_runs(self, task: str) -> pd.DataFrame:
         """Return the rows of one task."""

@@ -7,7 +7,6 @@ import pandas as pd
 from pgf.analysis.figures import figure
 from pgf.analysis.figures.panels import Panel, draw_panels, statistic
 from pgf.analysis.figures.series import BAND
-from pgf.analysis.figures.style import FULL
 from pgf.analysis.tables.context import Context
 from pgf.analysis.tables.curves import by_seed
 
@@ -46,8 +45,12 @@ def caption(context: Context) -> str:
     )
 
 
-@figure("gradient_noise", caption=caption)
+@figure(
+    "gradient_noise",
+    title="Noise, direction and norms of the gradient over training",
+    caption=caption,
+)
 def gradient_noise(context: Context) -> "Figure":
     """Return the figure."""
     text = f"{BAND} (a): ratio of means over seeds."
-    return draw_panels(context, PANELS, columns=4, height=1.7, text=text, width=FULL)
+    return draw_panels(context, PANELS, columns=4, height=1.7, text=text)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-ROW = 0.2
+ROW = 0.17
 """Inches of a recipe."""
 
 
@@ -25,7 +25,7 @@ def caption(context: Context) -> str:
     )
 
 
-@figure("leaderboard", caption=caption)
+@figure("leaderboard", title="Recovered share, by recipe", caption=caption)
 def leaderboard(context: Context) -> "Figure":
     """Return the figure, the best recipe on top."""
     places = places_of(context)

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 from pgf.analysis.figures import figure
 from pgf.analysis.figures.panels import Panel, draw_panels, statistic
-from pgf.analysis.figures.style import FULL
 from pgf.analysis.tables.context import Context
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ def caption(context: Context) -> str:
     )
 
 
-@figure("masks", caption=caption)
+@figure("masks", title="Changes of the mask over training", caption=caption)
 def masks(context: Context) -> "Figure":
     """Return the figure; dense runs are seen through the mask that the target would have."""
-    return draw_panels(context, PANELS, columns=3, height=1.7, width=FULL)
+    return draw_panels(context, PANELS, columns=3, height=1.7)

@@ -1,4 +1,4 @@
-"""Figure 4: the metric against sparsity, and at equal FLOPs and equal epochs."""
+"""The metric against sparsity, and at equal FLOPs and equal epochs."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ from pgf.analysis.figures.evaluations import (
     by_share,
     evaluations,
 )
-from pgf.analysis.figures.kinds.figure4 import shown_targets
+from pgf.analysis.figures.kinds.metric_by_sparsity import shown_targets
 from pgf.analysis.figures.series import every_shown
 from pgf.analysis.figures.style import LOOKS
 
@@ -26,13 +26,12 @@ def whole():
 
 
 def test_sparsity_is_drawn_by_target_with_the_reduction_of_flops(whole):
-    above, *_, right = drawn("figure4", whole).axes
-    assert [text.get_text() for text in above.get_xticklabels()] == ["75%", "93.75%"]
-    # 3 GFLOPs, of which 2 keep a quarter, or a sixteenth.
-    np.testing.assert_allclose(right.get_lines()[0].get_ydata(), [3 / 1.5, 3 / 1.125])
-    places = right.get_lines()[0].get_xdata()
-    container = above.containers[0]
-    np.testing.assert_allclose(container.lines[0].get_xdata(), places, atol=0.5)
+    (axes,) = drawn("metric_by_sparsity", whole).axes
+    # 3 GFLOPs, of which 2 keep a quarter, or a sixteenth: 3 / 1.5 and 3 / 1.125.
+    labels = [text.get_text() for text in axes.get_xticklabels()]
+    assert labels == ["75%\n2x", "93.75%\n2.67x"]
+    container = axes.containers[0]
+    np.testing.assert_allclose(container.lines[0].get_xdata(), axes.get_xticks(), atol=0.5)
     runs = whole.runs[whole.runs["recipe"] == "sr_ste"]
     means = [runs.loc[runs["target"] == t, "final"].mean() for t in ("1:4(FF)", TARGET)]
     np.testing.assert_allclose(container.lines[0].get_ydata().astype(float), means)
@@ -44,7 +43,7 @@ def test_targets_of_other_layer_groups_stay_out_of_the_sparsity_axis():
 
 
 def test_evaluations_are_placed_by_flops_and_by_share(whole):
-    _, flops, share = drawn("figure4", whole).axes[:3]
+    flops, share = drawn("metric_at_equal_cost", whole).axes
     sr_ste, dense = line_of(flops, "SR-STE"), line_of(flops, "Dense")
     # Forward and input gradient of the prunable 2 of 3 GFLOPs keep a sixteenth.
     whole_run = 100 * (9 - 2 * 2 * 15 / 16) / 9
@@ -58,7 +57,7 @@ def test_evaluations_are_placed_by_flops_and_by_share(whole):
 
 
 def test_the_axis_spans_the_second_half_of_training(whole):
-    low, high = drawn("figure4", whole).axes[2].get_ylim()
+    low, high = drawn("metric_at_equal_cost", whole).axes[1].get_ylim()
     curves = whole.curves[(whole.curves["name"] == "accuracy")]
     shown = curves[curves["target"].isin([TARGET, "dense"])]
     means = shown.groupby(["recipe", "step"])["value"].mean().unstack()
@@ -68,7 +67,7 @@ def test_the_axis_spans_the_second_half_of_training(whole):
 
 
 def test_markers_are_hollow_before_the_target(whole):
-    axes = drawn("figure4", whole).axes[2]
+    axes = drawn("metric_at_equal_cost", whole).axes[1]
     hollow = {
         to_hex(line.get_color()): list(line.get_xdata())
         for line in axes.get_lines()

@@ -3,29 +3,30 @@
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from pgf.analysis.figures import figure
-from pgf.analysis.figures.kinds.figure6 import chosen_targets
+from pgf.analysis.figures.kinds.metric_over_training import chosen_targets
 from pgf.analysis.figures.panels import dress
 from pgf.analysis.figures.series import (
     BAND,
-    all_shown,
     draw_band,
     not_drawn,
     remark,
     shown_recipes,
 )
-from pgf.analysis.figures.style import FULL, add_legend, looks, new_figure
+from pgf.analysis.figures.style import FULL, LEGEND, add_legend, looks, new_figure
 from pgf.analysis.tables.context import Context, target_label
 from pgf.analysis.tables.curves import by_seed
 from pgf.analysis.tables.measurements import measure_heading, measures_of
+from pgf.analysis.tables.recorded import of_task
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLUMNS = 3
+COLUMNS = 4
 """Panels beside each other."""
 
 
@@ -39,32 +40,28 @@ def caption(context: Context) -> str:
     )
 
 
-@figure("figure7", caption=caption)
-def figure7(context: Context) -> "Figure":
-    """Return the figure: for each task as many rows of panels as its measures need."""
-    panels = {task: measures_shown(context, task) for task in context.tasks}
-    rows = {task: -(-len(names) // COLUMNS) for task, names in panels.items()}
-    columns = min(COLUMNS, max(len(names) for names in panels.values()))
-    recipes = all_shown(context)
+@figure("measures_over_training", title="Every measure over training", caption=caption, paper="7")
+def measures_over_training(context: Context) -> "Figure":
+    """Return the figure: as many rows of panels as the measures need."""
+    (task,) = context.tasks
+    names = measures_shown(context, task)
+    columns = min(COLUMNS, len(names))
     figure, axes = new_figure(
-        sum(rows.values()),
+        -(-len(names) // columns),
         columns,
         height=1.7,
-        legend_rows=4 + len(recipes) // 4,
+        legend_rows=4 + len(shown_recipes(context, task)) // LEGEND,
         share_x=False,
         width=FULL,
     )
-    start, firsts = 0, []
-    for task, names in panels.items():
-        places = [place for line in axes[start : start + rows[task]] for place in line]
-        for place, name in zip(places, names, strict=False):
-            _draw(place, context, task, name, head=f"{task}: " if len(panels) > 1 else "")
-        for place in places[len(names) :]:
-            place.remove()
-        firsts.append(places[0])
-        start += rows[task]
-    text = [*(_where(context, task) for task in panels), BAND, not_drawn(context)]
-    add_legend(figure, firsts, remark(context, text, characters=125), columns=4)
+    places = [place for line in axes for place in line]
+    for place, name in zip(places, names, strict=False):
+        _draw(place, context, task, name)
+    for place in places[len(names) :]:
+        place.remove()
+    target = _target(context, task)
+    where = f"{target_label(target)}." if target else ""
+    add_legend(figure, places[:1], remark(context, [where, BAND, not_drawn(context)]))
     return figure
 
 
@@ -76,21 +73,19 @@ def measures_shown(context: Context, task: str) -> list[str]:
     return names or [context.metric(task)[0]]
 
 
-def _where(context: Context, task: str) -> str:
-    return f"{task} at {target_label(target)}." if (target := _target(context, task)) else ""
-
-
 def _target(context: Context, task: str) -> str:
     return next(iter(chosen_targets(context, task)), "")
 
 
-def _draw(axes: "Axes", context: Context, task: str, measure: str, *, head: str) -> None:
+def _draw(axes: "Axes", context: Context, task: str, measure: str) -> None:
     styles = looks([name for name, _ in context.recipes])
     values = partial(_values, context, task, measure=measure)
     for recipe in shown_recipes(context, task):
         draw_band(axes, values(recipe), look=styles[recipe], label=context.label(recipe))
-    dress(axes, head + measure_heading(measure), log=False)
+    dress(axes, measure_heading(measure), log=False)
     axes.set_xlabel("step")
+    if np.isfinite(steps := of_task(context, task, "n_steps")):
+        axes.set_xlim(0, steps)
 
 
 def _values(context: Context, task: str, recipe: str, *, measure: str) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Figure 5: the metric against the FLOPs of inference, and the Pareto front."""
+"""The metric against the FLOPs of inference, and the Pareto front."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from support.figures import drawn
 from support.synthetic import context, grid
 
-from pgf.analysis.figures.kinds.figure5 import _widths, pareto, points_of
+from pgf.analysis.figures.kinds.metric_by_inference_flops import _widths, pareto, points_of
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def test_the_pareto_front_by_hand():
 
 
 def test_the_front_of_the_figure_joins_the_best_means(whole):
-    axes = drawn("figure5", whole).axes[0]
+    axes = drawn("metric_by_inference_flops", whole).axes[0]
     front = next(line for line in axes.get_lines() if line.get_drawstyle() == "steps-post")
     points = {(p.flops, p.interval.estimate) for p in points_of(whole, "toy")}
     assert len(points) == 1 + 4 * 2

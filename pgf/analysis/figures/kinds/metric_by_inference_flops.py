@@ -9,7 +9,15 @@ import numpy as np
 from pgf.analysis.figures import figure
 from pgf.analysis.figures.evaluations import name_metric
 from pgf.analysis.figures.series import remark
-from pgf.analysis.figures.style import FULL, add_legend, looks, new_figure, say_missing, slant
+from pgf.analysis.figures.style import (
+    FULL,
+    LEGEND,
+    add_legend,
+    looks,
+    new_figure,
+    say_missing,
+    slant,
+)
 from pgf.analysis.statistics import Interval, mean_interval
 from pgf.analysis.tables.context import DENSE, Context, target_label
 from pgf.analysis.tables.recorded import INFERENCE, of_target
@@ -23,8 +31,8 @@ if TYPE_CHECKING:
 GRAY = "#888888"
 SIDEWAYS = 0.1
 """Largest width, of the axis, over which the recipes of one target stand beside each other."""
-LABEL = 0.09
-"""Width, of the axis, that the label of a cost takes."""
+CHARACTER = 0.01
+"""Width, of the axis, of a character below it."""
 
 
 def caption(context: Context) -> str:
@@ -51,21 +59,23 @@ class Point:
     interval: Interval
 
 
-@figure("figure5", caption=caption)
-def figure5(context: Context) -> "Figure":
-    """Return the figure: a panel per task."""
-    rows = 3 + len(context.recipes) // 4
-    figure, axes = new_figure(
-        len(context.tasks), 1, height=2.5, legend_rows=rows, share_x=False, width=FULL
-    )
-    for i, task in enumerate(context.tasks):
-        _draw(axes[i][0], context, task)
+@figure(
+    "metric_by_inference_flops",
+    title="{metric} after the last step, by FLOPs of inference",
+    caption=caption,
+    paper="5",
+)
+def metric_by_inference_flops(context: Context) -> "Figure":
+    """Return the figure."""
+    (task,) = context.tasks
+    rows = 4 + len(context.columns_of(task)) // LEGEND
+    figure, axes = new_figure(1, 1, height=2.5, legend_rows=rows, width=FULL)
+    _draw(axes[0][0], context, task)
     text = (
         f"Mean and {percent(context.analysis)} t interval over seeds, recipes of one target moved "
         "sideways. Gray line: Pareto front of the means."
     )
-    shown = remark(context, [text], characters=125)
-    add_legend(figure, (line[0] for line in axes), shown, columns=4)
+    add_legend(figure, axes[0], remark(context, [text]))
     return figure
 
 
@@ -124,13 +134,12 @@ def _draw(axes: "Axes", context: Context, task: str) -> None:
             elinewidth=0.8,
             label=context.label(recipe),
         )
-    axes.set_title(task, loc="left")
     if not points:
         say_missing(axes, "The runs record no inference FLOPs.")
         return
     _, higher = context.metric(task)
     _draw_front(axes, points, higher_is_better=higher)
-    name_metric(axes, context, task, behind=" after the last step")
+    name_metric(axes, context, task)
     _dress_costs(axes, points)
 
 
@@ -162,7 +171,8 @@ def _dress_costs(axes: "Axes", points: Sequence[Point]) -> None:
     labels = [f"{', '.join(targets[cost])}\n{cost / unit:.3g}" for cost in costs]
     axes.set_xticks(costs, labels)
     gaps = np.diff(np.log2(costs))
-    if gaps.size and gaps.min() < LABEL * (np.log2(costs[-1] / costs[0])):
+    widest = CHARACTER * max(len(line) for label in labels for line in label.split("\n"))
+    if gaps.size and gaps.min() < widest * np.log2(costs[-1] / costs[0]):
         axes.set_xticks(costs, [label.replace("\n", ", ") for label in labels])
         slant(axes)
     axes.set_xlabel(f"inference, {name} per sample")

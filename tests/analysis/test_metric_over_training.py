@@ -1,4 +1,4 @@
-"""Figure 6: the metric by epoch, with the phases of the recipes."""
+"""The metric by epoch, with the phases of the recipes."""
 
 from dataclasses import replace
 
@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from support.figures import drawn, line_of
-from support.synthetic import STEPS, TARGET, context, curve_rows, grid, runs_frame
+from support.synthetic import RECIPES, STEPS, TARGET, context, curve_rows, grid, runs_frame
 
 from pgf.analysis.figures.evaluations import (
     sparsity_order,
 )
-from pgf.analysis.figures.kinds.figure6 import chosen_targets
-from pgf.analysis.figures.style import LOOKS, WIDTH
+from pgf.analysis.figures.kinds.metric_over_training import chosen_targets
+from pgf.analysis.figures.style import LOOKS
 from pgf.analysis.figures.timeline import Timeline, draw_strip, stages, timeline
 from pgf.analysis.tables.context import target_label
 from pgf.recipes.baselines import Ste
@@ -69,7 +69,7 @@ def test_the_strip_shows_phases_and_stages():
 
 
 def test_panels_below_stand_on_the_epochs_of_those_above(whole):
-    figure = drawn("figure6", whole)
+    figure = drawn("metric_over_training", whole)
     top, second, strip, last = figure.axes
     assert top.get_title(loc="left") == "(a) 1:4 (FF)"
     assert second.get_title(loc="left") == "(b) 1:16 (FF)"
@@ -78,28 +78,19 @@ def test_panels_below_stand_on_the_epochs_of_those_above(whole):
     np.testing.assert_allclose(line_of(top, "SR-STE").get_xdata(), 1.5 * np.arange(1, 7))
     # SR-STE has one phase, its dense start two, MdGf three; no stages here.
     assert len(last.get_lines()) - 4 == 1 + 2 + 3 + 3
+    names = [text.get_text() for text in strip.get_yticklabels()]
+    assert names == list(RECIPES.values())[1:]
+    assert strip.get_xlim() == pytest.approx((0, 9), abs=0.1)
 
 
 def test_three_targets_of_many_are_spread_and_the_rest_named():
     made = context(grid(seeds=1, targets=SIX_TARGETS))
     assert chosen_targets(made, "toy") == ["2:4(FF)", "1:8(FF)", "1:128(FF)"]
-    title = drawn("figure6", made).legends[0].get_title().get_text().replace("\n", " ")
+    title = drawn("metric_over_training", made).legends[0].get_title().get_text().replace("\n", " ")
     assert "Targets not drawn: 1:4 (FF), 1:16 (FF), 1:32 (FF)." in title
-    assert "Targets not drawn" not in str(drawn("figure6", context()).legends[0].get_title())
-
-
-def test_a_single_target_takes_half_a_page():
-    made = context(grid(seeds=1, targets=(TARGET,)))
-    figure = drawn("figure6", made)
-    assert figure.get_figwidth() == WIDTH and len(figure.axes) == 2
-
-
-def test_tasks_with_fewer_targets_leave_no_empty_panel():
-    tasks = [grid(seeds=1, task="toy"), grid(seeds=1, task="other", targets=(TARGET,))]
-    figure = drawn("figure6", context(pd.concat(tasks)))
-    assert len(figure.axes) == 4 + 2
-    heads = [axes.get_title(loc="left") for axes in figure.axes if axes.get_title(loc="left")]
-    assert heads == ["(a) toy, 1:4 (FF)", "(b) 1:16 (FF)", "(a) other, 1:16 (FF)"]
+    assert "Targets not drawn" not in str(
+        drawn("metric_over_training", context()).legends[0].get_title()
+    )
 
 
 def test_targets_go_from_the_densest_to_the_sparsest():
@@ -111,7 +102,7 @@ def test_top_5_stands_below_where_it_was_recorded(whole):
     curves = whole.curves
     more = curves[curves["name"] == "accuracy"].assign(name="accuracy_top5")
     made = replace(whole, curves=pd.concat([curves, more], ignore_index=True))
-    axes = drawn("figure6", made).axes
+    axes = drawn("metric_over_training", made).axes
     assert [place.get_title(loc="left") for place in axes[:4]] == [
         f"({letter}) {target}"
         for letter, target in zip("abcd", ["1:4 (FF)", "1:16 (FF)"] * 2, strict=True)

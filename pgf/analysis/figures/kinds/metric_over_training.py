@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from string import ascii_lowercase
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pandas as pd
+
 from pgf.analysis.figures import figure
 from pgf.analysis.figures.evaluations import (
     HOLLOW,
@@ -16,10 +19,11 @@ from pgf.analysis.figures.evaluations import (
     name_metric,
     sparsity_order,
 )
-from pgf.analysis.figures.series import BAND, all_shown, not_drawn, remark, shown_recipes
-from pgf.analysis.figures.style import FULL, WIDTH, add_legend, looks, new_figure
+from pgf.analysis.figures.series import BAND, not_drawn, remark, shown_recipes
+from pgf.analysis.figures.style import FULL, LEGEND, add_legend, looks, new_figure
 from pgf.analysis.figures.timeline import draw_strip, how_to_read, timeline
 from pgf.analysis.tables.context import Context, target_label
+from pgf.analysis.tables.recorded import of_task
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,64 +40,56 @@ def caption(context: Context) -> str:
     return (
         "The metric, and its top-5 form where there is one, at the evaluations of a run, always at "
         f"the strict target with D = 0, by epoch. {HOLLOW} Below, the phases of "
-        "each recipe in the order of the legend. A tick "
+        "each recipe. A tick "
         f"stands where the pattern in force is tighter than at the sample before{sampled}: the "
         "stages of SdGf-Stepwise. SdGf-Geometric keeps N/M and narrows its groups alone, so that "
         "its stages leave no tick."
     )
 
 
-@figure("figure6", caption=caption)
-def figure6(context: Context) -> "Figure":
-    """Return the figure: for each task a row of panels a measure, a target each, and a strip."""
+@figure(
+    "metric_over_training",
+    title="{metric} over training, with the phases of each recipe",
+    caption=caption,
+    paper="6",
+)
+def metric_over_training(context: Context) -> "Figure":
+    """Return the figure: a row of panels for each measure, a target each, and a strip of phases."""
     context = evaluations_only(context)
-    columns = max(1, *(len(chosen_targets(context, task)) for task in context.tasks))
-    wide = columns > 1
-    rows = {task: len(metric_curves(context, task)) for task in context.tasks}
-    recipes = all_shown(context)
-    strip = 0.05 + 0.035 * len(recipes)
-    ratios = [ratio for n in rows.values() for ratio in (*[1.0] * n, strip)]
+    (task,) = context.tasks
+    targets, measures = chosen_targets(context, task) or [""], metric_curves(context, task)
+    sparse = [r for r in shown_recipes(context, task) if r in context.sparse_recipes(task)]
     figure, axes = new_figure(
-        len(ratios),
-        columns,
-        height=2.2,
-        legend_rows=4 + len(recipes) // (4 if wide else 2),
+        len(measures) + 1,
+        len(targets),
+        height=2.0,
+        legend_rows=4 + len(shown_recipes(context, task)) // LEGEND,
         share_x=False,
-        width=FULL if wide else WIDTH,
-        ratios=ratios,
+        width=FULL,
+        ratios=[*[1.0] * len(measures), 0.05 + 0.06 * len(sparse)],
     )
-    start, firsts = 0, []
-    for task, count in rows.items():
-        _draw_task(context, task, axes[start : start + count + 1])
-        firsts.append(axes[start][0])
-        start += count + 1
-    head = [f"{context.tasks[0]}."] if len(rows) == 1 else []
-    text = [*head, BAND, HOLLOW, how_to_read(context), not_drawn(context), _other_targets(context)]
-    shown = remark(context, text, characters=125 if wide else 62)
-    add_legend(figure, firsts, shown, columns=4 if wide else 2)
+    for i, (measure, places) in enumerate(zip(measures, axes[:-1], strict=True)):
+        _draw_measure(context, measure, places, letters=ascii_lowercase[i * len(targets) :])
+    for j, target in enumerate(targets):
+        _draw_phases(axes[-1][j], [row[j] for row in axes[:-1]], context, target, named=j == 0)
+    text = [BAND, HOLLOW, how_to_read(context), not_drawn(context), _other_targets(context, task)]
+    add_legend(figure, axes[0][:1], remark(context, text))
     return figure
 
 
-def _draw_task(context: Context, task: str, rows: "Sequence[Sequence[Axes]]") -> None:
-    """Draw a task: a row of panels for each measure, and the strips of phases in the last row."""
-    targets, measures = chosen_targets(context, task) or [""], metric_curves(context, task)
-    letters = iter(ascii_lowercase)
-    for i, (measure, places) in enumerate(zip(measures, rows[:-1], strict=True)):
-        for j, (place, target) in enumerate(zip(places, targets, strict=False)):
-            if j:
-                place.sharey(places[0])
-                place.tick_params(labelleft=False)
-            _draw(place, context, task, target, measure)
-            name = f"{task}, " if len(context.tasks) > 1 and i == j == 0 else ""
-            where = target_label(target) if target else "dense"
-            place.set_title(f"({next(letters)}) {name}{where}", loc="left")
-        top5 = " (top 5)" if measure.endswith("_top5") else ""
-        name_metric(places[0], context, task, behind=top5)
-    for j, target in enumerate(targets):
-        _draw_phases(rows[-1][j], [row[j] for row in rows[:-1]], context, task, target)
-    for line in rows:
-        for place in line[len(targets) :]:
-            place.remove()
+def _draw_measure(
+    context: Context, measure: str, places: "Sequence[Axes]", *, letters: str
+) -> None:
+    """Draw the panels of a measure, a target each, on one y axis."""
+    (task,) = context.tasks
+    targets = chosen_targets(context, task) or [""]
+    for place, target, letter in zip(places, targets, letters, strict=False):
+        if place is not places[0]:
+            place.sharey(places[0])
+            place.tick_params(labelleft=False)
+        _draw(place, context, task, target, measure)
+        place.set_title(f"({letter}) {target_label(target) if target else 'dense'}", loc="left")
+    name_metric(places[0], context, task, behind=" (top 5)" if measure.endswith("_top5") else "")
 
 
 def chosen_targets(context: Context, task: str) -> list[str]:
@@ -107,15 +103,9 @@ def chosen_targets(context: Context, task: str) -> list[str]:
     return [targets[round(i * (len(targets) - 1) / (MOST - 1))] for i in range(MOST)]
 
 
-def _other_targets(context: Context) -> str:
-    hidden = [
-        target_label(target)
-        for target in context.targets
-        if any(
-            target in context.targets_of(task) and target not in chosen_targets(context, task)
-            for task in context.tasks
-        )
-    ]
+def _other_targets(context: Context, task: str) -> str:
+    shown = chosen_targets(context, task)
+    hidden = [target_label(target) for target in context.targets_of(task) if target not in shown]
     return f"Targets not drawn: {', '.join(hidden)}." if hidden else ""
 
 
@@ -128,8 +118,10 @@ def _draw(axes: "Axes", context: Context, task: str, target: str, measure: str) 
 
 
 def _draw_phases(
-    below: "Axes", above: "Sequence[Axes]", context: Context, task: str, target: str
+    below: "Axes", above: "Sequence[Axes]", context: Context, target: str, *, named: bool
 ) -> None:
+    """Draw the strip of phases on the axis of the panels `above`; `named` to name its recipes."""
+    (task,) = context.tasks
     styles = looks([name for name, _ in context.recipes])
     sparse = [r for r in shown_recipes(context, task) if r in context.sparse_recipes(task)]
     rows = [(timeline(context, task, recipe, target), styles[recipe]) for recipe in sparse]
@@ -139,4 +131,10 @@ def _draw_phases(
     if rows and all(found is None for found, _ in rows):
         below.text(0.5, 0.5, "phases not recorded", transform=below.transAxes, ha="center")
     draw_strip(below, rows, factor=1 / (epoch_length(context, task) or 1))
+    if named:
+        below.set_yticks(range(len(sparse)), [context.label(recipe) for recipe in sparse])
+        below.tick_params(axis="y", length=0)
     below.set_xlabel(by_epoch(context, task)[1])
+    if np.isfinite(steps := of_task(context, task, "n_steps")):
+        # A little more, so that the last marker is whole.
+        below.set_xlim(0, 1.01 * by_epoch(context, task)[0](pd.Index([steps]))[0])

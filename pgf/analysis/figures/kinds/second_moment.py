@@ -8,7 +8,7 @@ import pandas as pd
 from pgf.analysis.figures import figure
 from pgf.analysis.figures.panels import Panel, draw_panels, dress, statistic
 from pgf.analysis.figures.series import BAND, running_mean, shown_target
-from pgf.analysis.figures.style import FULL, LOOKS
+from pgf.analysis.figures.style import LOOKS
 from pgf.analysis.tables.context import Context, target_label
 from pgf.analysis.tables.curves import by_seed
 from pgf.analysis.tables.recorded import of_task
@@ -68,18 +68,21 @@ def caption(context: Context) -> str:
     return text
 
 
-@figure("figure3", caption=caption)
-def figure3(context: Context) -> "Figure":
-    """Return the figure: a row of panels per task and, where it is there, the paper's own below."""
-    share = published_share(context)
+@figure(
+    "second_moment",
+    title="AdamW's second moment and the gradient variance over training",
+    caption=caption,
+    paper="3",
+)
+def second_moment(context: Context) -> "Figure":
+    """Return the figure: a row of our panels and, where they are there, the paper's own below."""
+    (task,), share = context.tasks, published_share(context)
     below = [partial(_draw_published, context, *panel) for panel in PUBLISHED] if share else []
     text = f"{BAND} Dotted: where the paper's (b) ends." if share else BAND
-    made = draw_panels(context, PANELS, columns=2, height=1.9, text=text, width=FULL, below=below)
-    tasks = [task for task in context.tasks if shown_target(context, task)]
-    for task, axes in zip(tasks, made.axes[1::2], strict=False):
-        if share:
-            end = share * of_task(context, task, "n_steps")
-            axes.axvline(end, color="#555555", linestyle=":", linewidth=0.8)
+    made = draw_panels(context, PANELS, columns=2, height=1.9, text=text, below=below)
+    if share:
+        end = share * of_task(context, task, "n_steps")
+        made.axes[1].axvline(end, color="#555555", linestyle=":", linewidth=0.8)
     return made
 
 

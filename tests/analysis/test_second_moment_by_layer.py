@@ -1,4 +1,4 @@
-"""Figure 3 by layer: its layers, its values, and what it says without any."""
+"""Second moment and variance by layer: its layers, its values, and what it says without any."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from matplotlib.text import Text
 from support.figures import drawn, line_of
 from support.synthetic import context, grid
 
-from pgf.analysis.figures.kinds.figure3_layers import chosen_layers
+from pgf.analysis.figures.kinds.second_moment_by_layer import chosen_layers
 from pgf.analysis.tables.context import Context
 from pgf.analysis.tables.curves import by_seed
 
@@ -25,8 +25,8 @@ def test_each_layer_has_its_own_values(whole: Context) -> None:
     for layer, factor in (("blocks.0.fc1", 1), ("blocks.1.fc1", 2)):
         values = by_seed(whole, "toy", "sr_ste", target, name, layer=layer)
         np.testing.assert_allclose(values.to_numpy(), factor * sum_.to_numpy())
-    axes = drawn("figure3_layers", whole).axes
-    first, second = (line_of(place, "SR-STE").get_ydata() for place in (axes[1], axes[3]))
+    axes = drawn("second_moment_by_layer", whole).axes
+    first, second = (line_of(place, "SR-STE").get_ydata() for place in axes[2:4])
     np.testing.assert_allclose(second, 2 * np.asarray(first))
 
 
@@ -39,9 +39,9 @@ def test_many_layers_are_spread_in_the_order_of_their_numbers(whole: Context) ->
 
 
 def test_runs_without_curves_of_layers_say_so(whole: Context) -> None:
-    figure = drawn("figure3_layers", replace(whole, layers=whole.layers.iloc[:0]))
+    figure = drawn("second_moment_by_layer", replace(whole, layers=whole.layers.iloc[:0]))
     said = " ".join(text.get_text() for text in figure.findobj(Text))
-    assert "no curves of single layers" in said.replace("\n", " ")
+    assert "No curves of single layers" in said.replace("\n", " ")
 
 
 def test_layers_that_the_shown_target_does_not_prune_are_left_out(whole: Context) -> None:

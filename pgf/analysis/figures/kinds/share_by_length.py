@@ -4,7 +4,16 @@ from typing import TYPE_CHECKING
 
 from pgf.analysis.figures import figure
 from pgf.analysis.figures.series import remark
-from pgf.analysis.figures.style import FULL, WIDTH, Look, add_legend, looks, new_figure, say_missing
+from pgf.analysis.figures.style import (
+    FULL,
+    LEGEND,
+    WIDTH,
+    Look,
+    add_legend,
+    looks,
+    new_figure,
+    say_missing,
+)
 from pgf.analysis.tables.context import Context, target_label
 from pgf.analysis.tables.lengths import Point, points_of
 from pgf.analysis.tables.wording import percent
@@ -29,37 +38,31 @@ def caption(context: Context) -> str:
     )
 
 
-@figure("lengths", caption=caption, all_lengths=True)
-def lengths(context: Context) -> "Figure":
-    """Return the figure: a row of panels per task with several lengths, a target each."""
+@figure("share_by_length", title="Recovered share, by length of training", caption=caption)
+def share_by_length(context: Context) -> "Figure":
+    """Return the figure: a panel for each target of a family of lengths."""
     points = [point for point in points_of(context) if point.share.n]
-    families = list(dict.fromkeys(point.family for point in points))
-    panels = [
-        (family, target)
-        for family in families
-        for target in context.targets
-        if any((p.family, p.target) == (family, target) for p in points)
-    ]
-    columns = max(1, min(MOST, len(panels)))
+    targets = [target for target in context.targets if any(p.target == target for p in points)]
+    columns = max(1, min(MOST, len(targets)))
     wide = columns > 1
     figure, axes = new_figure(
-        max(1, -(-len(panels) // columns)),
+        max(1, -(-len(targets) // columns)),
         columns,
-        height=2.2,
-        legend_rows=4 + len(context.recipes) // (4 if wide else 2),
+        height=2.0,
+        legend_rows=4 + len({point.recipe for point in points}) // (LEGEND if wide else 2),
         share_x=False,
         width=FULL if wide else WIDTH,
     )
     places = [place for line in axes for place in line]
-    for place, (family, target) in zip(places, panels, strict=False):
-        _draw(place, context, [p for p in points if (p.family, p.target) == (family, target)])
-        place.set_title(f"{family}, {target_label(target)}", loc="left")
-    for place in places[max(1, len(panels)) :]:
+    for place, target in zip(places, targets, strict=False):
+        _draw(place, context, [point for point in points if point.target == target])
+        place.set_title(target_label(target), loc="left")
+    for place in places[max(1, len(targets)) :]:
         place.remove()
-    if not panels:
-        say_missing(places[0], "No task is trained at several lengths, with a random mask.")
+    if not targets:
+        say_missing(places[0], "No random mask is trained here, from which shares are counted.")
     text = remark(context, ["Hollow: does not grade."], characters=125 if wide else 62)
-    add_legend(figure, places[: len(panels)], text, columns=4 if wide else 2)
+    add_legend(figure, places[: len(targets)], text, columns=LEGEND if wide else 2)
     return figure
 
 

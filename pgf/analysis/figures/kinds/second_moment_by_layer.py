@@ -1,5 +1,6 @@
 """Figure 3 layer by layer: AdamW's second moment and the gradient variance of single layers."""
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -7,7 +8,6 @@ from pgf.analysis.figures import figure
 from pgf.analysis.figures.panels import dress
 from pgf.analysis.figures.series import (
     BAND,
-    all_shown,
     draw_band,
     not_drawn,
     remark,
@@ -15,7 +15,14 @@ from pgf.analysis.figures.series import (
     shown_recipes,
     shown_target,
 )
-from pgf.analysis.figures.style import FULL, add_legend, looks, new_figure, say_missing
+from pgf.analysis.figures.style import (
+    FULL,
+    LEGEND,
+    add_legend,
+    looks,
+    new_figure,
+    say_missing,
+)
 from pgf.analysis.tables.context import Context, target_label
 from pgf.analysis.tables.curves import by_seed
 
@@ -24,12 +31,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST = 4
-"""Layers of a task that fit below each other."""
+"""Layers that fit beside each other."""
 STATISTICS = (
-    ("second_moment_norm", "running average of AdamW's ||v||", False),
-    ("gradient_variance", "gradient variance over entries", True),
+    ("second_moment_norm", "||v||, running average", False),
+    ("gradient_variance", "variance over entries", True),
 )
-"""Name of a curve, its title, and whether its axis is logarithmic."""
+"""Name of the curve of each row, what its axis shows, and whether it is logarithmic."""
+CHARACTERS = 24
+"""Characters of a layer's name in a line above its panel."""
 
 
 def caption(context: Context) -> str:
@@ -42,30 +51,29 @@ def caption(context: Context) -> str:
     )
 
 
-@figure("figure3_layers", caption=caption)
-def figure3_layers(context: Context) -> "Figure":
-    """Return the figure: for each task a row of panels per layer, a column per statistic."""
-    layers = {task: chosen_layers(context, task) for task in context.tasks}
-    rows = sum(max(1, len(names)) for names in layers.values())
-    recipes = all_shown(context)
+@figure(
+    "second_moment_by_layer",
+    title="AdamW's second moment and the gradient variance, layer by layer",
+    caption=caption,
+    paper="3",
+)
+def second_moment_by_layer(context: Context) -> "Figure":
+    """Return the figure: a row of panels for each statistic, a column for each layer."""
+    (task,) = context.tasks
+    layers, recipes = chosen_layers(context, task), shown_recipes(context, task)
     figure, axes = new_figure(
-        rows, 2, height=1.5, legend_rows=3 + len(recipes) // 4, share_x=False, width=FULL
+        2, max(1, len(layers)), height=1.6, legend_rows=3 + len(recipes) // LEGEND, width=FULL
     )
-    start = 0
-    for task, names in layers.items():
-        for name, line in zip(names, axes[start : start + len(names)], strict=True):
-            _draw_layer(context, task, name, line)
-        if not names:
-            for place in axes[start]:
-                say_missing(place, f"{task}: no curves of single layers were collected")
-        start += max(1, len(names))
-    where = [
-        f"{task} at {target_label(target)}."
-        for task in context.tasks
-        if (target := shown_target(context, task))
-    ]
-    text = remark(context, [*where, BAND, not_drawn(context)], characters=125)
-    add_legend(figure, (line[0] for line in axes), text, columns=4)
+    for i, name in enumerate(layers):
+        _draw_layer(context, task, name, [line[i] for line in axes])
+    for line, (_, shown, _) in zip(axes, STATISTICS, strict=True):
+        line[0].set_ylabel(f"{shown} {line[0].get_ylabel()}".strip())
+    if not layers:
+        for line in axes:
+            say_missing(line[0], "No curves of single layers were collected.")
+    target = shown_target(context, task)
+    where = f"{target_label(target)}." if target else ""
+    add_legend(figure, axes[0], remark(context, [where, BAND, not_drawn(context)]))
     return figure
 
 
@@ -87,13 +95,22 @@ def _in_order(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (-1, part) for part in name.split(".")]
 
 
-def _draw_layer(context: Context, task: str, layer: str, line: "Sequence[Axes]") -> None:
+def _wrapped(layer: str) -> str:
+    """Return the name of a layer in short lines that break before a dot."""
+    lines = [""]
+    for part in re.split(r"(?=\.)", layer):
+        full = len(lines[-1] + part) > CHARACTERS and lines[-1]
+        lines = [*lines, part] if full else [*lines[:-1], lines[-1] + part]
+    return "\n".join(lines)
+
+
+def _draw_layer(context: Context, task: str, layer: str, places: "Sequence[Axes]") -> None:
     styles, target = looks([name for name, _ in context.recipes]), shown_target(context, task) or ""
-    for (name, title, log), place in zip(STATISTICS, line, strict=True):
+    for (name, _, log), place in zip(STATISTICS, places, strict=True):
         for recipe in shown_recipes(context, task):
             values = by_seed(context, task, recipe, target, name, layer=layer)
             values = running_mean(values) if name == STATISTICS[0][0] else values
             draw_band(place, values, look=styles[recipe], label=context.label(recipe))
-        head = f"{task}, " if len(context.tasks) > 1 else ""
-        dress(place, f"{head}{layer}: {title}", log=log)
-        place.set_xlabel("step")
+        dress(place, "", log=log)
+    places[0].set_title(_wrapped(layer), loc="left")
+    places[-1].set_xlabel("step")
