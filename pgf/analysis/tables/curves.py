@@ -1,7 +1,8 @@
 """Curves of a recipe at a target, seeds beside each other."""
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 
@@ -19,26 +20,20 @@ def by_seed(
     runs = context.task_runs(task)
     complete = runs[(runs["recipe"] == recipe) & (runs["status"] == COMPLETE)]
     source = context.layers if layer else context.curves
-    cells = context.remembered(("curves", bool(layer)), lambda: _by_recipe(source))
-    curves = cells.get((task, recipe), source.iloc[:0])
+    places = context.remembered(("curves", bool(layer)), lambda: _places(source))
+    curves = source.iloc[places.get((task, recipe, name), [])]
     if layer:
         curves = curves[curves["layer"] == layer]
-    chosen = curves[
-        curves["target"].isin([target, DENSE])
-        & (curves["name"] == name)
-        & curves["reference"].isin(["", target])
-    ]
+    chosen = curves[curves["target"].isin([target, DENSE]) & curves["reference"].isin(["", target])]
     chosen = chosen.merge(complete[["target", "seed"]], on=["target", "seed"])
     return chosen.pivot_table(index="step", columns="seed", values="value", sort=True)
 
 
-def _by_recipe(curves: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
+def _places(curves: pd.DataFrame) -> Mapping[Hashable, Any]:
+    """Return (task, recipe, name) -> rows, so that no call looks through all curves."""
     if curves.empty:
         return {}
-    return {
-        (str(task), str(recipe)): rows
-        for (task, recipe), rows in curves.groupby(["task", "recipe"], sort=False)
-    }
+    return curves.groupby(["task", "recipe", "name"], sort=False, observed=True).indices
 
 
 def with_curves(context: Context, names: Iterable[str]) -> Context:
