@@ -15,10 +15,12 @@ from pgf.analysis.dashboard.claims import shown_claims
 from pgf.analysis.dashboard.curves import (
     PAPERS,
     POINTS,
+    cells_of,
     curves_of,
     papers_labels,
     statistics_of,
 )
+from pgf.analysis.dashboard.legend import curve_name, legend_of
 from pgf.analysis.dashboard.scopes import scopes_of
 from pgf.analysis.dashboard.write import as_json, write_dashboard, write_overview
 from pgf.analysis.figures.series import running_mean
@@ -115,7 +117,7 @@ def slow_values(made, task, recipe, target, name):
 
 def test_curves_are_mean_and_limits_over_seeds(made):
     seen = set()
-    for cell in curves_of(made):
+    for cell in curves_of({OURS: made}):
         for name, by_recipe in cell["curves"].items():
             for recipe, curve in by_recipe.items():
                 values = slow_values(made, cell["task"], recipe, cell["target"], name)
@@ -126,13 +128,16 @@ def test_curves_are_mean_and_limits_over_seeds(made):
                     expected = getattr(shown, found)(axis="columns").to_numpy()
                     np.testing.assert_allclose(curve[key], expected, rtol=1e-3)
                 seen.add(name)
-    assert seen == set(statistics_of(made))
+    assert seen == set(statistics_of([made]))
 
 
 def test_curves_are_thinned_and_end_at_the_last_step(made, monkeypatch):
     monkeypatch.setattr("pgf.analysis.dashboard.curves.POINTS", 4)
     curves = [
-        c for cell in curves_of(made) for own in cell["curves"].values() for c in own.values()
+        c
+        for cell in curves_of({OURS: made})
+        for own in cell["curves"].values()
+        for c in own.values()
     ]
     assert POINTS > 4 >= max(len(curve["step"]) for curve in curves)
     assert {curve["step"][-1] for curve in curves} == {STEPS}
@@ -142,7 +147,7 @@ def test_the_papers_curves_stand_beside_ours_where_the_set_up_is_its_own(made):
     published = load_curves(PAPER / "fig3.csv")
     own = replace(made.analysis, same_setup=("toy_200",))
     beside = replace(made, published_curves=published, analysis=own)
-    shown = {(c["task"], c["target"]): c["paper"] for c in curves_of(beside)}
+    shown = {(c["task"], c["target"]): c["paper"] for c in curves_of({OURS: beside})}
     there = shown.pop(("toy_200", TARGET))
     assert not any(shown.values()) and set(there) == set(PAPERS.values())
     for panel, name in PAPERS.items():
@@ -153,7 +158,7 @@ def test_the_papers_curves_stand_beside_ours_where_the_set_up_is_its_own(made):
 
 
 def test_flops_rise_from_none_to_those_of_the_whole_run(made):
-    for cell in curves_of(made):
+    for cell in curves_of({OURS: made}):
         for recipe, spent in cell["spent"].items():
             runs = made.task_runs(cell["task"])
             own = runs[runs["recipe"] == recipe].iloc[0]
@@ -201,7 +206,7 @@ def test_one_page_over_several_links_to_each(made, tmp_path):
 
 
 def test_dense_training_has_one_phase_and_that_is_dense(made):
-    for cell in curves_of(made):
+    for cell in curves_of({OURS: made}):
         assert [bar[0] for bar in cell["phases"]["dense"]] == ["dense"]
         assert {bar[0] for bar in cell["phases"]["sr_ste"]} == {"sparse"}
 
@@ -210,3 +215,24 @@ def test_an_experiment_of_dense_runs_alone_has_a_page(tmp_path):
     only = context(runs_frame({("dense", "dense"): [90.0] * 3}), baselines=(), published={})
     text = write_dashboard(only, tmp_path / "dense").read_text(encoding="utf-8")
     assert "window.vegaEmbed" not in text and 'id="provenance"' in text
+
+
+def test_curves_of_another_checkout_stand_beside_ours_under_names_of_their_own(made):
+    other = replace(
+        made, curves=made.curves.assign(value=made.curves["value"] + 1), targets=TARGETS[:1]
+    )
+    contexts = {OURS: made, HOSTILE: other}
+    alone, both = curves_of({OURS: made}), curves_of(contexts)
+    assert [(c["task"], c["target"]) for c in both] == list(cells_of(contexts))
+    for own, cell in zip(alone, both, strict=True):
+        there = cell["target"] == TARGETS[0]
+        for name, curves in own["curves"].items():
+            shown = cell["curves"][name]
+            assert {key: shown[key] for key in curves} == curves
+            foreign = {key for key in shown if key not in curves}
+            assert foreign == ({curve_name(HOSTILE, key) for key in curves} if there else set())
+    entries = legend_of(contexts)
+    assert (
+        len({entry.recipe for entry in entries}) == len(entries) == 2 * len(legend_of({"": made}))
+    )
+    assert not any(entry.shown for entry in entries if HOSTILE in entry.recipe)

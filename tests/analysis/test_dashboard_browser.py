@@ -1,6 +1,8 @@
 """The dashboard in a real browser: what a reader clicks does what it says."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +16,8 @@ READY = "document.getElementById('plot').dataset.ready"
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return write_dashboard(experiment(), tmp_path_factory.mktemp("results") / "toy").as_uri()
+    folder = tmp_path_factory.mktemp("results") / "toy"
+    return write_dashboard(experiment(), folder).as_uri()
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +34,12 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def page(browser: Any, file: str) -> Iterator[Any]:
+    with opened_at(browser, file) as opened:
+        yield opened
+
+
+@contextmanager
+def opened_at(browser: Any, file: str) -> Iterator[Any]:
     """Yield the page, drawn; afterwards it has logged nothing and asked for nothing."""
     opened, logged = browser.new_page(viewport={"width": 1200, "height": 900}), []
     opened.on("console", lambda message: logged.append(message.text))
@@ -94,6 +103,16 @@ def test_the_legend_hides_a_curve(page: Any) -> None:
     page.wait_for_function(f"{READY} !== '{rows}'")
     assert curves_drawn(page) == before - 1
     assert "MdGf-Linear" not in page.locator("#numbers").inner_text(timeout=5000)
+
+
+def test_the_legend_shows_a_curve_of_another_checkout(browser: Any, tmp_path: Path) -> None:
+    file = write_dashboard(experiment(), tmp_path / "toy", origins={HOSTILE: experiment()})
+    with opened_at(browser, file.as_uri()) as page:
+        before, rows = curves_drawn(page), page.evaluate(READY)
+        page.get_by_role("checkbox", name=f"SR-STE ({HOSTILE})").check()
+        page.wait_for_function(f"{READY} !== '{rows}'")
+        assert curves_drawn(page) == before + 1
+        assert not page.evaluate("window.hostile")
 
 
 def test_a_statistic_has_its_curves_and_their_numbers(page: Any) -> None:

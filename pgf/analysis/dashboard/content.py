@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pgf.analysis.dashboard.board import HEADER, ORIGIN, Board, boards_of, first_board
 from pgf.analysis.dashboard.claims import ShownClaim, shown_claims
+from pgf.analysis.dashboard.curves import cells_of
+from pgf.analysis.dashboard.legend import LegendEntry, legend_of
 from pgf.analysis.dashboard.provenance import provenance_of
 from pgf.analysis.dashboard.scopes import filters_of
-from pgf.analysis.figures.series import shown_recipes
-from pgf.analysis.figures.style import looks
 from pgf.analysis.origins import OURS
 from pgf.analysis.tables.context import Context, target_label
 from pgf.analysis.tables.model import Section
@@ -35,18 +34,6 @@ class ShownTable:
     title: str
     sections: tuple[Section, ...]
     folded: bool
-
-
-@dataclass(frozen=True)
-class LegendEntry:
-    """A recipe of the curves."""
-
-    recipe: str
-    label: str
-    color: str
-    dash: str
-    shown: bool
-    """True if its curve is drawn at first."""
 
 
 @dataclass(frozen=True)
@@ -132,11 +119,7 @@ def page_of(
     boards = tuple(boards_of(contexts))
     runs = context.runs
     tasks, recipes = (runs[column].nunique() for column in ("task", "recipe"))
-    cells = tuple(
-        f"{task}, {target_label(target)}"
-        for task in context.tasks
-        for target in context.targets_of(task)
-    )
+    cells = tuple(f"{task}, {target_label(target)}" for task, target in cells_of(contexts))
     return Page(
         title=title,
         about=" ".join(context.analysis.about.split()),
@@ -149,7 +132,7 @@ def page_of(
         shows_origins=bool(origins),
         charts=bool(cells) and not experiments,
         curve_cells=cells,
-        legend=_legend(context),
+        legend=legend_of(contexts),
         claims=tuple(shown_claims(context)),
         tables=_tables(context, ["grading"] if experiments else TABLES),
         provenance=tuple(provenance_of(context)),
@@ -168,23 +151,6 @@ def _choices(contexts: Sequence[Context]) -> tuple[tuple[str, str, dict[str, str
         for name in ("families", "lengths", "targets")
     )
     return tuple((*part, options) for part, options in zip(parts, merged, strict=True))
-
-
-def _legend(context: Context) -> tuple[LegendEntry, ...]:
-    present = {name for task in context.tasks for name in context.columns_of(task)}
-    names = [name for name, _ in context.recipes if name in present]
-    shown = {name for task in context.tasks for name in shown_recipes(context, task)}
-    known = looks(names)
-    return tuple(
-        LegendEntry(
-            name, context.label(name), known[name].color, _dash(known[name].line), name in shown
-        )
-        for name in names
-    )
-
-
-def _dash(line: Any) -> str:
-    return "" if isinstance(line, str) else " ".join(f"{2 * part:g}" for part in line[1])
 
 
 def _tables(context: Context, names: Iterable[str]) -> tuple[ShownTable, ...]:

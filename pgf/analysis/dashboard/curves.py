@@ -1,16 +1,18 @@
 """Curves of a page as plain data: each statistic by task, target and recipe, and the phases."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from pgf.analysis.dashboard.legend import curve_name
 from pgf.analysis.figures.evaluations import metric_curves
 from pgf.analysis.figures.kinds.second_moment import NAMES
 from pgf.analysis.figures.timeline import timeline
+from pgf.analysis.origins import OURS
 from pgf.analysis.tables.context import COMPLETE, DENSE, Context
 from pgf.analysis.tables.curves import by_seed
 from pgf.analysis.tables.phases import HEADINGS, KEYS, RUNNING, running
@@ -34,41 +36,66 @@ Curves = dict[tuple[str, ...], pd.DataFrame]
 """`GROUP` -> rows of `step`, `mean`, `min` and `max`."""
 
 
-def statistics_of(context: Context) -> dict[str, dict[str, Any]]:
+def statistics_of(contexts: Iterable[Context]) -> dict[str, dict[str, Any]]:
     """Return every statistic that has curves: its label, and whether its axis is logarithmic."""
+    return {
+        name: {"label": label, "log": name in ON_LOG_AXES}
+        for context in contexts
+        for name, label in _labels(context).items()
+    }
+
+
+def _labels(context: Context) -> dict[str, str]:
     there = set(context.curves["name"].unique())
     metrics = [name for task in context.tasks for name in metric_curves(context, task)]
     labels = {**TRAINED, **{name: name.replace("_", " ") for name in metrics}, **HEADINGS}
     derived = {"noise_to_signal": {"noise_variance", "noise_signal"}}
     derived |= {f"{name}_running": {name} for name in RUNNING}
-    return {
-        name: {"label": label, "log": name in ON_LOG_AXES}
-        for name, label in labels.items()
-        if derived.get(name, {name}) <= there
-    }
+    return {name: label for name, label in labels.items() if derived.get(name, {name}) <= there}
 
 
-def curves_of(context: Context) -> list[dict[str, Any]]:
-    """Return the curves of every task and target, as JSON has them.
-
-    Each is `task`, `target`, `curves` (statistic -> recipe -> `Curve`), `spent` (recipe -> steps
-    and the training FLOPs up to there, in per cent of a whole dense run), `phases` (recipe -> bars)
-    and `paper` (statistic -> name by `papers_name` -> `Curve`).
-    """
-    names = list(statistics_of(context))
-    found = over_seeds(context, names)
-    return [
-        {
-            "task": task,
-            "target": target,
-            "curves": _curves(context, found, task, target, names),
-            "spent": dict(_spent(context, task, target)),
-            "phases": dict(_phases(context, task, target)),
-            "paper": _papers(context, task, target),
-        }
+def cells_of(contexts: Mapping[str, Context]) -> tuple[tuple[str, str], ...]:
+    """Return (task, target) of every cell that has runs anywhere, ours first."""
+    cells = (
+        (task, target)
+        for context in contexts.values()
         for task in context.tasks
         for target in context.targets_of(task)
-    ]
+    )
+    return tuple(dict.fromkeys(cells))
+
+
+def curves_of(contexts: Mapping[str, Context]) -> list[dict[str, Any]]:
+    """Return the curves of every task and target, as JSON has them.
+
+    Each is `task`, `target`, `curves` (statistic -> `curve_name` -> `Curve`), `spent` (`curve_name`
+    -> steps and the training FLOPs up to there, in per cent of a whole dense run), `phases`
+    (`curve_name` -> bars) and `paper` (statistic -> name by `papers_name` -> `Curve`).
+
+    Args:
+        contexts: origin -> its runs; ours come first.
+    """
+    made: dict[tuple[str, str], dict[str, Any]] = {
+        (task, target): {
+            **{"task": task, "target": target, "curves": {}, "spent": {}, "phases": {}},
+            "paper": _papers(contexts[OURS], task, target),
+        }
+        for task, target in cells_of(contexts)
+    }
+    for origin, context in contexts.items():
+        names = list(_labels(context))
+        found = over_seeds(context, names)
+        for task, target in cells_of({origin: context}):
+            cell = made[task, target]
+            for name, own in _curves(context, found, task, target, names).items():
+                cell["curves"].setdefault(name, {}).update(_named(origin, own.items()))
+            cell["spent"].update(_named(origin, _spent(context, task, target)))
+            cell["phases"].update(_named(origin, _phases(context, task, target)))
+    return list(made.values())
+
+
+def _named(origin: str, values: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    return {curve_name(origin, recipe): value for recipe, value in values}
 
 
 def over_seeds(context: Context, names: Iterable[str]) -> Curves:

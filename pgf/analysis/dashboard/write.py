@@ -13,8 +13,8 @@ from pgf.analysis.dashboard.chart import chart_specs, library, papers_looks
 from pgf.analysis.dashboard.content import ExperimentLink, Page, page_of
 from pgf.analysis.dashboard.curves import curves_of, papers_labels, statistics_of
 from pgf.analysis.dashboard.provenance import commands_for
-from pgf.analysis.figures.style import looks
 from pgf.analysis.merging import merge_contexts
+from pgf.analysis.origins import OURS
 from pgf.analysis.tables.context import Context
 from pgf.analysis.tables.html import templates
 from pgf.records import write_atomically
@@ -49,7 +49,7 @@ def write_dashboard(
         origins=origins,
         accounts=accounts,
     )
-    return _write(page, context, folder / DASHBOARD)
+    return _write(page, {OURS: context, **(origins or {})}, folder / DASHBOARD)
 
 
 def write_overview(contexts: Mapping[str, Context], folder: Path) -> Path:
@@ -74,7 +74,7 @@ def write_overview(contexts: Mapping[str, Context], folder: Path) -> Path:
         made_by=f"python -m pgf dashboard {' '.join(contexts)}",
         experiments=links,
     )
-    return _write(page, context, folder / DASHBOARD)
+    return _write(page, {OURS: context}, folder / DASHBOARD)
 
 
 def _link(folder: Path, name: str) -> str:
@@ -82,7 +82,7 @@ def _link(folder: Path, name: str) -> str:
     return f"{name}/{DASHBOARD}" if (folder / name / DASHBOARD).exists() else ""
 
 
-def _write(page: Page, context: Context, path: Path) -> Path:
+def _write(page: Page, contexts: Mapping[str, Context], path: Path) -> Path:
     own = files("pgf.analysis") / "templates"
     scripts = {"css": "dashboard.css", "js": "dashboard.js", "curves_js": "curves.js"}
     html = (
@@ -91,7 +91,7 @@ def _write(page: Page, context: Context, path: Path) -> Path:
         .render(
             page=page,
             # The project's own files, and JSON that cannot end its element.
-            data=Markup(as_json(_data(page, context))),
+            data=Markup(as_json(_data(page, contexts))),
             library=Markup(library()) if page.charts else "",
             **{key: Markup((own / name).read_text("utf-8")) for key, name in scripts.items()},
         )
@@ -100,7 +100,7 @@ def _write(page: Page, context: Context, path: Path) -> Path:
     return path
 
 
-def _data(page: Page, context: Context) -> dict[str, Any]:
+def _data(page: Page, contexts: Mapping[str, Context]) -> dict[str, Any]:
     """Return what the page's scripts read."""
     boards = enumerate(page.boards)
     data: dict[str, Any] = {
@@ -109,12 +109,12 @@ def _data(page: Page, context: Context) -> dict[str, Any]:
         "first": page.boards[page.first_board].keys[0].split("|") if page.boards else [""] * 3,
     }
     if page.charts:
-        names = [entry.recipe for entry in page.legend]
+        own_looks = {entry.recipe: entry.look for entry in page.legend}
         data |= {
             "labels": {entry.recipe: entry.label for entry in page.legend} | papers_labels(),
-            "statistics": statistics_of(context),
-            "curves": curves_of(context),
-            "specs": chart_specs(looks(names) | papers_looks()),
+            "statistics": statistics_of(contexts.values()),
+            "curves": curves_of(contexts),
+            "specs": chart_specs(own_looks | papers_looks()),
         }
     return data
 
