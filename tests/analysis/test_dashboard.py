@@ -233,6 +233,6 @@ def test_curves_of_another_checkout_stand_beside_ours_under_names_of_their_own(m
             assert foreign == ({curve_name(HOSTILE, key) for key in curves} if there else set())
     entries = legend_of(contexts)
     assert (
-        len({entry.recipe for entry in entries}) == len(entries) == 2 * len(legend_of({"": made}))
+        len({entry.recipe for entry in entries}) == len(entries) == 2 * len(legend_of({OURS: made}))
     )
     assert not any(entry.shown for entry in entries if HOSTILE in entry.recipe)
