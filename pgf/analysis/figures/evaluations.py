@@ -9,9 +9,8 @@ import pandas as pd
 
 from pgf.analysis.figures.series import draw_band, every_shown, shown_recipes
 from pgf.analysis.figures.style import Look
-from pgf.analysis.figures.timeline import PATTERN
 from pgf.analysis.tables.context import Context
-from pgf.analysis.tables.curves import by_seed, with_curves
+from pgf.analysis.tables.curves import by_seed
 from pgf.analysis.tables.measurements import metric_name
 from pgf.analysis.tables.recorded import AT_TARGET, CUMULATIVE, TRAINING_DENSE, of_task
 from pgf.recipes import Target
@@ -56,12 +55,6 @@ def metric_curves(context: Context, task: str) -> list[str]:
     metric = context.metric(task)[0]
     recorded = set(context.curves["name"].unique())
     return [metric, *(name for name in (f"{metric}_top5",) if name in recorded)]
-
-
-def evaluations_only(context: Context) -> Context:
-    """Return a context with the curves that figures of evaluations need."""
-    metrics = [name for task in context.tasks for name in metric_curves(context, task)]
-    return with_curves(context, (CUMULATIVE, AT_TARGET, PATTERN, *metrics))
 
 
 Scale = Callable[[pd.Index], np.ndarray]

@@ -120,7 +120,7 @@ def new_figure(
 
     shares = tuple(ratios) or (1.0,) * rows
     size = (width, sum(shares) * height + 0.14 * legend_rows + 0.45)
-    figure = Figure(figsize=size, layout="constrained")
+    figure = Figure(figsize=size, dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(
         rows,

@@ -4,7 +4,7 @@ import io
 import textwrap
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
 
@@ -13,12 +13,11 @@ from pgf.analysis.figures import (
     FIGURES,
     OF_ALL,
     OF_FAMILIES,
-    SUFFIXES,
     figure_names,
     stem_of,
     subjects_of,
 )
-from pgf.analysis.figures.style import DPI, drawing, new_figure, say_missing
+from pgf.analysis.figures.style import drawing, new_figure, say_missing
 from pgf.analysis.tables.context import Context
 from pgf.analysis.tables.html import to_html
 from pgf.analysis.tables.measurements import metric_name
@@ -52,7 +51,7 @@ def draw_figure(name: str, context: Context, subject: str) -> dict[str, bytes]:
     with drawing(stem_of(name, subject)):
         drawn = chosen.draw(own) if own.tasks else _empty(subject)
         _entitle(drawn, _title(name, own, subject))
-        return {suffix: _bytes(drawn, suffix) for suffix in SUFFIXES}
+        return _files(drawn)
 
 
 def context_of_subject(name: str, context: Context, subject: str) -> Context:
@@ -130,7 +129,20 @@ def heading(name: str) -> str:
     return f"{name}: {chosen.title.format(metric='the metric')}{after}"
 
 
-def _bytes(drawn: "Figure", suffix: str) -> bytes:
-    buffer = io.BytesIO()
-    drawn.savefig(buffer, format=suffix[1:], dpi=DPI, metadata=METADATA[suffix])
-    return buffer.getvalue()
+def _files(drawn: "Figure") -> dict[str, bytes]:
+    """Return a figure's files by suffix.
+
+    It is laid out once for both: `Figure.savefig` does so for each, and draws twice as often.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    if engine := drawn.get_layout_engine():
+        engine.execute(drawn)
+        drawn.set_layout_engine("none")
+    png, svg = io.BytesIO(), io.BytesIO()
+    # Untyped in matplotlib.
+    agg, vector = cast(Any, FigureCanvasAgg(drawn)), cast(Any, FigureCanvasSVG(drawn))
+    agg.print_png(png, metadata=METADATA[".png"])
+    vector.print_svg(svg, metadata=METADATA[".svg"])
+    return {".png": png.getvalue(), ".svg": svg.getvalue()}

@@ -1,7 +1,6 @@
 """Curves of a recipe at a target, seeds beside each other."""
 
-from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -15,8 +14,15 @@ def by_seed(
     """Return a statistic of complete runs: steps down, seeds across; empty without samples.
 
     A dense run gives the statistic against `target`'s mask. Over all sparse layers together, or of
-    one `layer`.
+    one `layer`. Nobody may change what is returned.
     """
+    key = ("by_seed", task, recipe, target, name, layer)
+    return context.remembered(key, lambda: _by_seed(context, task, recipe, target, name, layer))
+
+
+def _by_seed(
+    context: Context, task: str, recipe: str, target: str, name: str, layer: str
+) -> pd.DataFrame:
     runs = context.task_runs(task)
     complete = runs[(runs["recipe"] == recipe) & (runs["status"] == COMPLETE)]
     source = context.layers if layer else context.curves
@@ -26,7 +32,7 @@ def by_seed(
         curves = curves[curves["layer"] == layer]
     chosen = curves[curves["target"].isin([target, DENSE]) & curves["reference"].isin(["", target])]
     chosen = chosen.merge(complete[["target", "seed"]], on=["target", "seed"])
-    return chosen.pivot_table(index="step", columns="seed", values="value", sort=True)
+    return chosen.groupby(["step", "seed"])["value"].mean().unstack("seed")
 
 
 def _places(curves: pd.DataFrame) -> Mapping[Hashable, Any]:
@@ -34,8 +40,3 @@ def _places(curves: pd.DataFrame) -> Mapping[Hashable, Any]:
     if curves.empty:
         return {}
     return curves.groupby(["task", "recipe", "name"], sort=False, observed=True).indices
-
-
-def with_curves(context: Context, names: Iterable[str]) -> Context:
-    """Return a context with the curves of these names alone, quicker to look through."""
-    return replace(context, curves=context.curves[context.curves["name"].isin(list(names))])

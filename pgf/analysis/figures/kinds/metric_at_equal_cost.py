@@ -12,7 +12,6 @@ from pgf.analysis.figures.evaluations import (
     by_share,
     draw_evaluations,
     evaluations,
-    evaluations_only,
     name_metric,
     zoom,
 )
@@ -58,7 +57,6 @@ def caption(context: Context) -> str:
 )
 def metric_at_equal_cost(context: Context) -> "Figure":
     """Return the figure: two panels beside each other."""
-    context = evaluations_only(context)
     (task,) = context.tasks
     target = shown_target(context, task) or ""
     rows = 4 + len(shown_recipes(context, task)) // LEGEND

@@ -14,7 +14,6 @@ from pgf.analysis.figures.evaluations import (
     draw_evaluations,
     epoch_length,
     evaluations,
-    evaluations_only,
     metric_curves,
     name_metric,
     sparsity_order,
@@ -55,7 +54,6 @@ def caption(context: Context) -> str:
 )
 def metric_over_training(context: Context) -> "Figure":
     """Return the figure: a row of panels for each measure, a target each, and a strip of phases."""
-    context = evaluations_only(context)
     (task,) = context.tasks
     targets, measures = chosen_targets(context, task) or [""], metric_curves(context, task)
     sparse = [r for r in shown_recipes(context, task) if r in context.sparse_recipes(task)]
