@@ -1,5 +1,6 @@
 """Documents agree with the code and with the results."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -58,6 +59,16 @@ def test_the_readme_lists_every_recipe() -> None:
     assert elsewhere == {path.stem for path in ZOO.parent.glob("*.py")} - {"__init__"}
     listed = set(re.findall(r"^\| `(\w+)` \|", section, re.M))
     assert listed | elsewhere == set(RECIPES) and not listed & elsewhere
+
+
+def test_times_and_memory_of_the_zoo_are_those_measured() -> None:
+    measured = ROOT / "results/committed/bench/amd-epyc-2-cores.json"
+    lines = json.loads(measured.read_text(encoding="utf-8"))["parts"]["zoo"]["lines"]
+    ratios = {line["what"]: f"{line['ratio']:.2f}" for line in lines}
+    rows = [line for line in ZOO.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+    for row in rows:
+        name, *_, time, memory = (cell.strip(" `") for cell in row.strip("|").split("|"))
+        assert [time, memory] == [ratios.get(f"{name}, {k}", "") for k in ("time", "memory")], name
 
 
 def test_the_readme_is_short() -> None:
