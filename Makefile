@@ -14,12 +14,13 @@ VENV := .venv
 PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 RUN := PATH="$$PWD/$(VENV)/bin:$$PATH" $(PY)
+TEST := $(RUN) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce doctor plan compute test test-slurm golden screenshot lint format lock bench clean
+.PHONY: help reproduce doctor plan compute test test-long test-slurm golden screenshot lint format lock bench clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
 
 reproduce: $(INSTALLED) ## train what is missing of EXPERIMENT, write and print its tables
 	@$(RUN) -m pgf reproduce $(EXPERIMENT) --jobs $(JOBS) --profile $(PROFILE) \
@@ -34,8 +35,11 @@ plan: $(INSTALLED) ## show the runs, jobs, layers and time of EXPERIMENT, withou
 compute: $(INSTALLED) ## count what the models and recipes of EXPERIMENT cost, without runs and without data
 	@$(RUN) -m pgf compute $(EXPERIMENT)
 
-test: $(INSTALLED) ## the whole test suite, but for what needs a SLURM of its own
-	@$(RUN) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+test: $(INSTALLED) ## the test suite, but for its longest tests and what needs a SLURM of its own
+	@$(TEST) -m "not long"
+
+test-long: $(INSTALLED) ## the longest tests: the paper's models at full shape, more ways to be stopped
+	@$(TEST) -m long
 
 test-slurm: $(INSTALLED) ## the SLURM profile on a real SLURM: root, and Debian's slurm-wlm and munge
 	@$(RUN) -m pytest tests/jobs/slurm $(if $(ONLY),-k "$(ONLY)")

@@ -80,18 +80,24 @@ def compare_results(fresh: Context, committed: Context) -> Reproduction:
     ours, theirs = dict(_verdicts(fresh)), dict(_verdicts(committed))
     pairs = {key: (theirs.get(key, ""), ours.get(key, "")) for key in {**theirs, **ours}}
     both = fresh.runs.merge(committed.runs, on=KEY, how="outer", suffixes=("", "_committed"))
-    changes = tuple(_changes(fresh, committed))
-    corrected = holm([change.p for change in changes])
-    alpha = committed.analysis.alpha
+    changes, moved = changes_of(fresh, committed)
     return Reproduction(
         verdicts={key: pair for key, pair in pairs.items() if set(pair) != {NOT_TESTABLE}},
         runs=len(both),
         missing=int(both["status"].isna().sum()),
         equal_runs=int(_equal(both).sum()),
         changes=changes,
-        moved=tuple(c for c, p in zip(changes, corrected, strict=True) if p <= alpha),
+        moved=moved,
         circumstances=_circumstances(fresh.runs, committed.runs),
     )
+
+
+def changes_of(fresh: Context, committed: Context) -> tuple[tuple[Change, ...], tuple[Change, ...]]:
+    """Return the changes of all means, and those larger than seeds explain (after Holm)."""
+    changes = tuple(_changes(fresh, committed))
+    corrected = holm([change.p for change in changes])
+    alpha = committed.analysis.alpha
+    return changes, tuple(c for c, p in zip(changes, corrected, strict=True) if p <= alpha)
 
 
 def _verdicts(context: Context) -> Iterator[tuple[str, str]]:

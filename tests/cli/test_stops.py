@@ -54,6 +54,7 @@ def test_after_kill_9_and_with_broken_records_the_same_command_gives_the_same_re
         assert found.equals(expected), spec.title
 
 
+@pytest.mark.long
 def test_ctrl_c_keeps_a_checkpoint_and_the_same_command_goes_on(tmp_path: Path) -> None:
     checkout = Checkout(tmp_path)
     (checkout.root / "configs/long.yaml").write_text(LONG)

@@ -123,6 +123,8 @@ def test_the_parts_for_a_gpu_can_be_rehearsed(name: str) -> None:
     assert "no measurement" in part.title and set(IN_ORDER) == set(GPU_PARTS)
 
 
+@pytest.mark.slow
+@pytest.mark.long
 def test_a_small_sweep_leaves_the_records_of_runs_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweep_part, "RECIPES", ("sr_ste", "mdgf_linear"))
     monkeypatch.setattr(sweep_part, "ALONE", 1)

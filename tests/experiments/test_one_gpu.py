@@ -55,6 +55,7 @@ def config(data: dict[str, dict[str, Any]], tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_it_is_planned_and_counted(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", str(config)]) == 0, capsys.readouterr().err
     assert "1:32 (FF+QKV+O)" in capsys.readouterr().out

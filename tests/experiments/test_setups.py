@@ -32,6 +32,7 @@ FULL_SHAPE = (
     ("imagenet_swinv2_base", "sr_ste", "1:8(FF)"),
 )
 """A recipe and a target of each of the paper's set-ups on images."""
+LONG = {"imagenet_vit_base", "imagenet_swinv2_base", "cifar10_resnet50"}
 FULL_SHAPE_OF_TEXT = (
     ("wmt17_encdec", "sdgf_stepwise", "1:16(FF)"),
     ("glue_t5_base", "sdgf_geometric", "1:8(FF)+1:4(QKV)"),
@@ -108,7 +109,10 @@ def found(name: str, recipe: str, target: str) -> RunSpec:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "recipe", "target"), FULL_SHAPE)
+@pytest.mark.parametrize(
+    ("name", "recipe", "target"),
+    [pytest.param(*case, marks=pytest.mark.long if case[0] in LONG else ()) for case in FULL_SHAPE],
+)
 def test_a_set_up_trains_at_full_shape(
     name: str, recipe: str, target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

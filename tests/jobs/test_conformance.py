@@ -102,7 +102,7 @@ def test_what_breaks_a_law_is_found_and_said(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("recipe", ["srigl", "gpusq"])
+@pytest.mark.parametrize("recipe", ["srigl", pytest.param("gpusq", marks=pytest.mark.long)])
 def test_two_processes_train_what_one_does(recipe: str) -> None:
     *_, last = check_recipe(recipe, OFTEN.get(recipe, {}), target=TARGET)
     assert last.law.startswith("two processes") and last.broken is None

@@ -102,7 +102,9 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("signalled", ["all", "the second alone"])
+@pytest.mark.parametrize(
+    "signalled", ["all", pytest.param("the second alone", marks=pytest.mark.long)]
+)
 def test_processes_that_are_stopped_go_on_bitwise(
     signalled: str, undisturbed: bytes, tmp_path: Path
 ) -> None:

@@ -3,8 +3,8 @@
 How far from the floor they are stands in the bench: for one token the floor is the time in which
 the packed bytes are read, for many that of the multiplications that are left.
 
-The bias is added inside the product. GELU is not: models keep it in a module of its own, and torch's
-takes less time than the product at every pattern.
+The bias is added inside the product. GELU is not: models keep it in a module of its own, and
+torch's takes less time than the product at every pattern.
 """
 
 import ctypes
