@@ -1,5 +1,6 @@
 """The commands about committed results: compare fresh ones with them, and put fresh ones there."""
 
+import shutil
 from typing import TYPE_CHECKING
 
 from pgf.cli.registry import COMMITTED, RESULTS, Group, Options, command
@@ -58,7 +59,9 @@ def keep(options: Options) -> None:
     source, folder = RESULTS / experiment.name, COMMITTED / experiment.name
     if not any(source.glob("compute/*")):
         raise UserError(f"{source}/compute is missing: pgf compute {experiment.name}")
-    write_tables(context, source / "tables")  # the ones there may be of older runs
+    for name in ("tables", "figures"):  # what is there may be of older runs, or other tasks
+        shutil.rmtree(source / name, ignore_errors=True)
+    write_tables(context, source / "tables")
     write_figures(context, source / "figures")
     write_page(context, source, is_tuned=experiment.tuning is not None)
     copied = copy_results(source, folder)

@@ -229,10 +229,23 @@ def test_curves_of_another_checkout_stand_beside_ours_under_names_of_their_own(m
         for name, curves in own["curves"].items():
             shown = cell["curves"][name]
             assert {key: shown[key] for key in curves} == curves
-            foreign = {key for key in shown if key not in curves}
-            assert foreign == ({curve_name(HOSTILE, key) for key in curves} if there else set())
-    entries = legend_of(contexts)
-    assert (
-        len({entry.recipe for entry in entries}) == len(entries) == 2 * len(legend_of({OURS: made}))
-    )
+            foreign = {key: curve for key, curve in shown.items() if key not in curves}
+            assert set(foreign) == ({curve_name(HOSTILE, k) for k in curves} if there else set())
+            if there and name == "accuracy":
+                shifted = foreign[curve_name(HOSTILE, "sr_ste")]["mean"]
+                np.testing.assert_allclose(np.subtract(shifted, curves["sr_ste"]["mean"]), 1, 0.02)
+    entries = legend_of({**contexts, "lab": other})
+    lines = [(entry.look.color, entry.look.line) for entry in entries]
+    assert len(set(lines)) == len(lines), "two curves look alike"
+    ours = legend_of({OURS: made})
+    assert len({entry.recipe for entry in entries}) == len(entries) == 3 * len(ours)
     assert not any(entry.shown for entry in entries if HOSTILE in entry.recipe)
+
+
+def test_a_sample_that_is_no_number_is_left_out(made):
+    first = made.curves["step"] == made.curves["step"].min()
+    for rows in (first, first & (made.curves["seed"] == 0)):
+        holed = replace(made, curves=made.curves.assign(value=made.curves["value"].mask(rows)))
+        as_json(curves_of({OURS: holed}))
+        values = by_seed(holed, "toy_200", "sr_ste", TARGET, "flip_rate")
+        assert not values.isna().all(axis="columns").any()

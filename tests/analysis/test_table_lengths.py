@@ -12,8 +12,8 @@ from support.figures import RANKS, drawn
 from support.graded import CONTROLS
 from support.synthetic import TARGET, context, runs_frame
 
-from pgf.analysis.figures import figure_names, subjects_of
-from pgf.analysis.figures.write import captions_of, draw_figure
+from pgf.analysis.figures import figure_files, figure_names, subjects_of
+from pgf.analysis.figures.write import captions_of, draw_figure, write_figures
 from pgf.analysis.tables import TABLES
 from pgf.analysis.tables.kinds.claims import findings_of
 from pgf.analysis.tables.lengths import fall_of_doubling, gain_of_doubling
@@ -119,9 +119,18 @@ def test_nothing_is_judged_in_the_place_of_a_longest_length_without_runs(made):
     assert "`toy_400`" in TABLES["leaderboard"](partial).sections[0].notes[0]
     assert "`toy_400`" in terminal_view(partial)
     assert "`toy_400`" in captions_of(partial, ["masks"]).sections[0].caption
+    assert "`toy_400`" in captions_of(partial, ["share_by_length"]).sections[0].caption
     for name in figure_names():
         for subject in subjects_of(name, partial.expected_tasks, partial.families):
-            assert set(draw_figure(name, partial, subject)) == {".png", ".svg"}
+            svg = draw_figure(name, partial, subject)[".svg"].decode()
+            assert ("No run is there of toy_400" in svg) == (subject == "toy_400")
+
+
+def test_a_partial_experiment_has_the_files_that_the_workflow_expects(made, tmp_path):
+    partial = replace(made, runs=made.runs[made.runs["task"] != "toy_400"])
+    names = ["masks", "share_by_length", "leaderboard"]
+    written = write_figures(partial, tmp_path, names=names)
+    assert tuple(p.name for p in written) == figure_files(STEPS, made.families, names=names)
 
 
 def test_diverged_runs_are_marked_in_their_cell(made):

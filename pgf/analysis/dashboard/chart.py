@@ -40,7 +40,7 @@ def chart_specs(looks: Mapping[str, Look]) -> dict[str, Any]:
         if "strokeDash" in encoding:
             encoding["strokeDash"]["scale"] = dash
     phases["encoding"]["color"]["scale"] = color
-    phases["encoding"]["y"]["scale"] = {"domain": names}
+    phases["encoding"]["y"]["sort"] = names  # rows are those of the bars alone
     made = {"linear": main, "log": _on_log_axis(main), "phases": phases}
     return {name: _compiled(spec) for name, spec in made.items()}
 

@@ -112,7 +112,7 @@ def page_of(
         report: link to the workflow's report.
         experiments: the single experiments, on whose pages curves and most tables stand; empty for
             the page of one.
-        origins: other checkouts whose runs stand apart on the leaderboard, by name.
+        origins: other checkouts whose runs stand apart, by name.
         accounts: a sentence on each other checkout.
     """
     contexts = {OURS: context, **(origins or {})}

@@ -73,7 +73,7 @@ def curves_of(contexts: Mapping[str, Context]) -> list[dict[str, Any]]:
     (`curve_name` -> bars) and `paper` (statistic -> name by `papers_name` -> `Curve`).
 
     Args:
-        contexts: origin -> its runs; ours come first.
+        contexts: origin -> its runs; ours (`OURS`) must be there.
     """
     made: dict[tuple[str, str], dict[str, Any]] = {
         (task, target): {

@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import cycle
 
 from pgf.analysis.figures.series import shown_recipes
-from pgf.analysis.figures.style import DASHES, Look, looks
+from pgf.analysis.figures.style import Look, looks
 from pgf.analysis.origins import OURS
 from pgf.analysis.tables.context import Context
+
+DASHES = ((0, (6.0, 1.0, 1.0, 1.0, 1.0, 1.0)), (0, (2.0, 3.0)), (0, (8.0, 3.0, 2.0, 3.0)))
+"""Lines of other checkouts, one after the other; no recipe of ours has such a line."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,7 @@ def legend_of(contexts: Mapping[str, Context]) -> tuple[LegendEntry, ...]:
     Args:
         contexts: origin -> its runs; ours come first.
     """
+    lines = dict(zip((name for name in contexts if name != OURS), cycle(DASHES), strict=False))
     recipes = {name: None for context in contexts.values() for name, _ in context.recipes}
     known = looks(list(recipes))
     found = []
@@ -47,7 +52,7 @@ def legend_of(contexts: Mapping[str, Context]) -> tuple[LegendEntry, ...]:
         for name, label in context.recipes:
             if name in present:
                 ours = origin == OURS
-                look = known[name] if ours else replace(known[name], line=DASHES)
+                look = known[name] if ours else replace(known[name], line=lines[origin])
                 found.append(
                     LegendEntry(
                         curve_name(origin, name),

@@ -36,7 +36,7 @@ def write_dashboard(
         folder: of the experiment.
         made_by: the command that makes the page.
         report: the workflow's report in that folder, to link to; empty for none.
-        origins: other checkouts whose runs stand apart on the leaderboard, by name.
+        origins: other checkouts whose runs stand apart, by name.
         accounts: a sentence on each other checkout.
     """
     name = folder.name

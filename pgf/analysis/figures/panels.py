@@ -82,14 +82,9 @@ def draw_panels(
         width=FULL,
     )
     places = [place for line in axes[:rows] for place in line]
-    styles = looks([name for name, _ in context.recipes])
-    for i, (panel, place) in enumerate(zip(panels, places, strict=False)):
-        for recipe in shown_recipes(context, task):
-            values = panel.values(context, task, recipe, target)
-            draw_band(place, values, look=styles[recipe], label=context.label(recipe))
-        if np.isfinite(steps := of_task(context, task, "n_steps")):
-            place.set_xlim(0, steps)
-        dress(place, f"({ascii_lowercase[i]}) {panel.title}", log=panel.log)
+    for letter, panel, place in zip(ascii_lowercase, panels, places, strict=False):
+        _draw_panel(place, context, panel, target)
+        dress(place, f"({letter}) {panel.title}", log=panel.log)
     for place in axes[rows - 1]:
         place.set_xlabel("step")
     for place, paint in zip(axes[-1], below, strict=False):
@@ -97,6 +92,16 @@ def draw_panels(
     where = f"{target_label(target)}." if target else ""
     add_legend(figure, axes[0], remark(context, [where, text, not_drawn(context)]))
     return figure
+
+
+def _draw_panel(axes: "Axes", context: Context, panel: Panel, target: str) -> None:
+    (task,) = context.tasks
+    styles = looks([name for name, _ in context.recipes])
+    for recipe in shown_recipes(context, task):
+        values = panel.values(context, task, recipe, target)
+        draw_band(axes, values, look=styles[recipe], label=context.label(recipe))
+    if np.isfinite(steps := of_task(context, task, "n_steps")):
+        axes.set_xlim(0, steps)
 
 
 def dress(axes: "Axes", title: str, *, log: bool) -> None:

@@ -3,6 +3,7 @@
 import io
 import textwrap
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -57,8 +58,16 @@ def draw_figure(name: str, context: Context, subject: str) -> dict[str, bytes]:
 def context_of_subject(name: str, context: Context, subject: str) -> Context:
     """Return the runs and curves that a figure draws of a subject."""
     if name in OF_ALL:
-        return context.longest()
-    return context.only(context.families[subject] if name in OF_FAMILIES else (subject,))
+        own = context.longest()
+    else:
+        own = context.only(context.families[subject] if name in OF_FAMILIES else (subject,))
+    return own.remembered("for figures", lambda: _without_formulas(own))
+
+
+def _without_formulas(context: Context) -> Context:
+    """Return a context whose labels matplotlib does not read as formulas."""
+    escaped = tuple((name, label.replace("$", r"\$")) for name, label in context.recipes)
+    return context if escaped == context.recipes else replace(context, recipes=escaped)
 
 
 def _empty(task: str) -> "Figure":
@@ -117,7 +126,7 @@ def captions_of(context: Context, names: Iterable[str]) -> Table:
         chosen = FIGURES.find(name)
         own = context if name in OF_FAMILIES else context.longest()
         lacking = " ".join(map(no_longest, context.absent_longest))
-        caption = chosen.caption(own) if own.tasks else lacking
+        caption = " ".join(filter(None, (chosen.caption(own) if own.tasks else "", lacking)))
         sections.append(Section(heading(name), (), caption, context.remarks.get(name, ())))
     return Table("captions", "Captions of the figures", pd.DataFrame(), tuple(sections))
 

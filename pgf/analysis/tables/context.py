@@ -83,7 +83,7 @@ class Context:
         return tuple(dict.fromkeys((*self.planned, *self.tasks, *self.absent_longest)))
 
     def only(self, tasks: Sequence[str]) -> "Context":
-        """Return the context of some tasks alone, with the families that are among them."""
+        """Return the context of some tasks alone, with the families among them; it may be empty."""
         return self.remembered(("only", *tasks), lambda: self._only(tasks))
 
     def _only(self, tasks: Sequence[str]) -> "Context":

@@ -32,7 +32,8 @@ def _by_seed(
         curves = curves[curves["layer"] == layer]
     chosen = curves[curves["target"].isin([target, DENSE]) & curves["reference"].isin(["", target])]
     chosen = chosen.merge(complete[["target", "seed"]], on=["target", "seed"])
-    return chosen.groupby(["step", "seed"])["value"].mean().unstack("seed")
+    known = chosen.dropna(subset=["value"])
+    return known.groupby(["step", "seed"])["value"].mean().unstack("seed")
 
 
 def _places(curves: pd.DataFrame) -> Mapping[Hashable, Any]:

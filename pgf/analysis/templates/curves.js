@@ -56,7 +56,7 @@
   }
 
   function isPapers(row) {
-    return row.recipe.startsWith("paper ");
+    return row.recipe in (cell().paper[choice.statistic.value] ?? {});
   }
 
   function bars() {

@@ -106,9 +106,9 @@ def _dress(
     """Label the axis by ratios and, where the runs record them, by how many FLOPs these spare."""
     whole = of_task(context, task, INFERENCE_DENSE)
     reductions = [whole / of_target(context, task, target, INFERENCE) for target in targets]
-    known = bool(np.isfinite(reductions).any())
+    known = bool(np.isfinite(reductions).any()) or not targets
     labels = [
-        f"{100 * (1 - density(target)):.4g}%" + (f"\n{less:.3g}x" if known else "")
+        f"{100 * (1 - density(target)):.4g}%" + (f"\n{less:.3g}x" if np.isfinite(less) else "")
         for target, less in zip(targets, reductions, strict=True)
     ]
     axes.set_xticks(positions, labels)

@@ -22,7 +22,7 @@ from pgf.analysis.figures.series import BAND, not_drawn, remark, shown_recipes
 from pgf.analysis.figures.style import FULL, LEGEND, add_legend, looks, new_figure
 from pgf.analysis.figures.timeline import draw_strip, how_to_read, timeline
 from pgf.analysis.tables.context import Context, target_label
-from pgf.analysis.tables.recorded import of_task
+from pgf.analysis.tables.recorded import narrows, of_task
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,7 +56,7 @@ def metric_over_training(context: Context) -> "Figure":
     """Return the figure: a row of panels for each measure, a target each, and a strip of phases."""
     (task,) = context.tasks
     targets, measures = chosen_targets(context, task) or [""], metric_curves(context, task)
-    sparse = [r for r in shown_recipes(context, task) if r in context.sparse_recipes(task)]
+    sparse = _with_phases(context, task)
     figure, axes = new_figure(
         len(measures) + 1,
         len(targets),
@@ -115,13 +115,21 @@ def _draw(axes: "Axes", context: Context, task: str, target: str, measure: str) 
         draw_evaluations(axes, found, scale=scale, look=styles[recipe], label=context.label(recipe))
 
 
+def _with_phases(context: Context, task: str) -> list[str]:
+    """Return the shown recipes that prune: a narrowed model is trained densely."""
+    sparse = set(context.sparse_recipes(task))
+    return [
+        r for r in shown_recipes(context, task) if r in sparse and not narrows(context, task, r)
+    ]
+
+
 def _draw_phases(
     below: "Axes", above: "Sequence[Axes]", context: Context, target: str, *, named: bool
 ) -> None:
     """Draw the strip of phases on the axis of the panels `above`; `named` to name its recipes."""
     (task,) = context.tasks
     styles = looks([name for name, _ in context.recipes])
-    sparse = [r for r in shown_recipes(context, task) if r in context.sparse_recipes(task)]
+    sparse = _with_phases(context, task)
     rows = [(timeline(context, task, recipe, target), styles[recipe]) for recipe in sparse]
     for panel in above:
         panel.sharex(below)
@@ -135,4 +143,4 @@ def _draw_phases(
     below.set_xlabel(by_epoch(context, task)[1])
     if np.isfinite(steps := of_task(context, task, "n_steps")):
         # A little more, so that the last marker is whole.
-        below.set_xlim(0, 1.01 * by_epoch(context, task)[0](pd.Index([steps]))[0])
+        below.set_xlim(0, 1.03 * by_epoch(context, task)[0](pd.Index([steps]))[0])

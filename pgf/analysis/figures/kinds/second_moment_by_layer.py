@@ -1,4 +1,4 @@
-"""Figure 3 layer by layer: AdamW's second moment and the gradient variance of single layers."""
+"""The paper's Figure 3 layer by layer: AdamW's second moment and the gradient variance."""
 
 import re
 from collections.abc import Sequence
