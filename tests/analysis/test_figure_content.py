@@ -30,6 +30,8 @@ def test_no_two_recipes_look_alike_in_color_or_in_gray():
     many = looks([*LOOKS, *(f"mine{i}" for i in range(5))])
     assert len({look.color for look in many.values()}) == len(many)
     assert len({(look.line, look.marker) for look in LOOKS.values()}) == len(LOOKS)
+    zoo = looks([*LOOKS, *(f"mine{i}" for i in range(30))])
+    assert len(set(zoo.values())) == len(zoo)
 
 
 def test_curves_show_the_mean_over_seeds(whole):

@@ -71,7 +71,9 @@ LOOKS = {
 }
 FURTHER = tuple(
     Look(color, line, marker)
-    for line, marker in (("-", ">"), (DASHES, "h"), (DOTS, "d"))
+    for line, marker in (
+        *(("-", ">"), (DASHES, "h"), (DOTS, "d"), (DASH_DOT, "p"), ("-", "x"), (DASHES, "+")),
+    )
     for color in ("#ee7733", "#0077bb", "#cc3311", "#009988", "#ee3377")
 )
 """Looks of recipes that this module does not know, in the order of their columns."""
