@@ -8,7 +8,7 @@ import pytest
 from support.dashboards import HOSTILE, SHARES, experiment
 from support.synthetic import TARGET, TARGETS, context, runs_frame
 
-from pgf.analysis.dashboard.board import boards_of
+from pgf.analysis.dashboard.board import WIDTH, boards_of
 from pgf.analysis.dashboard.claims import shown_claims
 from pgf.analysis.dashboard.scopes import scopes_of
 from pgf.analysis.dashboard.write import as_json, write_dashboard, write_overview
@@ -133,3 +133,14 @@ def test_an_experiment_of_dense_runs_alone_has_a_page(tmp_path):
     only = context(runs_frame({("dense", "dense"): [90.0] * 3}), baselines=(), published={})
     text = write_dashboard(only, tmp_path / "dense").read_text(encoding="utf-8")
     assert "window.vegaEmbed" not in text and 'id="provenance"' in text
+
+
+def test_shares_far_away_are_arrows_and_leave_room_for_the_others(made):
+    far = made.runs["recipe"] == "mdgf_linear"
+    for shift, arrow in ((-900.0, -1), (900.0, 1)):
+        moved = made.runs.assign(final=made.runs["final"].where(~far, made.runs["final"] + shift))
+        rows = {row.recipe: row for row in board_at(replace(made, runs=moved), "||").rows}
+        assert rows["mdgf_linear"].arrow == arrow and rows["sr_ste"].arrow == 0
+        ends = [place for row in rows.values() for place in (row.low, row.at, row.high, row.zero)]
+        assert min(ends) >= 0 and max(ends) <= WIDTH
+        assert abs(rows["sr_ste"].at - rows["sr_ste"].zero) > 5

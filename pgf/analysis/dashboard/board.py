@@ -12,6 +12,8 @@ from pgf.analysis.tables.wording import with_limits
 
 WIDTH, MARGIN = 120, 5
 """Pixels of a drawn interval, and of the room at both ends."""
+LOWEST, HIGHEST = -150.0, 200.0
+"""Recovered shares in percent at which drawn intervals end at the latest; an arrow says so."""
 HEADER = (
     *("recipe", "interval", "recovered share", "group", "cells", "better than SR-STE"),
     *("training FLOPs", "average density", "tuning trials"),
@@ -34,6 +36,8 @@ class BoardRow:
     high: float
     zero: float
     """Places of the interval's ends, its middle and of a random mask, in pixels."""
+    arrow: int
+    """-1 or 1 where the middle lies beyond the left or right end of what is drawn; else 0."""
     flops: float
     """Training FLOPs, per cent of dense."""
     texts: tuple[str, ...]
@@ -77,10 +81,12 @@ def _board(
     shares = [place.share for scope in scopes.values() for place in scope.places]
     ends = [end for share in shares for end in (share.low, share.high, share.estimate)]
     finite = [end for end in ends if math.isfinite(end)]
-    low, high = min([0.0, *finite]), max([100.0, *finite])
+    low = max(LOWEST, min([0.0, *finite]))
+    high = min(HIGHEST, max([100.0, *finite]))
 
     def pixel(share: float) -> float:
-        return round(MARGIN + (WIDTH - 2 * MARGIN) * (share - low) / (high - low), 1)
+        inside = min(max(share, low), high)
+        return round(MARGIN + (WIDTH - 2 * MARGIN) * (inside - low) / (high - low), 1)
 
     rows = [
         _row(contexts[origin], origin, scope, place, pixel)
@@ -112,6 +118,7 @@ def _row(
         at=pixel(share.estimate),
         high=pixel(high),
         zero=pixel(0.0),
+        arrow=(share.estimate > HIGHEST) - (share.estimate < LOWEST),
         flops=round(100 * place.flops, 1),
         texts=_texts(place, is_ranked=not scope.remark),
         cells=tuple(cell_row(context, place.recipe, *cell) for cell in scope.cells),
