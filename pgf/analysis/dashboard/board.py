@@ -13,7 +13,7 @@ from pgf.analysis.tables.wording import with_limits
 WIDTH, MARGIN = 120, 5
 """Pixels of a drawn interval, and of the room at both ends."""
 LOWEST, HIGHEST = -150.0, 200.0
-"""Recovered shares in percent at which drawn intervals end at the latest; an arrow says so."""
+"""Recovered shares in percent between which intervals are drawn; an arrow stands for one beyond."""
 HEADER = (
     *("recipe", "interval", "recovered share", "group", "cells", "better than SR-STE"),
     *("training FLOPs", "average density", "tuning trials"),

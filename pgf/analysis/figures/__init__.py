@@ -65,7 +65,7 @@ def figure_names() -> tuple[str, ...]:
 def subjects_of(
     name: str, tasks: Iterable[str], families: Mapping[str, Sequence[str]]
 ) -> tuple[str, ...]:
-    """Return what a figure has one file each of: a task, a family of lengths, or "" for all.
+    """Return the subjects of a figure's files: tasks, families of lengths, or "" for all tasks.
 
     Args:
         name: the figure.
