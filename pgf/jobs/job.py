@@ -9,6 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from pgf.errors import UserError
 from pgf.experiments import RunSpec
 from pgf.jobs.leases import leased
 from pgf.jobs.run_log import last_words, log_file, traces_in
@@ -100,7 +101,10 @@ def _train_part(specs: Sequence[RunSpec], job: _Job) -> list[tuple[RunSpec, dict
         wanted = []
         for spec in specs:
             directory = spec.directory(job.results)
-            directory.mkdir(parents=True, exist_ok=True)
+            try:
+                directory.mkdir(parents=True, exist_ok=True)
+            except (FileExistsError, NotADirectoryError) as error:
+                raise UserError(f"{directory}: a file is where a run's folder belongs") from error
             if writes:
                 held.enter_context(_held(directory, spec, job.watch))
             problem = parallel.from_first(why_incomplete(spec, job.results) if writes else None)

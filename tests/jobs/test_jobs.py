@@ -172,3 +172,12 @@ def test_what_a_killed_trainer_was_writing_is_removed(tmp_path: Path) -> None:
     (folder / f".{CHECKPOINT}.4711.tmp").write_bytes(b"half of it")
     work([spec], tmp_path)
     assert not list(folder.glob(".*.tmp"))
+
+
+def test_a_file_in_the_place_of_a_run_s_folder_is_named(tmp_path: Path) -> None:
+    spec = tiny_spec("ste")
+    spec.directory(tmp_path).parent.mkdir(parents=True)
+    spec.directory(tmp_path).write_text("somebody's notes")
+    with pytest.raises(UserError, match=r"a file is where a run's folder belongs"):
+        work([spec], tmp_path)
+    assert spec.directory(tmp_path).read_text() == "somebody's notes"

@@ -30,6 +30,7 @@ training:
 targets: ["1:16(FF)"]
 recipes: {{sr_ste: {{}}, mdgf_linear: {{preset: advised}}, sdgf_stepwise: {{preset: advised}}}}
 seeds: [0]
+runs_per_job: 1
 statistics: {{every: 20, noise_every: 40}}
 analysis: {{baselines: [sr_ste]}}
 """
