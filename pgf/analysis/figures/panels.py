@@ -13,13 +13,14 @@ from pgf.analysis.figures.series import (
     BAND,
     all_shown,
     draw_band,
+    named,
     not_drawn,
     remark,
     shown_recipes,
     shown_target,
 )
 from pgf.analysis.figures.style import FULL, LEGEND, add_legend, looks, new_figure
-from pgf.analysis.tables.context import Context, target_label
+from pgf.analysis.tables.context import Context
 from pgf.analysis.tables.curves import by_seed
 from pgf.analysis.tables.recorded import of_task
 
@@ -89,8 +90,7 @@ def draw_panels(
         place.set_xlabel("step")
     for place, paint in zip(axes[-1], below, strict=False):
         paint(place)
-    where = f"{target_label(target)}." if target else ""
-    add_legend(figure, axes[0], remark(context, [where, text, not_drawn(context)]))
+    add_legend(figure, axes[0], remark(context, [named(target), text, not_drawn(context)]))
     return figure
 
 

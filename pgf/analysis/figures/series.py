@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from pgf.analysis.figures.style import Look
-from pgf.analysis.tables.context import COMPLETE, Context
+from pgf.analysis.tables.context import COMPLETE, Context, target_label
 from pgf.analysis.tables.phases import nearest_target
 
 if TYPE_CHECKING:
@@ -42,6 +42,11 @@ def all_shown(context: Context) -> tuple[str, ...]:
 def shown_target(context: Context, task: str) -> str | None:
     """Return the target whose curves are shown: the one nearest the paper's 1:16."""
     return nearest_target(context.targets_of(task))
+
+
+def named(target: str | None) -> str:
+    """Return the name of a target as a sentence; empty without one."""
+    return f"{target_label(target)}." if target else ""
 
 
 def running_mean(values: pd.DataFrame) -> pd.DataFrame:

@@ -12,12 +12,13 @@ from pgf.analysis.figures.panels import dress
 from pgf.analysis.figures.series import (
     BAND,
     draw_band,
+    named,
     not_drawn,
     remark,
     shown_recipes,
 )
 from pgf.analysis.figures.style import FULL, LEGEND, add_legend, looks, new_figure
-from pgf.analysis.tables.context import Context, target_label
+from pgf.analysis.tables.context import Context
 from pgf.analysis.tables.curves import by_seed
 from pgf.analysis.tables.measurements import measure_heading, measures_of
 from pgf.analysis.tables.recorded import of_task
@@ -60,8 +61,7 @@ def measures_over_training(context: Context) -> "Figure":
     for place in places[len(names) :]:
         place.remove()
     target = _target(context, task)
-    where = f"{target_label(target)}." if target else ""
-    add_legend(figure, places[:1], remark(context, [where, BAND, not_drawn(context)]))
+    add_legend(figure, places[:1], remark(context, [named(target), BAND, not_drawn(context)]))
     return figure
 
 

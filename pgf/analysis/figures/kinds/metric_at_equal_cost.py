@@ -15,7 +15,7 @@ from pgf.analysis.figures.evaluations import (
     name_metric,
     zoom,
 )
-from pgf.analysis.figures.series import BAND, not_drawn, remark, shown_recipes, shown_target
+from pgf.analysis.figures.series import BAND, named, not_drawn, remark, shown_recipes, shown_target
 from pgf.analysis.figures.style import (
     FULL,
     LEGEND,
@@ -68,8 +68,7 @@ def metric_at_equal_cost(context: Context) -> "Figure":
     right.set_title("(b) at equal epochs", loc="left")
     for place in (left, right):
         name_metric(place, context, task)
-    where = f"{target_label(target)}." if target else ""
-    add_legend(figure, [right], remark(context, [where, BAND, HOLLOW, not_drawn(context)]))
+    add_legend(figure, [right], remark(context, [named(target), BAND, HOLLOW, not_drawn(context)]))
     return figure
 
 

@@ -9,6 +9,7 @@ from pgf.analysis.figures.panels import dress
 from pgf.analysis.figures.series import (
     BAND,
     draw_band,
+    named,
     not_drawn,
     remark,
     running_mean,
@@ -23,7 +24,7 @@ from pgf.analysis.figures.style import (
     new_figure,
     say_missing,
 )
-from pgf.analysis.tables.context import Context, target_label
+from pgf.analysis.tables.context import Context
 from pgf.analysis.tables.curves import by_seed
 
 if TYPE_CHECKING:
@@ -72,8 +73,7 @@ def second_moment_by_layer(context: Context) -> "Figure":
         for line in axes:
             say_missing(line[0], "No curves of single layers were collected.")
     target = shown_target(context, task)
-    where = f"{target_label(target)}." if target else ""
-    add_legend(figure, axes[0], remark(context, [where, BAND, not_drawn(context)]))
+    add_legend(figure, axes[0], remark(context, [named(target), BAND, not_drawn(context)]))
     return figure
 
 
