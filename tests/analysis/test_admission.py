@@ -12,25 +12,46 @@ from pgf.analysis.tables.admission import grade_of, margin_of, recovered
 from pgf.analysis.tables.losses import losses_of, measure_of
 
 
+SPREAD = (5.0, -5.0, 2.0, -2.0, 0.0, 0.0)
+"""Of the random mask over seeds: s is the square root of 58 / 5."""
+
+
+def around(mean: float) -> list[float]:
+    return [mean + one for one in SPREAD]
+
+
 def test_a_task_that_needs_its_layers_and_pays_for_pruning_grades():
-    grade = grade_of(graded({"sr_ste": SIX}), "toy", TARGET)
+    grade = grade_of(graded({"sr_ste": SIX}, random_mask=around(-60.0)), "toy", TARGET)
     assert grade.grades and grade.n == 6
     assert (grade.removed_gap.estimate, grade.dense_gap.estimate) == (40.0, 100.0)
-    # Differences to dense: SIX has a variance of 3.5, the random mask none.
-    assert grade.spread == pytest.approx(math.sqrt(5 * 3.5 / 10))
+    assert grade.spread == pytest.approx(math.sqrt(58 / 5))
+    # SIX has a variance of 3.5.
+    assert grade.columns_spread == pytest.approx(math.sqrt((58 + 5 * 3.5) / 10))
+
+
+def test_other_columns_have_no_say_in_what_grades():
+    wide = [-900.0, 30.0, -400.0, 10.0, -50.0, 39.0]
+    alone = grade_of(graded({"sr_ste": SIX}, random_mask=around(-60.0)), "toy", TARGET)
+    beside = graded({"sr_ste": SIX, "wanda": wide}, random_mask=around(-60.0))
+    grade = grade_of(beside, "toy", TARGET)
+    assert grade.grades and grade.spread == alone.spread
+    assert grade.smallest > 10 * alone.smallest, "columns that spread hide small effects"
 
 
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"removed": [-62.0] * 6}, "removed is 1.5 s above random, not 4"),
-        ({"random_mask": [38.0] * 6}, "random is 1.5 s above dense, not 8"),
+        ({"removed": [-70.0] * 6}, "removed is 2.9 s above random, not 4"),
+        ({"random_mask": around(20.0)}, "random is 5.9 s above dense, not 8"),
         ({"removed": None}, "no runs of removed"),
         ({"random_mask": None}, "no runs of random_mask"),
+        ({"random_mask": [*around(-60.0)[:5], None]}, "a run of the random mask diverged"),
     ],
 )
 def test_a_task_that_does_not_grade_says_why(change, reason):
-    grade = grade_of(graded({"sr_ste": SIX}, **change), "toy", TARGET)
+    grade = grade_of(
+        graded({"sr_ste": SIX}, **{"random_mask": around(-60.0)} | change), "toy", TARGET
+    )
     assert not grade.grades and reason in grade.reason
 
 

@@ -1,8 +1,9 @@
 """Admission: which task and target can grade recipes at all, and the share that each recovers.
 
 A task grades at a target when its layers are needed and a random mask costs something. With s the
-standard deviation over seeds of a paired difference: removing the layers is worse than a random
-mask by at least 4 s, and a random mask worse than dense by at least 8 s.
+standard deviation over seeds of random mask - dense: removing the layers is worse than a random
+mask by at least 4 s, and a random mask worse than dense by at least 8 s. No other column has a say,
+so that a task grades or does not whatever recipes stand beside it.
 """
 
 import math
@@ -37,7 +38,9 @@ class Grade:
     dense_gap: Interval
     """Loss of random mask - loss of dense."""
     spread: float
-    """s: standard deviation over seeds of a paired difference, pooled over columns."""
+    """s: standard deviation over seeds of random mask - dense."""
+    columns_spread: float
+    """The same of every sparse column but removed, pooled: what the smallest effect goes by."""
     n: int
     """Pairs of seeds."""
     smallest: float
@@ -61,14 +64,14 @@ def _grade(context: Context, task: str, target: str) -> Grade:
     columns = {role: context.column_of(task, role) for role in (REMOVED, RANDOM, DENSE_ROLE)}
     removed, random, dense = columns.values()
     # A diverged run's loss is made up: it says nothing of the spread.
-    others = [
-        name
+    pairs = {
+        name: losses.gains(name, dense, target)
         for name in context.sparse_recipes(task)
-        if name != removed and not losses.diverged_in(name, target)
-    ]
-    pairs = [losses.gains(name, dense, target) for name in others] if dense else []
-    spread = pooled_spread([pair for pair in pairs if pair.size])
-    n = max((pair.size for pair in pairs), default=0)
+        if dense and name != removed and not losses.diverged_in(name, target)
+    }
+    spread = pooled_spread([pairs[random]] if random in pairs else [])
+    columns_spread = pooled_spread(list(pairs.values()))
+    n = max((pair.size for pair in pairs.values()), default=0)
     gaps = [
         mean_interval(
             losses.gains(better, worse, target) if better and worse else [],
@@ -76,16 +79,19 @@ def _grade(context: Context, task: str, target: str) -> Grade:
         )
         for better, worse in ((random, removed), (dense, random))
     ]
-    absent = [role for role, column in columns.items() if column is None]
+    lacking = [role for role, column in columns.items() if column is None]
+    diverged = losses.diverged_in(random, target) if random else 0
     return Grade(
         task=task,
         target=target,
         removed_gap=gaps[0],
         dense_gap=gaps[1],
         spread=spread,
+        columns_spread=columns_spread,
         n=n,
-        smallest=smallest_effect(n, spread, alpha=analysis.alpha),
-        reason=_reason(absent, _in_spreads(gaps[0], spread), _in_spreads(gaps[1], spread)),
+        smallest=smallest_effect(n, columns_spread, alpha=analysis.alpha),
+        reason=_missing(lacking, diverged)
+        or _reason(_in_spreads(gaps[0], spread), _in_spreads(gaps[1], spread)),
     )
 
 
@@ -96,9 +102,15 @@ def _in_spreads(gap: Interval, spread: float) -> float:
     return gap.estimate / spread
 
 
-def _reason(absent: list[str], removed_gap: float, dense_gap: float) -> str:
-    if absent:
-        return f"no runs of {' and '.join(absent)}"
+def _missing(lacking: list[str], random_diverged: int) -> str:
+    if lacking:
+        return f"no runs of {' and '.join(lacking)}"
+    if random_diverged:
+        return "a run of the random mask diverged: s is not known"
+    return ""
+
+
+def _reason(removed_gap: float, dense_gap: float) -> str:
     if math.isnan(removed_gap) or math.isnan(dense_gap):
         return "too few seeds to know their spread"
     said = []

@@ -21,7 +21,7 @@ from pgf.analysis.tables.wording import common_notes, percent, scale_text, with_
 
 LONG = (
     *("task", "target", "recipe", "recovered", "low", "high", "n", "removed_gap", "dense_gap"),
-    *("spread", "smallest_effect", "grades", "reason"),
+    *("spread", "columns_spread", "smallest_effect", "grades", "reason"),
 )
 
 
@@ -48,8 +48,8 @@ def grading(context: Context) -> Table:
 def _long(grade: Grade, recipe: str, share: Interval) -> tuple[object, ...]:
     return (
         *(grade.task, grade.target, recipe, share.estimate, share.low, share.high, share.n),
-        *(grade.removed_gap.estimate, grade.dense_gap.estimate, grade.spread, grade.smallest),
-        *(grade.grades, grade.reason),
+        *(grade.removed_gap.estimate, grade.dense_gap.estimate, grade.spread),
+        *(grade.columns_spread, grade.smallest, grade.grades, grade.reason),
     )
 
 
@@ -57,11 +57,13 @@ def admission_caption(context: Context, *tasks: str) -> str:
     """Return how a target of these tasks is admitted."""
     measures = " or ".join(dict.fromkeys(measure_of(context, task).name for task in tasks))
     return (
-        f"On the {measures} after the last step, s the standard deviation "
-        "over seeds of a paired difference to dense, pooled over columns. A target grades when "
-        f"removed is at least {REMOVED_GAP:g} s worse than the random mask (the layers are needed) "
-        f"and the random mask at least {DENSE_GAP:g} s worse than dense (pruning costs something). "
-        f"Smallest effect: found with a power of 80% at {context.analysis.alpha:g}."
+        f"On the {measures} after the last step, s the standard deviation over seeds of "
+        "random mask - dense. A target grades when removed is at least "
+        f"{REMOVED_GAP:g} s worse than the random mask (the layers are needed) and the random mask "
+        f"at least {DENSE_GAP:g} s worse than dense (pruning costs something). Other columns have "
+        "no say in it. Smallest effect: found with a power of 80% at "
+        f"{context.analysis.alpha:g}, by the standard deviation of differences to dense pooled "
+        "over all columns (s of columns)."
     )
 
 
@@ -86,7 +88,10 @@ def _section(context: Context, task: str) -> Section:
 
 def admission_block(grades: list[Grade], *, title: str = "Admission") -> Block:
     """Return the gaps of targets, and whether each grades."""
-    header = ("target", "grades", "removed - random", "random - dense", "s", "n", "smallest effect")
+    header = (
+        *("target", "grades", "removed - random", "random - dense", "s"),
+        *("s of columns", "n", "smallest effect"),
+    )
     rows = [
         row(
             target_label(grade.target),
@@ -94,6 +99,7 @@ def admission_block(grades: list[Grade], *, title: str = "Admission") -> Block:
             _gap(grade.removed_gap, grade.spread),
             _gap(grade.dense_gap, grade.spread),
             _number(grade.spread),
+            _number(grade.columns_spread),
             str(grade.n),
             _smallest(grade),
         )
