@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from pgf.analysis.dashboard.cells import CellRow, cell_row
 from pgf.analysis.dashboard.scopes import Scope, scopes_of
 from pgf.analysis.tables.context import Context
-from pgf.analysis.tables.ranking import Cell, Place
+from pgf.analysis.tables.ranking import HIGHEST, LOWEST, Cell, Place
 from pgf.analysis.tables.wording import with_limits
 
 WIDTH, MARGIN = 120, 5
 """Pixels of a drawn interval, and of the room at both ends."""
-LOWEST, HIGHEST = -150.0, 200.0
-"""Recovered shares in percent between which intervals are drawn; an arrow stands for one beyond."""
 HEADER = (
     *("recipe", "interval", "recovered share", "group", "cells", "better than SR-STE"),
     *("training FLOPs", "average density", "tuning trials"),

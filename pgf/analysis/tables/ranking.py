@@ -25,6 +25,9 @@ BASELINE = "sr_ste"
 Cell = tuple[str, str]
 """Task and target."""
 
+LOWEST, HIGHEST = -150.0, 200.0
+"""Recovered shares in percent between which intervals are drawn; an arrow stands for one beyond."""
+
 
 @dataclass(frozen=True)
 class Place:

@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING
 
 from pgf.analysis.figures import figure
-from pgf.analysis.figures.style import FULL, looks, new_figure, say_missing
+from pgf.analysis.figures.style import FULL, Look, looks, new_figure, say_missing
 from pgf.analysis.tables.context import Context
-from pgf.analysis.tables.ranking import Place, places_of, why_empty
+from pgf.analysis.tables.ranking import HIGHEST, LOWEST, Place, places_of, why_empty
 from pgf.analysis.tables.wording import percent
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ def caption(context: Context) -> str:
     return (
         "Recovered share, mean over the tasks and targets that grade, with its "
         f"{percent(context.analysis)} bootstrap interval over seeds: 0 is a mask drawn at random, "
-        "100 is dense. Between two lines: recipes that are not told apart from the first of them."
+        "100 is dense. Between two lines: recipes that are not told apart from the first of them. "
+        f"An arrow stands for a share below {LOWEST:g} or above {HIGHEST:g}; it is written beside it."
     )
 
 
@@ -41,15 +42,7 @@ def leaderboard(context: Context) -> "Figure":
 def _draw(axes: "Axes", context: Context, places: list[Place]) -> None:
     styles = looks([name for name, _ in context.recipes])
     for i, place in enumerate(places):
-        share, look = place.share, styles[place.recipe]
-        axes.errorbar(
-            share.estimate,
-            i,
-            xerr=[[share.estimate - share.low], [share.high - share.estimate]],
-            color=look.color,
-            marker=look.marker,
-            elinewidth=0.9,
-        )
+        _draw_share(axes, i, place, styles[place.recipe])
         if i and places[i - 1].group != place.group:
             axes.axhline(i - 0.5, color="#999999", linewidth=0.5)
     axes.axvline(0, color="#777777", linewidth=0.6)
@@ -57,3 +50,25 @@ def _draw(axes: "Axes", context: Context, places: list[Place]) -> None:
     axes.set_ylim(len(places) - 0.5, -0.5)
     axes.set_xlabel("recovered share (%)")
     axes.grid(visible=False, axis="y")
+    left, right = axes.get_xlim()
+    axes.set_xlim(max(left, LOWEST - 5), min(right, HIGHEST + 5))
+
+
+def _draw_share(axes: "Axes", row: int, place: Place, look: Look) -> None:
+    share = place.share
+    if LOWEST <= share.estimate <= HIGHEST:
+        ends = [[share.estimate - share.low], [share.high - share.estimate]]
+        drawn = {"color": look.color, "marker": look.marker, "elinewidth": 0.9}
+        axes.errorbar(share.estimate, row, xerr=ends, **drawn)
+        return
+    is_low = share.estimate < LOWEST
+    end, marker = (LOWEST, r"$\leftarrow$") if is_low else (HIGHEST, r"$\rightarrow$")
+    axes.plot([end], [row], color=look.color, marker=marker, linestyle="none")
+    axes.annotate(
+        f"{share.estimate:.0f}",
+        (end, row),
+        xytext=(8 if is_low else -8, 0),
+        textcoords="offset points",
+        ha="left" if is_low else "right",
+        va="center",
+    )
