@@ -100,35 +100,43 @@ class Product:
             out: see `one`.
             stride: outputs from one token to the next.
         """
-        tokens, width = inputs.shape
-        vectors = tile_vectors(-(-tokens // _lanes()), most=self._most_vectors)
-        step = vectors * _lanes()
+        tokens = len(inputs)
+        step = self._vectors(tokens) * _lanes()
 
-        def turned(start: int) -> Tensor:
-            made = torch.empty(width * step, dtype=torch.float32, device="cpu")
-            here, at = min(step, tokens - start), inputs.data_ptr() + start * width * self._size
-            self._turn(at, made.data_ptr(), here, width, vectors)
-            return made
-
-        def tile(turned: Tensor, start: int, *, block: int = 0, count: int = self._blocks) -> None:
-            row = block * ROWS
+        def tile(
+            start: int, of: Tensor | None = None, *, block: int = 0, count: int = self._blocks
+        ) -> None:
+            here, row = min(step, tokens - start), block * ROWS
+            at = self._turned(inputs, start, here) if of is None else of
             self._many(
-                *(*self._from(block), turned.data_ptr(), bias and bias + 4 * row),
-                *(out + (start * stride + row) * self._size, min(step, tokens - start)),
-                *(min(count * ROWS, self._rows - row), stride, *self._sizes, vectors),
+                *(*self._from(block), at.data_ptr(), bias and bias + 4 * row),
+                *(out + (start * stride + row) * self._size, here),
+                *(min(count * ROWS, self._rows - row), stride, *self._sizes),
+                self._vectors(here),
             )
 
         def tiles(first: int, count: int) -> None:
             for start in range(first * step, min((first + count) * step, tokens), step):
-                tile(turned(start), start)
+                tile(start)
 
         work = self._lines * ROWS * step // 4  # a vector does several at once
         if tokens > step:
             in_parts(tiles, -(-tokens // step), entries=self._blocks * work, unit=1)
         else:
-            only = turned(0)
-            rows = self._blocks
-            in_parts(lambda b, c: tile(only, 0, block=b, count=c), rows, entries=work, unit=1)
+            only, rows = self._turned(inputs, 0, tokens), self._blocks
+            in_parts(lambda b, c: tile(0, only, block=b, count=c), rows, entries=work, unit=1)
+
+    def _vectors(self, tokens: int) -> int:
+        """Return how many vectors a tile of so many tokens has; the last tile has fewer."""
+        return tile_vectors(-(-tokens // _lanes()), most=self._most_vectors)
+
+    def _turned(self, inputs: Tensor, start: int, tokens: int) -> Tensor:
+        """Return inputs as a tile reads them: (width, vectors, lanes)."""
+        width, vectors = inputs.shape[1], self._vectors(tokens)
+        made = torch.empty(width * vectors * _lanes(), dtype=torch.float32, device="cpu")
+        at = inputs.data_ptr() + start * width * self._size
+        self._turn(at, made.data_ptr(), tokens, width, vectors)
+        return made
 
 
 def tile_vectors(needed: int, *, most: int) -> int:
