@@ -22,7 +22,7 @@ def caption(context: Context) -> str:
         "Recovered share, mean over the tasks and targets that grade, with its "
         f"{percent(context.analysis)} bootstrap interval over seeds: 0 is a mask drawn at random, "
         "100 is dense. Between two lines: recipes that are not told apart from the first of them. "
-        f"An arrow stands for a share below {LOWEST:g} or above {HIGHEST:g}; it is written beside it."
+        f"An arrow stands for a share below {LOWEST:g} or above {HIGHEST:g}, with its number."
     )
 
 
