@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -10,10 +11,11 @@ from scipy.stats import ttest_ind
 from pgf.analysis.statistics import holm
 from pgf.analysis.tables.admission import grade_of, recovered
 from pgf.analysis.tables.context import DENSE, Context, target_label
+from pgf.analysis.tables.judgement import BETTER, WORSE
 from pgf.analysis.tables.kinds.claims import findings_of
 from pgf.analysis.tables.kinds.differences import every_difference
 from pgf.analysis.tables.losses import losses_of, measure_of
-from pgf.analysis.tables.verdicts import NOT_TESTABLE
+from pgf.analysis.tables.verdicts import NOT_TESTABLE, OPPOSITE, REPRODUCED
 
 KEY = ["task", "recipe", "target", "seed"]
 NUMBERS = ["final", "final_loss", "best"]
@@ -30,6 +32,15 @@ PROVENANCE = (
     "code",
 )
 """Columns of a run that may explain why its numbers differ."""
+
+
+class _Asked(NamedTuple):
+    """A question that the tables answer."""
+
+    task: str
+    text: str
+    is_of_grade: bool = False
+    """True if it asks whether a target grades."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +62,8 @@ class Reproduction:
     verdicts: dict[str, tuple[str, str]]
     """Question -> the committed verdict and the fresh one, empty where one of them has none.
 
-    Questions that neither can answer are left out."""
+    Questions that neither can answer are left out; where a target grades in one of the two only,
+    that alone is asked of its task, beside what both can answer."""
     runs: int
     missing: int
     """Committed runs that the fresh results lack."""
@@ -70,19 +82,26 @@ class Reproduction:
         return {key: pair for key, pair in self.verdicts.items() if pair[0] != pair[1]}
 
     @property
+    def turned(self) -> dict[str, tuple[str, str]]:
+        """The verdicts that say the opposite of each other."""
+        opposed = ({REPRODUCED, OPPOSITE}, {BETTER, WORSE})
+        return {key: pair for key, pair in self.differing.items() if set(pair) in opposed}
+
+    @property
     def succeeded(self) -> bool:
-        """True if every verdict is the committed one, no mean has moved and no run is missing."""
-        return not self.differing and not self.moved and not self.missing
+        """True if no verdict has turned round, no mean has moved and no run is missing.
+
+        A verdict at the edge of its test differs by chance: other seeds would settle it or not.
+        """
+        return not self.turned and not self.moved and not self.missing
 
 
 def compare_results(fresh: Context, committed: Context) -> Reproduction:
     """Return how fresh results differ from the committed ones of the same config."""
-    ours, theirs = dict(_verdicts(fresh)), dict(_verdicts(committed))
-    pairs = {key: (theirs.get(key, ""), ours.get(key, "")) for key in {**theirs, **ours}}
     both = fresh.runs.merge(committed.runs, on=KEY, how="outer", suffixes=("", "_committed"))
     changes, moved = changes_of(fresh, committed)
     return Reproduction(
-        verdicts={key: pair for key, pair in pairs.items() if set(pair) != {NOT_TESTABLE}},
+        verdicts=_pairs(fresh, committed),
         runs=len(both),
         missing=int(both["status"].isna().sum()),
         equal_runs=int(_equal(both).sum()),
@@ -90,6 +109,18 @@ def compare_results(fresh: Context, committed: Context) -> Reproduction:
         moved=moved,
         circumstances=_circumstances(fresh.runs, committed.runs),
     )
+
+
+def _pairs(fresh: Context, committed: Context) -> dict[str, tuple[str, str]]:
+    ours, theirs = dict(_verdicts(fresh)), dict(_verdicts(committed))
+    pairs = {asked: (theirs.get(asked, ""), ours.get(asked, "")) for asked in {**theirs, **ours}}
+    unlike = {a.task for a, (their, our) in pairs.items() if a.is_of_grade and their != our}
+    return {
+        asked.text: pair
+        for asked, pair in pairs.items()
+        if set(pair) != {NOT_TESTABLE}
+        and (asked.is_of_grade or asked.task not in unlike or NOT_TESTABLE not in pair)
+    }
 
 
 def changes_of(fresh: Context, committed: Context) -> tuple[tuple[Change, ...], tuple[Change, ...]]:
@@ -100,19 +131,21 @@ def changes_of(fresh: Context, committed: Context) -> tuple[tuple[Change, ...], 
     return changes, tuple(c for c, p in zip(changes, corrected, strict=True) if p <= alpha)
 
 
-def _verdicts(context: Context) -> Iterator[tuple[str, str]]:
+def _verdicts(context: Context) -> Iterator[tuple[_Asked, str]]:
     """Yield every question that the tables answer, and the answer."""
     for finding in findings_of(context):
         asked = finding.question
         pair = asked.recipe + (f" / {asked.control}" if asked.control else "")
-        yield f"claim {asked.claim.id}, {asked.task}, {pair}", finding.verdict
+        yield _Asked(asked.task, f"claim {asked.claim.id}, {asked.task}, {pair}"), finding.verdict
     for line in every_difference(context):
         where = target_label(line.comparison.target)
-        yield f"{line.task}, {where}, {line.recipe} against {line.baseline}", line.verdict
+        text = f"{line.task}, {where}, {line.recipe} against {line.baseline}"
+        yield _Asked(line.task, text), line.verdict
     for task in context.tasks:
         for target in context.targets_of(task):
             grades = grade_of(context, task, target).grades
-            yield f"{task}, {target_label(target)}, grades", "yes" if grades else NOT_TESTABLE
+            text = f"{task}, {target_label(target)}, grades"
+            yield _Asked(task, text, is_of_grade=True), "yes" if grades else NOT_TESTABLE
 
 
 def _equal(both: pd.DataFrame) -> np.ndarray:

@@ -26,7 +26,9 @@ def _lines(made: Reproduction) -> Iterator[str]:
     )
     if made.missing:
         yield f"  {made.missing} of the committed runs are missing here"
-    for question, (theirs, ours) in list(differing.items())[:NAMED]:
+    if differing and not made.turned:
+        yield "  verdicts at the edge of their tests: none says the opposite of the committed one"
+    for question, (theirs, ours) in list({**made.turned, **differing}.items())[:NAMED]:
         yield f"  {question}: committed {theirs or 'no verdict'}, here {ours or 'no verdict'}"
     yield from _more(len(differing))
     for change in made.moved[:NAMED]:

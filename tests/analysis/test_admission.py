@@ -11,7 +11,6 @@ from pgf.analysis.tables import TABLES
 from pgf.analysis.tables.admission import grade_of, margin_of, recovered
 from pgf.analysis.tables.losses import losses_of, measure_of
 
-
 SPREAD = (5.0, -5.0, 2.0, -2.0, 0.0, 0.0)
 """Of the random mask over seeds: s is the square root of 58 / 5."""
 
@@ -35,7 +34,7 @@ def test_other_columns_have_no_say_in_what_grades():
     beside = graded({"sr_ste": SIX, "wanda": wide}, random_mask=around(-60.0))
     grade = grade_of(beside, "toy", TARGET)
     assert grade.grades and grade.spread == alone.spread
-    assert grade.smallest > 10 * alone.smallest, "columns that spread hide small effects"
+    assert grade.smallest == alone.smallest and grade.columns_spread > 10 * alone.columns_spread
 
 
 @pytest.mark.parametrize(
@@ -45,7 +44,9 @@ def test_other_columns_have_no_say_in_what_grades():
         ({"random_mask": around(20.0)}, "random is 5.9 s above dense, not 8"),
         ({"removed": None}, "no runs of removed"),
         ({"random_mask": None}, "no runs of random_mask"),
-        ({"random_mask": [*around(-60.0)[:5], None]}, "a run of the random mask diverged"),
+        ({"random_mask": [*around(-60.0)[:5], None]}, "a run of random_mask diverged"),
+        ({"removed": [*[-100.0] * 5, None]}, "a run of removed diverged"),
+        ({"dense": [*[40.0] * 5, None]}, "a run of dense diverged"),
     ],
 )
 def test_a_task_that_does_not_grade_says_why(change, reason):
@@ -106,9 +107,14 @@ def test_losses_are_compared_where_the_runs_have_them():
 
 
 def test_the_table_says_what_grades_and_who_recovers_what():
-    table = TABLES["grading"](graded({"sr_ste": SIX, "mdgf_linear": [x + 9 for x in SIX]}))
+    finals = {"sr_ste": SIX, "mdgf_linear": [x + 9 for x in SIX]}
+    table = TABLES["grading"](graded(finals, random_mask=around(-60.0)))
     admission, shares = table.sections[0].blocks
-    assert [cell.text for cell in admission.rows[0]][:2] == ["1:16 (FF)", "yes"]
+    cells = dict(zip(admission.header, [cell.text for cell in admission.rows[0]], strict=True))
+    assert (cells["target"], cells["grades"], cells["n"]) == ("1:16 (FF)", "yes", "6")
+    # Differences to dense: the random mask has a variance of 58 / 5, each recipe one of 3.5.
+    pooled = math.sqrt((58 + 2 * 5 * 3.5) / 15)
+    assert (cells["s"], cells["s of columns"]) == (f"{math.sqrt(58 / 5):.3g}", f"{pooled:.3g}")
     texts = dict(zip(shares.header, [cell.text for cell in shares.rows[0]], strict=True))
     assert texts["SR-STE"].startswith("+64 [") or texts["SR-STE"].startswith("+63 [")
     assert texts["MdGf-Linear"].startswith("+72 [") or texts["MdGf-Linear"].startswith("+73 [")

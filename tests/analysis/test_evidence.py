@@ -4,16 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import ROOT
 from support.configs import GOOD, load
+from support.synthetic import CLAIMS
 
 from pgf.__main__ import main
 from pgf.analysis.evidence import LEAST_SEEDS, evidence_text, prospects
-from pgf.analysis.tables.paper_claims import load_claims
 from pgf.errors import UserError
 from pgf.experiments.experiment import Experiment
 
-CLAIMS = load_claims(ROOT / "configs/paper/claims.yaml")
 CONTROLS = {"dense": {}, "removed": {}, "random_mask": {}}
 METRICS = {"digits": "accuracy"}
 AT_HIGH = "mdgf-at-high-sparsity"

@@ -153,6 +153,26 @@ def test_statistics_are_compared_as_ratios_of_means():
     assert "0.25 [0.25, 0.25]" in to_markdown(TABLES["claims"](made))
 
 
+@pytest.mark.parametrize(
+    ("dense", "phase", "expected"),
+    [
+        (0.1, "early", "reproduced"),  # samples at 1 and 30 of 90 steps: one of them is pruned
+        (0.1, "late", "reproduced"),
+        (0.34, "early", "not testable here"),
+        (0.34, "whole", "reproduced"),
+    ],
+)
+def test_a_phase_in_which_the_recipe_is_dense_at_every_sample_says_nothing(dense, phase, expected):
+    made = with_statistic("gradient_norm", lambda recipe, seed: [5.0 - len(recipe) / 9] * 4)
+    runs = made.runs.assign(**{"recipe.dense": dense})
+    claim = replace(BETTER, kind="lower_statistic", statistic="gradient_norm", phase=phase)
+    curves = made.curves.replace({"step": {30: 29, 60: 59}})
+    found = verdict(replace(made, runs=runs, curves=curves), claim)
+    assert found.verdict == expected
+    if expected == "not testable here":
+        assert found.reason == "the recipe is still dense at every sample of the phase (early)"
+
+
 def test_a_falling_statistic_needs_no_control():
     made = with_statistic("second_moment_norm", lambda recipe, seed: [8.0, 4.0, 2.0, 2.0])
     claim = replace(BETTER, kind="falling_statistic", statistic="second_moment_norm")

@@ -22,7 +22,7 @@ from pgf.inference.kernels.layout import from_blocks, to_blocks
 from pgf.recipes import NMPattern
 from pgf.sparsity.kernels import build, threads
 
-TOKENS = (0, 1, 2, 7, 8, 9, 33, 70)
+TOKENS = (0, 1, 2, 7, 8, 9, 33, 70, 200)
 needs_kernels = pytest.mark.skipif(
     build.library(native.PRODUCTS) is None, reason="no C++ compiler here"
 )
@@ -212,7 +212,7 @@ import torch
 from inference.test_products import PATTERNS, check
 for text in PATTERNS:
     for rows, groups in ((1, 1), (33, 3)):
-        for tokens in (1, 2, 9):
+        for tokens in (1, 2, 9, 70):
             for dtype in (torch.float32, torch.bfloat16):
                 check(text, rows=rows, groups=groups, tokens=tokens, dtype=dtype)
 print("clean")

@@ -2,11 +2,12 @@
 
 A task grades at a target when its layers are needed and a random mask costs something. With s the
 standard deviation over seeds of random mask - dense: removing the layers is worse than a random
-mask by at least 4 s, and a random mask worse than dense by at least 8 s. No other column has a say,
-so that a task grades or does not whatever recipes stand beside it.
+mask by at least 4 s, and a random mask worse than dense by at least 8 s. Recipes
+trained beside these three columns do not change whether a task grades.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from zlib import crc32
 
@@ -15,7 +16,7 @@ import numpy as np
 from pgf.analysis.power import pooled_spread, smallest_effect
 from pgf.analysis.statistics import Interval, mean_interval
 from pgf.analysis.tables.context import Context
-from pgf.analysis.tables.losses import losses_of
+from pgf.analysis.tables.losses import Losses, losses_of
 
 REMOVED, RANDOM, DENSE_ROLE = "removed", "random_mask", "dense"
 """Roles of the three columns that admission goes by."""
@@ -40,9 +41,9 @@ class Grade:
     spread: float
     """s: standard deviation over seeds of random mask - dense."""
     columns_spread: float
-    """The same of every sparse column but removed, pooled: what the smallest effect goes by."""
+    """The same of all sparse columns but removed and those with a diverged run, pooled."""
     n: int
-    """Pairs of seeds."""
+    """Pairs of seeds of random mask and dense."""
     smallest: float
     """Smallest true difference that the t-test finds with a power of 80%."""
     reason: str
@@ -69,9 +70,8 @@ def _grade(context: Context, task: str, target: str) -> Grade:
         for name in context.sparse_recipes(task)
         if dense and name != removed and not losses.diverged_in(name, target)
     }
-    spread = pooled_spread([pairs[random]] if random in pairs else [])
-    columns_spread = pooled_spread(list(pairs.values()))
-    n = max((pair.size for pair in pairs.values()), default=0)
+    own = pairs.get(random or "", np.empty(0))
+    spread = pooled_spread([own])
     gaps = [
         mean_interval(
             losses.gains(better, worse, target) if better and worse else [],
@@ -79,18 +79,16 @@ def _grade(context: Context, task: str, target: str) -> Grade:
         )
         for better, worse in ((random, removed), (dense, random))
     ]
-    lacking = [role for role, column in columns.items() if column is None]
-    diverged = losses.diverged_in(random, target) if random else 0
     return Grade(
         task=task,
         target=target,
         removed_gap=gaps[0],
         dense_gap=gaps[1],
         spread=spread,
-        columns_spread=columns_spread,
-        n=n,
-        smallest=smallest_effect(n, columns_spread, alpha=analysis.alpha),
-        reason=_missing(lacking, diverged)
+        columns_spread=pooled_spread(list(pairs.values())),
+        n=own.size,
+        smallest=smallest_effect(own.size, spread, alpha=analysis.alpha),
+        reason=_lacking(losses, target, columns)
         or _reason(_in_spreads(gaps[0], spread), _in_spreads(gaps[1], spread)),
     )
 
@@ -102,11 +100,12 @@ def _in_spreads(gap: Interval, spread: float) -> float:
     return gap.estimate / spread
 
 
-def _missing(lacking: list[str], random_diverged: int) -> str:
-    if lacking:
+def _lacking(losses: Losses, target: str, columns: Mapping[str, str | None]) -> str:
+    if lacking := [role for role, column in columns.items() if column is None]:
         return f"no runs of {' and '.join(lacking)}"
-    if random_diverged:
-        return "a run of the random mask diverged: s is not known"
+    for role, column in columns.items():
+        if column and losses.diverged_in(column, target):
+            return f"a run of {role} diverged"
     return ""
 
 

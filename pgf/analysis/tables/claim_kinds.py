@@ -13,7 +13,7 @@ from pgf.analysis.tables.judgement import Comparison, judge
 from pgf.analysis.tables.losses import losses_of
 from pgf.analysis.tables.paper_claims import Claim
 from pgf.analysis.tables.papers_effects import margin_for
-from pgf.analysis.tables.phases import THIRDS, values_by_seed
+from pgf.analysis.tables.phases import THIRDS, is_before_pruning, values_by_seed
 from pgf.recipes import Registry
 
 RATIO_MARGIN = math.log(1.1)
@@ -77,8 +77,13 @@ def as_good(context: Context, means: pd.DataFrame, question: Question, target: s
 def lower_statistic(
     context: Context, means: pd.DataFrame, question: Question, target: str
 ) -> Comparison:
-    """The recipe's statistic is below the control's in a phase, as a ratio of means over seeds."""
+    """The recipe's statistic is below the control's in a phase, as a ratio of means over seeds.
+
+    Without samples after the recipe's dense steps there is nothing to compare.
+    """
     phase = question.claim.phase
+    if is_dense_throughout(context, question):
+        return judge(target, np.empty(0), analysis=context.analysis, margin=RATIO_MARGIN)
     recipe, control = (
         _parts(context, means, question, role, target, phase)
         for role in (question.recipe, question.control)
@@ -96,6 +101,22 @@ def falling_statistic(
         for phase in (THIRDS[0], THIRDS[-1])
     )
     return _ratio(context, question, target, early, late)
+
+
+def is_dense_throughout(context: Context, question: Question) -> bool:
+    """Return whether the recipe is dense at every sample of the claim's phase."""
+    column, claim = context.column_of(question.task, question.recipe), question.claim
+    assert column is not None
+    return claim.kind == "lower_statistic" and any(
+        is_before_pruning(context, question.task, column, name, claim.phase)
+        for name in _names(claim)
+    )
+
+
+def _names(claim: Claim) -> list[str]:
+    """Return the curves of a claim's statistic: numerator and denominator where it is a ratio."""
+    name = claim.statistic
+    return ["noise_variance", "noise_signal"] if name == "noise_to_signal" else [name]
 
 
 def _columns(context: Context, question: Question) -> tuple[str, str]:
@@ -122,15 +143,13 @@ def _parts(
     context: Context, means: pd.DataFrame, question: Question, role: str, target: str, phase: str
 ) -> list[pd.Series]:
     """Return numerator, and denominator where there is one, of a statistic by seed."""
-    name = question.claim.statistic
-    names = ["noise_variance", "noise_signal"] if name == "noise_to_signal" else [name]
     column = context.column_of(question.task, role)
     assert column is not None
     return [
         values_by_seed(
             means, task=question.task, recipe=column, target=target, name=part, phase=phase
         )
-        for part in names
+        for part in _names(question.claim)
     ]
 
 

@@ -52,8 +52,7 @@ def phase_means(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
     curves = pd.concat([curves, running(curves)], ignore_index=True)
     known = curves[curves["name"].isin(list(HEADINGS)) & np.isfinite(curves["value"])]
     samples = known.merge(complete, on=KEYS, how="inner")
-    third = (3 * samples["step"] / samples["n_steps"]).clip(upper=2).astype("int64")
-    samples["phase"] = np.array(THIRDS)[third.to_numpy()]
+    samples["phase"] = thirds_of(samples["step"], samples["n_steps"])
     group = [*KEYS, "reference", "name"]
     parts = [
         samples.groupby([*group, "phase"], as_index=False)["value"].mean(),
@@ -61,6 +60,27 @@ def phase_means(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
     ]
     means: pd.DataFrame = pd.concat(parts, ignore_index=True)
     return pd.concat([means, _noise_to_signal(means)], ignore_index=True)
+
+
+def thirds_of(steps: pd.Series, of: "pd.Series | int") -> np.ndarray:
+    """Return the third that each step lies in, of that many steps."""
+    return np.array(THIRDS)[(3 * steps / of).clip(upper=2).astype("int64").to_numpy()]
+
+
+def is_before_pruning(context: Context, task: str, recipe: str, name: str, phase: str) -> bool:
+    """Return whether all samples of a statistic in a phase are of steps at which a recipe is dense.
+
+    Such samples say nothing of the recipe: until it prunes, it is dense training.
+    """
+    runs = context.task_runs(task)
+    own = runs[runs["recipe"] == recipe]
+    if "recipe.dense" not in own or own.empty:
+        return False
+    curves = context.curves
+    chosen = (curves["task"] == task) & (curves["recipe"] == recipe) & (curves["name"] == name)
+    steps, length = curves.loc[chosen, "step"], int(own["n_steps"].iloc[0])
+    inside = steps if phase == WHOLE else steps[thirds_of(steps, length) == phase]
+    return bool(len(inside) and inside.max() < length * own["recipe.dense"].fillna(0).iloc[0])
 
 
 def running(curves: pd.DataFrame) -> pd.DataFrame:

@@ -16,7 +16,7 @@ import pandas as pd
 
 from pgf.analysis.statistics import holm
 from pgf.analysis.tables.admission import grade_of
-from pgf.analysis.tables.claim_kinds import CLAIM_KINDS, Question
+from pgf.analysis.tables.claim_kinds import CLAIM_KINDS, Question, is_dense_throughout
 from pgf.analysis.tables.context import Context
 from pgf.analysis.tables.judgement import NO_EFFECT, WORSE, Comparison
 from pgf.analysis.tables.paper_claims import Claim
@@ -78,6 +78,8 @@ def _obstacle(
     if reasons:
         target, reason = next(iter(reasons.items()))
         return f"the task does not grade at {target}: {reason}"
+    if is_dense_throughout(context, question):
+        return f"the recipe is still dense at every sample of the phase ({question.claim.phase})"
     if empty := [c.target for c in made if c.interval.n == 0]:
         return f"no pairs of seeds to compare at {', '.join(empty)}"
     if question.claim.equal_flops:

@@ -103,13 +103,10 @@ class Product:
         tokens = len(inputs)
         step = self._vectors(tokens) * _lanes()
 
-        def tile(
-            start: int, of: Tensor | None = None, *, block: int = 0, count: int = self._blocks
-        ) -> None:
+        def tile(start: int, turned: Tensor, *, block: int = 0, count: int = self._blocks) -> None:
             here, row = min(step, tokens - start), block * ROWS
-            at = self._turned(inputs, start, here) if of is None else of
             self._many(
-                *(*self._from(block), at.data_ptr(), bias and bias + 4 * row),
+                *(*self._from(block), turned.data_ptr(), bias and bias + 4 * row),
                 *(out + (start * stride + row) * self._size, here),
                 *(min(count * ROWS, self._rows - row), stride, *self._sizes),
                 self._vectors(here),
@@ -117,7 +114,7 @@ class Product:
 
         def tiles(first: int, count: int) -> None:
             for start in range(first * step, min((first + count) * step, tokens), step):
-                tile(start)
+                tile(start, self._turned(inputs, start, min(step, tokens - start)))
 
         work = self._lines * ROWS * step // 4  # a vector does several at once
         if tokens > step:

@@ -114,7 +114,7 @@ void tile(const T *values, const uint8_t *indices, const float *turned, const fl
   const int64_t chunk = std::max<int64_t>(1, fitting);
   for (int64_t first = 0; first < rows; first += BLOCKS * ROWS) {
     const int blocks = int(std::min<int64_t>(BLOCKS, (rows - first + ROWS - 1) / ROWS));
-    // A processor does not guess what comes next of outputs that lie a row of them apart.
+    // Processors do not fetch ahead outputs that lie a whole row apart.
     for (int64_t t = 0; t < tokens; t++)
       for (int b = 0; b < blocks; b++) __builtin_prefetch(y + t * stride + first + b * ROWS, 1);
     for (int64_t g = 0; g < groups; g += chunk) {

@@ -58,12 +58,13 @@ def _draw_share(axes: "Axes", row: int, place: Place, look: Look) -> None:
     share = place.share
     if LOWEST <= share.estimate <= HIGHEST:
         ends = [[share.estimate - share.low], [share.high - share.estimate]]
-        drawn = {"color": look.color, "marker": look.marker, "elinewidth": 0.9}
-        axes.errorbar(share.estimate, row, xerr=ends, **drawn)
+        axes.errorbar(
+            share.estimate, row, xerr=ends, color=look.color, marker=look.marker, elinewidth=0.9
+        )
         return
     is_low = share.estimate < LOWEST
     end, marker = (LOWEST, r"$\leftarrow$") if is_low else (HIGHEST, r"$\rightarrow$")
-    axes.plot([end], [row], color=look.color, marker=marker, linestyle="none")
+    axes.plot([end], [row], color=look.color, marker=marker, markersize=8, linestyle="none")
     axes.annotate(
         f"{share.estimate:.0f}",
         (end, row),

@@ -60,10 +60,10 @@ def admission_caption(context: Context, *tasks: str) -> str:
         f"On the {measures} after the last step, s the standard deviation over seeds of "
         "random mask - dense. A target grades when removed is at least "
         f"{REMOVED_GAP:g} s worse than the random mask (the layers are needed) and the random mask "
-        f"at least {DENSE_GAP:g} s worse than dense (pruning costs something). Other columns have "
-        "no say in it. Smallest effect: found with a power of 80% at "
-        f"{context.analysis.alpha:g}, by the standard deviation of differences to dense pooled "
-        "over all columns (s of columns)."
+        f"at least {DENSE_GAP:g} s worse than dense (pruning costs something). Other columns do "
+        "not count. Smallest effect: found with a power of 80% at "
+        f"{context.analysis.alpha:g} by a recipe that spreads as much. s of columns: the same of "
+        "all sparse columns but removed and those with a diverged run, pooled."
     )
 
 
