@@ -166,12 +166,12 @@ def test_without_kernels_layers_stay_dense_unless_told_otherwise(
     def made() -> nn.Module:
         model = nn.Sequential(nn.Linear(32, 24))
         model[0].weight.data = sparse_weight("1:8", rows=24, groups=4)
-        return model.half()
+        return model.double()
 
     with caplog.at_level(logging.WARNING):
         assert not packed_layers(pack(made()))
-    assert "1 N:M layers stay dense: no kernel for float16 on cpu here" in caplog.text
-    inputs = torch.randn(2, 32).half()
+    assert "1 N:M layers stay dense: no kernel for float64 on cpu here" in caplog.text
+    inputs = torch.randn(2, 32).double()
     model = made()
     expected = model(inputs)
     assert packed_layers(pack(model, every=True)) == ["0"]

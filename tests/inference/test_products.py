@@ -40,7 +40,7 @@ def check(text: str, *, rows: int, groups: int, tokens: int, dtype: torch.dtype)
     assert_product(layer(weight, text, bias)(inputs), weight, inputs, bias)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("dtype", native.DTYPES, ids=str)
 @pytest.mark.parametrize("text", PATTERNS)
 def test_products_are_those_of_the_dense_weight(text: str, dtype: torch.dtype) -> None:
     for rows, groups in ((1, 1), (5, 3), (16, 2), (33, 4), (150, 7)):
@@ -48,10 +48,22 @@ def test_products_are_those_of_the_dense_weight(text: str, dtype: torch.dtype) -
             check(text, rows=rows, groups=groups, tokens=tokens, dtype=dtype)
 
 
+def assert_conversions_are_exact() -> None:
+    """Multiply every number of 16 bits by one: as a weight, and as an input."""
+    for dtype in (torch.bfloat16, torch.float16):
+        every = torch.arange(-(2**15), 2**15).to(torch.int16).view(dtype)
+        kept = every[every != 0]
+        column = torch.stack([kept, torch.zeros_like(kept)], 1)
+        one = torch.tensor([[1.0, 0.0]]).to(dtype)
+        for found in (layer(column, "1:2")(one)[0], layer(one, "1:2")(column)[:, 0]):
+            assert torch.equal(found.nan_to_num(7.0), kept.nan_to_num(7.0))
+            assert torch.equal(found.isnan(), kept.isnan())
+
+
 @needs_kernels
 def test_the_kernels_are_what_serves_here() -> None:
-    assert native.serves(torch.float32, "cpu") and native.serves(torch.bfloat16, "cpu")
-    assert not native.serves(torch.float16, "cpu") and not native.serves(torch.float32, "meta")
+    assert all(native.serves(dtype, "cpu") for dtype in native.DTYPES)
+    assert not native.serves(torch.float64, "cpu") and not native.serves(torch.float32, "meta")
 
 
 @pytest.mark.parametrize("text", ["1:4", "3:8", "1:16", "1:64"])
@@ -191,8 +203,9 @@ LEVELS = {"x86-64": "", "x86-64-v3": "avx2", "x86-64-v4": "avx512dq"}
 def test_every_instruction_set_keeps_the_bound(built: None) -> None:
     for text in PATTERNS:
         for tokens in (1, 2, 40):
-            for dtype in (torch.float32, torch.bfloat16):
+            for dtype in native.DTYPES:
                 check(text, rows=35, groups=5, tokens=tokens, dtype=dtype)
+    assert_conversions_are_exact()
 
 
 @needs_kernels
@@ -209,11 +222,11 @@ import sys; sys.path[:0] = [{str(ROOT / "tests")!r}]
 from pgf.sparsity.kernels import build
 build.FLAGS = (*build.FLAGS, "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 import torch
-from inference.test_products import PATTERNS, check
+from inference.test_products import PATTERNS, check, native
 for text in PATTERNS:
     for rows, groups in ((1, 1), (33, 3)):
         for tokens in (1, 2, 9, 70):
-            for dtype in (torch.float32, torch.bfloat16):
+            for dtype in native.DTYPES:
                 check(text, rows=rows, groups=groups, tokens=tokens, dtype=dtype)
 print("clean")
 """

@@ -1,4 +1,4 @@
-"""The products in C++ (`products.cpp`): float32 and bfloat16 on a CPU.
+"""The products in C++ (`products.cpp`): float32, bfloat16 and float16 on a CPU.
 
 How far from the floor they are stands in the bench: for one token the floor is the time in which
 the packed bytes are read, for many that of the multiplications that are left.
@@ -18,7 +18,7 @@ from torch import Tensor
 from pgf.inference.kernels.layout import ROWS, Blocked
 from pgf.sparsity import WORTH_A_THREAD, Source, in_parts, library
 
-DTYPES = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
+DTYPES = {torch.float32: "float32", torch.bfloat16: "bfloat16", torch.float16: "float16"}
 PRODUCTS = Source(
     Path(__file__).with_name("products.cpp"),
     "packed layers are multiplied as dense ones",
@@ -49,7 +49,7 @@ class Product:
     For one token a product takes some 20 us, so that looking up tensors would show.
 
     Args:
-        weight: of float32 or bfloat16 on a CPU; whoever holds this keeps its tensors alive.
+        weight: of one of `DTYPES` on a CPU; whoever holds this keeps its tensors alive.
     """
 
     def __init__(self, weight: Blocked) -> None:

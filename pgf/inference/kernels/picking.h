@@ -1,4 +1,4 @@
-// Vectors of float32 and bfloat16, the indices of packed weights, and the inputs that they pick.
+// Vectors of float32, bfloat16 and float16, the indices of packed weights, and the inputs that they pick.
 #pragma once
 #include <algorithm>
 #include "../../sparsity/kernels/lanes.h"
@@ -7,6 +7,7 @@ using F = Vec<float>;
 using I = Vec<int32_t>;
 constexpr int L = LANES<float>, ROWS = 16, HALVES = ROWS / L;
 struct Bf16 { uint16_t bits; };
+struct Half { uint16_t bits; };
 typedef uint16_t Shorts __attribute__((vector_size(L * 2)));
 typedef uint8_t Chars __attribute__((vector_size(L)));
 
@@ -22,6 +23,36 @@ INLINE void narrow(F v, Bf16 *p) { // to nearest even
   const Vec<uint32_t> u = cast<Vec<uint32_t>>(v), odd = (u >> 16) & 1;
   const Vec<uint32_t> bits = v == v ? (u + 0x7fff + odd) >> 16 : Vec<uint32_t>{} + 0x7fc0;
   store(p, __builtin_convertvector(bits, Shorts));
+}
+#if defined(PGF_AVX512)
+INLINE F wide(const Half *p) { return (F)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
+INLINE void narrow(F v, Half *p) { store(p, _mm512_cvtps_ph((__m512)v, _MM_FROUND_TO_NEAREST_INT)); }
+#elif defined(__F16C__)
+INLINE F wide(const Half *p) { return (F)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)); }
+INLINE void narrow(F v, Half *p) { store(p, _mm256_cvtps_ph((__m256)v, _MM_FROUND_TO_NEAREST_INT)); }
+#else
+INLINE F wide(const Half *p) {
+  const Vec<uint32_t> u = __builtin_convertvector(load<Shorts>(p), Vec<uint32_t>), sign = (u & 0x8000) << 16;
+  const F magnitude = cast<F>((u & 0x7fff) << 13) * 0x1p112f; // the exponents' biases are 112 apart
+  const Vec<uint32_t> bits = cast<Vec<uint32_t>>(magnitude);
+  return cast<F>(sign | ((u & 0x7c00) == 0x7c00 ? bits | 0x7f800000 : bits));
+}
+INLINE void narrow(F v, Half *p) { // to nearest even
+  const Vec<uint32_t> u = cast<Vec<uint32_t>>(v), sign = (u >> 16) & 0x8000, size = u & 0x7fffffff;
+  const Vec<uint32_t> small = cast<Vec<uint32_t>>(cast<F>(size) + 0.5f) - 0x3f000000; // subnormal
+  const Vec<uint32_t> normal = (size - 0x38000000 + 0xfff + ((size >> 13) & 1)) >> 13;
+  const Vec<uint32_t> beyond = size > 0x7f800000 ? Vec<uint32_t>{} + 0x7e00 : Vec<uint32_t>{} + 0x7c00;
+  const Vec<uint32_t> bits = size >= 0x47800000 ? beyond : size < 0x38800000 ? small : normal;
+  store(p, __builtin_convertvector(bits | sign, Shorts));
+}
+#endif
+INLINE float wide(Half v) {
+#if defined(__F16C__)
+  return _cvtsh_ss(v.bits);
+#else
+  Half all[L] = {v};
+  return wide(all)[0];
+#endif
 }
 template <class T> INLINE void narrow(F v, T *p, int count) {
   T all[L];

@@ -186,3 +186,4 @@ extern "C" int pgf_lanes() { return L; }
   }
 PRODUCTS(float32, float)
 PRODUCTS(bfloat16, Bf16)
+PRODUCTS(float16, Half)
