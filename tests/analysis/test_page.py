@@ -10,10 +10,10 @@ from support.graded import CONTROLS, graded
 from support.synthetic import SIX, TARGET, context, runs_frame
 
 from pgf.analysis.figures import figure_files
-from pgf.analysis.page.blocks import EXPLAINING, beaten_by_random
+from pgf.analysis.page.blocks import EXPLAINING, beaten_by
 from pgf.analysis.page.page import SHOWN, results_page
 from pgf.analysis.tables import table_names
-from pgf.analysis.tables.admission import recovered
+from pgf.analysis.tables.admission import RANDOM, REMOVED, recovered
 from pgf.analysis.tables.kinds.claims import findings_of
 from pgf.analysis.tables.terminal import terminal_view
 from pgf.analysis.tables.verdicts import VERDICTS
@@ -50,26 +50,59 @@ def test_the_terminal_shows_the_shares_where_a_task_grades(made):
 
 
 def test_a_recipe_below_a_random_mask_is_named_with_what_may_explain_it(made):
-    assert [one.recipe for one in beaten_by_random(made)] == ["sr_ste"]
+    assert [one.recipe for one in beaten_by(made, RANDOM)] == ["sr_ste"]
     page = page_of(made)
     assert "These end worse than a random mask, at so many targets: SR-STE (1)." in page
     section = page.split("## Where a random mask is better")[1].split("\n## ")[0]
     assert all(heading in section for heading in EXPLAINING.values())
     level = graded({"sr_ste": list(CONTROLS["random_mask"] + NOISE)})
-    assert not beaten_by_random(level) and "Where a random mask" not in page_of(level)
+    assert not beaten_by(level, RANDOM) and "Where a random mask" not in page_of(level)
 
 
 def test_the_verdicts_are_counted_as_the_table_has_them(made):
     found = [f.verdict for f in findings_of(made)]
     said = ", ".join(f"{found.count(v)} {v}" for v in VERDICTS if v in found)
-    assert f"Of {len(found)} questions on the paper's claims: {said}." in page_of(made)
+    page = page_of(made)
+    assert f"Of {len(found)} questions on the paper's claims" in page and f": {said}." in page
+
+
+def test_a_recipe_below_the_removed_layers_is_named(made):
+    assert not beaten_by(made, REMOVED) and "with the layers removed, at" not in page_of(made)
+    lower = graded({"sr_ste": list(CONTROLS["removed"] - 20 + NOISE)})
+    said = "These end worse than with the layers removed, at so many targets: SR-STE (1)."
+    assert said in page_of(lower)
+
+
+def test_a_target_that_grades_by_the_controls_alone_says_so(made):
+    assert "By that of all columns" not in page_of(made)
+    wide = graded({"sr_ste": SIX, "mdgf_linear": list(60 * NOISE)})
+    # Differences to dense: 3.5 of SR-STE, 3600 times 0.14 of MdGf-Linear, 0 of the random mask.
+    pooled = np.sqrt((3.5 + 3600 * np.var(NOISE, ddof=1)) / 3)
+    said = f"By that of all columns random is {100 / pooled:.1f} s above dense, and 8 s are asked"
+    assert said in page_of(wide)
+
+
+def test_every_column_says_how_it_was_trained(made):
+    runs = made.runs.assign(
+        **{"recipe.kind": made.runs["recipe"], "recipe.gradient": "straight_through"},
+        **{"recipe.lambda_w": np.where(made.runs["recipe"] == "sr_ste", 2e-4, np.nan)},
+        **{"training.learning_rate": np.where(made.runs["recipe"] == "dense", 0.001, 0.004)},
+    )
+    section = page_of(replace(made, runs=runs)).split("## How they were trained")[1]
+    rows = dict(re.findall(r"^\| (\S[^|]*?) +\|(.*)$", section.split("\n## ")[0], re.MULTILINE))
+    assert {"Dense", "SR-STE", "MdGf-Linear", "removed", "random_mask"} <= {*rows}
+    cells = {name: [cell.strip() for cell in line.split("|")] for name, line in rows.items()}
+    assert cells["Dense"][:5] == ["-", "-", "-", "-", "0.001"]
+    assert cells["SR-STE"][:5] == ["straight-through", "0%", "0%", "lambda_w 0.0002", "0.004"]
+    assert cells["MdGf-Linear"][1:5] == ["10%", "30%", "-", "0.004"]
+    assert "How they were trained" not in page_of(made), "runs from before it was recorded"
 
 
 def test_a_difference_that_the_test_does_not_find_is_not_said():
     wide = list(CONTROLS["random_mask"] + 20 * NOISE - 3)
     made = graded({"sr_ste": wide, "mdgf_linear": list(-10 + NOISE), "ste": list(NOISE - 10)})
     share = recovered(made, "toy", TARGET, "sr_ste")
-    assert share.estimate < 0 and not beaten_by_random(made)
+    assert share.estimate < 0 and not beaten_by(made, RANDOM)
 
 
 def test_missing_and_diverged_runs_are_said(made):

@@ -27,7 +27,7 @@ EXPLAINING = {
 
 @dataclass(frozen=True)
 class Beaten:
-    """A recipe that ends worse than a mask drawn at random."""
+    """A recipe that ends worse than a control."""
 
     task: str
     target: str
@@ -38,19 +38,24 @@ class Beaten:
     diverged: int
 
 
-def beaten_by_random(context: Context) -> list[Beaten]:
-    """Return the recipes that the test finds worse than a random mask, where the target grades."""
-    return context.remembered("beaten", lambda: _beaten_by_random(context))
+def beaten_by(context: Context, role: str) -> list[Beaten]:
+    """Return the recipes that the test finds worse than a control, where the target grades.
+
+    Args:
+        context: the runs.
+        role: the control's, random mask or removed.
+    """
+    return context.remembered(("beaten", role), lambda: _beaten_by(context, role))
 
 
-def _beaten_by_random(context: Context) -> list[Beaten]:
+def _beaten_by(context: Context, role: str) -> list[Beaten]:
     cells = [
         (task, target, recipe)
         for task in context.judged_tasks
         for target in graded_targets(context, task)
         for recipe in own_recipes(context, task)
     ]
-    made = [_against_random(context, *cell) for cell in cells]
+    made = [_against(context, role, *cell) for cell in cells]
     corrected = holm([comparison.p for comparison in made])
     return [
         Beaten(*cell, recovered(context, *cell), float(p), comparison.diverged)
@@ -59,11 +64,11 @@ def _beaten_by_random(context: Context) -> list[Beaten]:
     ]
 
 
-def _against_random(context: Context, task: str, target: str, recipe: str) -> Comparison:
-    losses, random = losses_of(context, task), context.column_of(task, RANDOM) or ""
+def _against(context: Context, role: str, task: str, target: str, recipe: str) -> Comparison:
+    losses, control = losses_of(context, task), context.column_of(task, role) or ""
     return judge(
         target,
-        losses.gains(recipe, random, target),
+        losses.gains(recipe, control, target),
         analysis=context.analysis,
         margin=margin_of(context, task, target),
         diverged=losses.diverged_in(recipe, target),

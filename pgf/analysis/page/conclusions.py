@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from pgf.analysis.evidence import LEAST_LENGTHS
-from pgf.analysis.page.blocks import beaten_by_random
-from pgf.analysis.tables.admission import grade_of, recovered
+from pgf.analysis.page.blocks import beaten_by
+from pgf.analysis.tables.admission import DENSE_GAP, RANDOM, REMOVED, grade_of, recovered
 from pgf.analysis.tables.context import Context, target_label
 from pgf.analysis.tables.kinds.claims import findings_of
 from pgf.analysis.tables.lengths import LEFT, gain_of_doubling
@@ -62,18 +62,21 @@ def _ranks(context: Context) -> Iterator[str]:
 
 
 def _beaten(context: Context) -> Iterator[str]:
-    found = beaten_by_random(context)
-    if found:
-        names = Counter(context.label(one.recipe) for one in found)
+    for role, words in ((RANDOM, "a random mask"), (REMOVED, "with the layers removed")):
+        names = Counter(context.label(one.recipe) for one in beaten_by(context, role))
         said = ", ".join(f"{name} ({count})" for name, count in names.items())
-        yield f"These end worse than a random mask, at so many targets: {said}."
+        if said:
+            yield f"These end worse than {words}, at so many targets: {said}."
 
 
 def _verdicts(context: Context) -> Iterator[str]:
     counts = Counter(finding.verdict for finding in findings_of(context))
     if total := counts.total():
         said = ", ".join(f"{counts[v]} {v}" for v in VERDICTS if counts[v])
-        yield f"Of {total} questions on the paper's claims: {said}."
+        yield (
+            f"Of {total} questions on the paper's claims, each of a claim, a task, a recipe and a "
+            f"control: {said}."
+        )
 
 
 def not_shown(context: Context) -> list[str]:
@@ -97,8 +100,15 @@ def _scale(context: Context) -> Iterator[str]:
         yield f"{_names(tasks)}: {SMALL_SCALE}."
     for task in context.judged_tasks:
         for target in context.targets_of(task):
-            if reason := grade_of(context, task, target).reason:
-                yield f"`{task}` at {target_label(target)} does not grade: {reason}."
+            grade, where = grade_of(context, task, target), f"`{task}` at {target_label(target)}"
+            if grade.reason:
+                yield f"{where} does not grade: {grade.reason}."
+            elif grade.dense_gap.estimate < DENSE_GAP * grade.columns_spread:
+                gap = grade.dense_gap.estimate / grade.columns_spread
+                yield (
+                    f"{where} grades by the spread of random mask - dense. By that of all columns "
+                    f"random is {gap:.1f} s above dense, and {DENSE_GAP:g} s are asked for."
+                )
 
 
 def _open(context: Context) -> Iterator[str]:

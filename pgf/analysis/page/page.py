@@ -7,12 +7,13 @@ from pgf.analysis.figures import FIGURES, stem_of, subjects_of
 from pgf.analysis.figures.write import captions_of
 from pgf.analysis.page.blocks import (
     beaten_block,
-    beaten_by_random,
+    beaten_by,
     testable,
     verdicts,
 )
 from pgf.analysis.page.conclusions import not_shown, shown
-from pgf.analysis.tables.admission import grade_of
+from pgf.analysis.page.training import training_sections
+from pgf.analysis.tables.admission import RANDOM, grade_of
 from pgf.analysis.tables.context import Context
 from pgf.analysis.tables.kinds.grading import admission_block, admission_caption, shares_caption
 from pgf.analysis.tables.kinds.lengths import length_blocks, lengths_caption
@@ -57,6 +58,7 @@ def results_page(context: Context, *, name: str, is_tuned: bool) -> str:
         _metrics(context),
         *_lengths(context),
         *_claims(context),
+        *training_sections(context),
         *_figures(context),
     ]
     page = to_markdown(Table(name, name, context.runs, tuple(sections)))
@@ -76,6 +78,7 @@ def _head(context: Context, name: str, is_tuned: bool) -> Section:
     text = (
         f"{_source(context)}; {tuned}. `pgf page {name}` makes this page, with `--committed` the "
         "one in git: every number and verdict on it comes from runs.csv and curves.parquet. "
+        "`results/README.md` says what columns, controls and verdicts are. "
         f"Tables: {links}."
     )
     return Section("", (), "\n\n".join(filter(None, (about, text))))
@@ -96,12 +99,13 @@ def _bullets(lines: Sequence[str]) -> str:
 
 
 def _beaten(context: Context) -> Iterator[Section]:
-    found = beaten_by_random(context)
+    found = beaten_by(context, RANDOM)
     if found:
         caption = (
             "Columns that the paired t-test finds worse than the random mask by more than the "
-            "margin, corrected by Holm over all columns and targets. Statistics are means over "
-            "training and seeds; those of the random mask stand in brackets."
+            "margin, corrected by Holm over all columns and targets. Magnitude kept is the share "
+            "of the weights' absolute sum that the mask keeps. Statistics are means over training "
+            "and seeds; those of the random mask stand in brackets."
         )
         yield Section("Where a random mask is better", (beaten_block(context, found),), caption)
 
@@ -142,7 +146,8 @@ def _claims(context: Context) -> Iterator[Section]:
             caption = (
                 f"Gains are those of the {measure_of(context, task).name}, more is better; ratios "
                 "are of gradient statistics, recipe to control or late to early, and below 1 as "
-                "the paper claims. Nothing is corrected across claims. [All claims in words]"
+                "the paper claims. Within a claim, opposite is corrected by Holm over its "
+                "targets; nothing is corrected across claims. [All claims in words]"
                 "(tables/claims.md), with those that are not testable here."
             )
             yield Section(f"The paper's claims: {task}", (verdicts(context, own),), caption)

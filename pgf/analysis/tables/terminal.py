@@ -9,7 +9,7 @@ from pgf.analysis.tables.model import Block, row
 from pgf.analysis.tables.render import to_text
 from pgf.analysis.tables.scores import LAST
 from pgf.analysis.tables.shares import graded_targets, shares_block
-from pgf.analysis.tables.wording import decimals_for, no_longest, percent, usual_count
+from pgf.analysis.tables.wording import gain_decimals, no_longest, percent, usual_count
 
 TextColumn = list[str]
 """A heading and the texts below it."""
@@ -35,7 +35,7 @@ def terminal_view(context: Context, *, width: int = 110) -> str:
 def metric_blocks(context: Context, task: str, *, width: int) -> list[Block]:
     """Return the mean metric of a task, in blocks that are at most `width` characters wide."""
     scores = mean_scores(context, task, LAST)
-    decimals = decimals_for([entry.interval for entry in scores.values()])
+    decimals = gain_decimals([entry.interval for entry in scores.values()])
     usual = usual_count([entry.interval.n for entry in scores.values()])
     recipes = context.columns_of(task)
     first = ["recipe", *(context.label(recipe) for recipe in recipes)]

@@ -11,7 +11,7 @@ from pgf.experiments import AnalysisSettings
 
 NAMED_RUNS = 4
 """Missing runs that a note names before it only counts."""
-SMALL_SCALE = "small-scale, not a confirmation of the paper"
+SMALL_SCALE = "small-scale, neither a confirmation of the paper nor a refutation"
 
 
 def decimals_for(intervals: Sequence[Interval]) -> int:

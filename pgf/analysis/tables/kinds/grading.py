@@ -62,8 +62,9 @@ def admission_caption(context: Context, *tasks: str) -> str:
         f"{REMOVED_GAP:g} s worse than the random mask (the layers are needed) and the random mask "
         f"at least {DENSE_GAP:g} s worse than dense (pruning costs something). Other columns do "
         "not count. Smallest effect: found with a power of 80% at "
-        f"{context.analysis.alpha:g} by a recipe that spreads as much. s of columns: the same of "
-        "all sparse columns but removed and those with a diverged run, pooled."
+        f"{context.analysis.alpha:g} by a recipe whose differences to dense spread by s. s of "
+        "columns: the same spread, pooled over all sparse columns but removed and those with a "
+        "diverged run."
     )
 
 

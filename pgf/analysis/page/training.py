@@ -1,0 +1,77 @@
+"""The table of a results page that says how each column was trained."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from pgf.analysis.tables.context import DENSE, Context, target_label
+from pgf.analysis.tables.model import Block, Section, row
+
+OF_ALL = {
+    "training.steps": "{} steps",
+    "training.batch_size": "batches of {}",
+    "training.optimizer": "{}",
+    "training.schedule": "{} schedule",
+    "training.warmup": "warm-up {}",
+    "training.weight_decay": "weight decay {}",
+    "training.label_smoothing": "label smoothing {}",
+}
+"""Settings that the heading of a task gives -> their words."""
+RATE = "training.learning_rate"
+OF_COLUMNS = ("recipe.kind", "recipe.gradient", "recipe.dense", "recipe.fine_tune")
+CAPTION = (
+    "Shares of training: dense, before the first pruning step; fine-tuned, at the end, with the "
+    "target's pattern and D = 0. A straight-through gradient reaches pruned weights; under the "
+    "chain rule it is cut as the forward pass is."
+)
+
+
+def training_sections(context: Context) -> Iterator[Section]:
+    """Yield the section of the page, where the runs say how they were trained."""
+    if {RATE, *OF_COLUMNS} <= set(context.runs.columns):
+        blocks = tuple(_block(context, task) for task in context.judged_tasks)
+        yield Section("How they were trained", blocks, CAPTION)
+
+
+def _block(context: Context, task: str) -> Block:
+    runs, targets = context.task_runs(task), context.targets_of(task)
+    said = [
+        words.format(_values(runs[name]))
+        for name, words in OF_ALL.items()
+        if name in runs and _values(runs[name]) not in ("", "0")
+    ]
+    options = [
+        name
+        for name in runs.columns
+        if name.startswith("recipe.") and name not in OF_COLUMNS and runs[name].notna().any()
+    ]
+    rows = []
+    for recipe in context.columns_of(task):
+        own = runs[runs["recipe"] == recipe]
+        is_sparse = bool((own["target"] != DENSE).any())
+        rates = [own.loc[own["target"].isin([target, DENSE]), RATE] for target in targets]
+        rows.append(
+            row(
+                context.label(recipe),
+                _values(own["recipe.gradient"]).replace("_", "-") if is_sparse else "-",
+                _percent(own["recipe.dense"]) if is_sparse else "-",
+                _percent(own["recipe.fine_tune"]) if is_sparse else "-",
+                "; ".join(f"{o[7:]} {_values(own[o])}" for o in options if _values(own[o])) or "-",
+                *map(_values, rates),
+            )
+        )
+    header = ("recipe", "gradient", "dense", "fine-tuned", "options")
+    columns = [f"learning rate, {target_label(target)}" for target in targets]
+    title = f"{task}: {', '.join(said)}"
+    return Block((*header, *columns), tuple(rows), title=title, text_columns=(0, 1, 4))
+
+
+def _values(values: "pd.Series[Any]") -> str:
+    """Return the values that a setting has, each once."""
+    known = dict.fromkeys(values.dropna())
+    return ", ".join(v if isinstance(v, str) else f"{v:.3g}" if v < 1 else f"{v:g}" for v in known)
+
+
+def _percent(shares: "pd.Series[float]") -> str:
+    return _values(100 * shares.round(4)) + "%"
