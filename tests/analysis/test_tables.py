@@ -14,7 +14,7 @@ from pgf.analysis.tables.context import target_label
 from pgf.analysis.tables.model import Block, Cell, Section, Table, panels, row
 from pgf.analysis.tables.published import load_published
 from pgf.analysis.tables.render import escape_latex, to_latex, to_markdown
-from pgf.analysis.tables.wording import decimals_for, scientific
+from pgf.analysis.tables.wording import SMALL_SCALE, decimals_for, scientific
 from pgf.analysis.tables.write import write_tables
 from pgf.errors import UserError
 from pgf.experiments.settings import PublishedSettings
@@ -61,7 +61,7 @@ def test_every_task_has_a_section_in_every_table(name):
 @every_table
 def test_a_task_that_is_not_the_paper_s_says_so(whole, name):
     small_scale = TABLES[name](whole).sections[0].caption
-    assert "small-scale, not a confirmation of the paper" in small_scale
+    assert SMALL_SCALE in small_scale
     published = PublishedSettings(
         table="2", model="vit_base", metric="top1_percent", same_setup=True
     )
