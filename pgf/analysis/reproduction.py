@@ -89,11 +89,8 @@ class Reproduction:
 
     @property
     def succeeded(self) -> bool:
-        """True if no verdict has turned round, no mean has moved and no run is missing.
-
-        A verdict at the edge of its test differs by chance: other seeds would settle it or not.
-        """
-        return not self.turned and not self.moved and not self.missing
+        """True if every verdict is the committed one, no mean has moved and no run is missing."""
+        return not self.differing and not self.moved and not self.missing
 
 
 def compare_results(fresh: Context, committed: Context) -> Reproduction:
