@@ -12,6 +12,7 @@ Name = Annotated[str, Field(pattern=f"^{NAME}$")]
 Targets = Annotated[list[str], Field(min_length=1)]
 Seeds = Annotated[list[Annotated[int, Field(ge=0, strict=True)]], Field(min_length=1)]
 RunsPerJob = Annotated[int, Field(ge=1, strict=True)] | Literal["auto"]
+Order = Literal["seed", "column"]
 
 
 class Strict(BaseModel):

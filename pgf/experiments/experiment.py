@@ -1,7 +1,5 @@
 """An experiment as its YAML file has it, and the runs and jobs that it asks for."""
 
-import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from functools import cached_property
@@ -12,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from pgf.experiments.entries import (
     Grid,
     Name,
+    Order,
     RecipeEntry,
     RunsPerJob,
     Seeds,
@@ -21,8 +20,8 @@ from pgf.experiments.entries import (
     own_training,
 )
 from pgf.experiments.lengths import longest, with_lengths
-from pgf.experiments.packing import packed_runs, packs
-from pgf.experiments.run_spec import RunSpec, files_hash
+from pgf.experiments.packing import in_order, packed_runs, packs
+from pgf.experiments.run_spec import RunSpec, files_hash, hash_of
 from pgf.experiments.selection import Selection
 from pgf.experiments.settings import (
     AnalysisSettings,
@@ -57,6 +56,8 @@ class Experiment(Strict):
     runs_per_job: RunsPerJob = "auto"
     """Runs that one job trains one after another, since starting a job costs seconds; `auto` packs
     short runs and leaves long ones alone."""
+    order: Order = "seed"
+    """`column`: all seeds of a column follow one another, so that whole columns are done early."""
 
     @model_validator(mode="before")
     @classmethod
@@ -91,7 +92,7 @@ class Experiment(Strict):
         return packed_runs(steps=training.steps, processes=training.processes, stack=training.stack)
 
     def runs(self) -> list[RunSpec]:
-        """Return every run, by task, seed, target and recipe; a dense one once per seed."""
+        """Return every run, task after task in `order`; a dense one once per seed."""
         return list(self._runs)
 
     @cached_property
@@ -107,22 +108,21 @@ class Experiment(Strict):
             for parsed in [Target.parse(target)]
         ]
         every = tuple(str(Target.parse(target)) for target in grid.targets)
-        for seed in grid.seeds:
-            for recipe, target in cells:
-                settled = self._own_trainings.get((task, recipe.name), training)
-                if self.selection:
-                    rate = self.selection.of(task, recipe.name, str(target)).learning_rate
-                    settled = replace(settled, learning_rate=rate)
-                yield RunSpec(
-                    experiment=self.name,
-                    task=settings,
-                    recipe=recipe,
-                    target=str(target),
-                    references=every if target.is_dense else (str(target),),
-                    seed=seed,
-                    training=settled,
-                    statistics=self.statistics,
-                )
+        for seed, (recipe, target) in in_order(grid.seeds, cells, self.order):
+            settled = self._own_trainings.get((task, recipe.name), training)
+            if self.selection:
+                rate = self.selection.of(task, recipe.name, str(target)).learning_rate
+                settled = replace(settled, learning_rate=rate)
+            yield RunSpec(
+                experiment=self.name,
+                task=settings,
+                recipe=recipe,
+                target=str(target),
+                references=every if target.is_dense else (str(target),),
+                seed=seed,
+                training=settled,
+                statistics=self.statistics,
+            )
 
     def cells_of(self, task: str) -> list[tuple[str, str]]:
         """Return (column, target in text form) of everything that a task is run with."""
@@ -227,7 +227,7 @@ class Experiment(Strict):
     def analysis_fingerprint(self) -> str:
         """Return a hash of what turns records into tables: rule, columns, rows and code."""
         shown = [self.columns(), self.rows(), self.roles(), self.families()]
-        return _hash([asdict(self.analysis), *shown, files_hash(ANALYSIS)])
+        return hash_of([asdict(self.analysis), *shown, files_hash(ANALYSIS)])
 
     def tuning_fingerprint(self) -> str:
         """Return a hash of what tuned settings depend on: tasks, recipes, training, the grid."""
@@ -236,14 +236,10 @@ class Experiment(Strict):
             del recipe["label"], recipe["role"]
         for task in parts["tasks"].values():
             del task["seeds"], task["runs_per_job"]
-        return _hash([parts, self.targets])
+        return hash_of([parts, self.targets])
 
     def plan_fingerprint(self) -> str:
         """Return a hash of what the costs of models and recipes depend on: no seed, no result."""
         first = {task: min(self.grid(task).seeds) for task in self.tasks}
         runs = [run.fingerprint() for run in self._runs if run.seed == first[run.task.name]]
-        return _hash([runs, asdict(self.analysis), files_hash(COMPUTE)])
-
-
-def _hash(values: list[Any]) -> str:
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+        return hash_of([runs, asdict(self.analysis), files_hash(COMPUTE)])

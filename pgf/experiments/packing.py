@@ -5,8 +5,13 @@ settings alone, so that a further seed at the end of the list changes no job but
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import product
+from typing import TypeVar
 
+from pgf.experiments.entries import Order
 from pgf.experiments.run_spec import RunSpec
+
+C = TypeVar("C")
 
 MOST_RUNS = 25
 """Runs of a job at most: who comes back after a job that failed trains few of them again."""
@@ -31,10 +36,22 @@ def packed_runs(*, steps: int, processes: int = 1, stack: int = 1) -> int:
     return max(stack, runs // stack * stack)
 
 
-def packs(runs: Sequence[RunSpec], task: str, size: int) -> Iterator[tuple[str, list[RunSpec]]]:
-    """Yield every job of a task as its name and its runs, seed after seed.
+def in_order(seeds: Sequence[int], cells: Sequence[C], order: Order) -> Iterator[tuple[int, C]]:
+    """Yield every seed with every cell (a column at a target), in the order of the runs.
 
-    A further seed at the end changes no job but the last.
+    With order `seed`, all cells have their runs of one seed before the next seed begins. With
+    `column`, a cell has the runs of all its seeds before the next cell begins.
+    """
+    if order == "seed":
+        yield from product(seeds, cells)
+    else:
+        yield from ((seed, cell) for cell, seed in product(cells, seeds))
+
+
+def packs(runs: Sequence[RunSpec], task: str, size: int) -> Iterator[tuple[str, list[RunSpec]]]:
+    """Yield every job of a task as its name and its runs, in the order of the runs.
+
+    Where runs go seed after seed, a further seed at the end changes no job but the last.
     """
     own = [run for run in runs if run.task.name == task]
     for part, start in enumerate(range(0, len(own), size)):

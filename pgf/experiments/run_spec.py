@@ -81,8 +81,12 @@ class RunSpec:
     def fingerprint(self) -> str:
         """Return a hash of the settings and of the code that changes numbers."""
         outside = source_hash(self.recipe.kind, self.task.kind)
-        text = json.dumps([self.settings(), code_hash(), outside], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return hash_of([self.settings(), code_hash(), outside])
+
+
+def hash_of(values: list[Any]) -> str:
+    """Return a hash of values that JSON can hold."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def code_hash() -> str:

@@ -171,6 +171,7 @@ def stage_values(
         "targets": list(values["targets"]),
         "recipes": recipes,
         "seeds": list(experiment.tuning.seeds),
+        "order": "column",  # a tuning that is stopped keeps the trials whose seeds are all done
     }
 
 

@@ -85,6 +85,21 @@ def test_jobs_hold_all_runs_of_a_task_in_order_and_none_is_too_long(own: dict[st
     assert set(sizes[:-1]) <= {most} and sizes[-1] <= most
 
 
+@given(own_values)
+def test_the_order_changes_neither_a_run_nor_the_order_of_seeds_and_of_columns(
+    own: dict[str, Any],
+) -> None:
+    by_seed = Experiment(**with_task(**own)).runs()
+    by_column = Experiment(**with_task(**own), order="column").runs()
+    first = {
+        (run.task.name, run.recipe.name, run.target): n
+        for n, run in reversed([*enumerate(by_seed)])
+    }
+    assert by_column == sorted(
+        by_seed, key=lambda run: first[run.task.name, run.recipe.name, run.target]
+    )
+
+
 def test_a_dense_run_is_measured_against_the_targets_of_its_own_task() -> None:
     runs = Experiment(**with_task(**OWN)).runs()
     found = {(r.task.name, r.references) for r in runs if r.target == "dense"}

@@ -48,6 +48,17 @@ def test_the_first_stage_trains_every_rate_on_the_validation_split() -> None:
     assert {run.training.steps for run in runs} == {20}, "at full length"
 
 
+def test_the_seeds_of_a_trial_follow_one_another_so_that_a_part_of_a_stage_has_whole_trials() -> (
+    None
+):
+    experiment = made()
+    runs = stage_of(experiment, FIRST, grid_trials(experiment, first_grids(experiment))).runs()
+    seeds = [run.seed for run in runs]
+    assert seeds == [100, 101] * (len(runs) // 2)
+    trials = [(run.task.name, run.recipe.name) for run in runs]
+    assert trials[::2] == trials[1::2]
+
+
 def test_every_column_has_the_same_number_of_trials() -> None:
     experiment = made()
     losses = made_up(grid_trials(experiment, first_grids(experiment)))
