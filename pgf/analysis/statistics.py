@@ -6,6 +6,7 @@ around zero when the two recipes do not differ.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -113,6 +114,7 @@ def _signed_sums(values: Array) -> Array:
     return sums
 
 
+@cache
 def _t_quantile(probability: float, degrees: int) -> float:
     # Imported here because it takes longer than all the rest of this module.
     from scipy.special import stdtrit

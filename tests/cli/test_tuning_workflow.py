@@ -13,7 +13,7 @@ name: tuned
 tasks: {digits_vit: {validation: {evaluate_on: validation}}}
 training: {steps: 12, batch_size: 32, learning_rate: 0.002, evaluations: 1}
 targets: ["1:4(FF)"]
-recipes: {dense: {}, sr_ste: {}}
+recipes: {sr_ste: {}, mdgf_linear: {}}
 seeds: [3, 4]
 tuning: {learning_rates: [0.001, 0.01, 1.0, 100.0], seeds: [100, 101]}
 statistics: {every: 3, noise_every: 6}

@@ -24,14 +24,15 @@ def _by_seed(
     context: Context, task: str, recipe: str, target: str, name: str, layer: str
 ) -> pd.DataFrame:
     runs = context.task_runs(task)
-    complete = runs[(runs["recipe"] == recipe) & (runs["status"] == COMPLETE)]
+    whole = (runs["recipe"] == recipe) & (runs["status"] == COMPLETE)
+    complete = runs.loc[whole, ["target", "seed"]]
     source = context.layers if layer else context.curves
     places = context.remembered(("curves", bool(layer)), lambda: _places(source))
     curves = source.iloc[places.get((task, recipe, name), [])]
     if layer:
         curves = curves[curves["layer"] == layer]
     chosen = curves[curves["target"].isin([target, DENSE]) & curves["reference"].isin(["", target])]
-    chosen = chosen.merge(complete[["target", "seed"]], on=["target", "seed"])
+    chosen = chosen.merge(complete, on=["target", "seed"])
     known = chosen.dropna(subset=["value"])
     return known.groupby(["step", "seed"])["value"].mean().unstack("seed")
 

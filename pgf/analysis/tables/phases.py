@@ -72,6 +72,11 @@ def is_before_pruning(context: Context, task: str, recipe: str, name: str, phase
 
     Such samples say nothing of the recipe: until it prunes, it is dense training.
     """
+    key = ("is_before_pruning", task, recipe, name, phase)
+    return context.remembered(key, lambda: _is_before_pruning(context, task, recipe, name, phase))
+
+
+def _is_before_pruning(context: Context, task: str, recipe: str, name: str, phase: str) -> bool:
     runs = context.task_runs(task)
     own = runs[runs["recipe"] == recipe]
     if "recipe.dense" not in own or own.empty:
