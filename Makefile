@@ -41,7 +41,7 @@ test: $(INSTALLED) ## the test suite, but for its longest tests and what needs a
 test-long: $(INSTALLED) ## the longest tests: the paper's models at full shape, more ways to be stopped
 	@$(TEST) -m long
 
-test-slurm: $(INSTALLED) ## the SLURM profile on a real SLURM: root, and Debian's slurm-wlm and munge
+test-slurm: $(INSTALLED) ## the SLURM profile on a real SLURM: root, and Debian's slurm-wlm, munge, slurmdbd, mariadb-server
 	@$(RUN) -m pytest tests/jobs/slurm $(if $(ONLY),-k "$(ONLY)")
 
 golden: $(INSTALLED) ## write the golden curves in tests/golden anew, after a change that is meant to move numbers

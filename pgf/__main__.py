@@ -3,6 +3,7 @@
 import argparse
 import errno
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -56,7 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _log_to_stderr()
     try:
         options = _parse(sys.argv[1:] if arguments is None else arguments)
-        return int(options.function(options) or 0)
+        code = int(options.function(options) or 0)
+        sys.stdout.flush()
+        return code
     except UserError as error:
         print(f"pgf: {error}", file=sys.stderr)
     except ModuleNotFoundError as error:
@@ -67,6 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"folder, or `make reproduce`",
             file=sys.stderr,
         )
+    except BrokenPipeError:  # whoever read the output has seen enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise

@@ -100,6 +100,8 @@ def _renamed(experiment: str, context: Context) -> Context:
 def _merged_analysis(parts: list[Context]) -> AnalysisSettings:
     return replace(
         parts[0].analysis,
+        about="",
+        figure_targets=(),
         published=_union(part.analysis.published for part in parts),
         same_setup=tuple(name for part in parts for name in part.analysis.same_setup),
     )

@@ -95,6 +95,9 @@ def add_column(pooled: Collected, name: str, own: Collected) -> tuple[Collected,
     _check_columns(name, pooled.runs, own.runs)
     if reasons := _other_data(pooled.runs, own.runs):
         raise UserError(f"{name} cannot stand beside these runs: {'; '.join(reasons)}")
+    columns = set(own.runs["recipe"])
+    if there := sorted(columns & set(pooled.runs["recipe"])):
+        raise UserError(f"{name}: the column {', '.join(there)} is there already; give it once")
     pairs = zip(
         (pooled.runs, pooled.curves, pooled.layers),
         (own.runs.assign(**{ORIGIN: name}), own.curves, own.layers),

@@ -9,7 +9,6 @@ from pgf.analysis.statistics import finite_sample
 
 POWER = 0.8
 """Share of experiments with a true effect in which the test is to find it."""
-MOST_PAIRS = 1000
 
 
 def paired_t_p(differences: ArrayLike) -> float:
@@ -46,14 +45,6 @@ def smallest_effect(n: int, spread: float, *, alpha: float, power: float = POWER
     # The other tail would add less than 0.001 to the power.
     noncentral = float(nctdtrinc(n - 1, 1 - power, critical))
     return noncentral * spread / math.sqrt(n)
-
-
-def pairs_needed(effect: float, spread: float, *, alpha: float, power: float = POWER) -> int | None:
-    """Return the fewest pairs with which an effect is found; None for more than `MOST_PAIRS`."""
-    for n in range(2, MOST_PAIRS + 1):
-        if smallest_effect(n, spread, alpha=alpha, power=power) <= effect:
-            return n
-    return None
 
 
 def pooled_spread(samples: list[ArrayLike]) -> float:

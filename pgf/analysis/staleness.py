@@ -79,7 +79,10 @@ def _differences(spec: RunSpec, record: dict[Any, Any]) -> list[str]:
             is_known = column in record or part == "task"
             if is_known and not _same(record.get(column), value):
                 found.append(f"{column} {record.get(column)}, now {json.dumps(value, default=str)}")
-    return found
+    asked = {f"task.{name}" for name in parts["task"]}
+    options = {name for name in map(str, record) if name.startswith("task.")} - asked
+    gone = sorted(name for name in options if not _same(record[name], None))
+    return [*found, *(f"{name} {record[name]}, now not given" for name in gone)]
 
 
 def _same(cell: Any, value: Any) -> bool:

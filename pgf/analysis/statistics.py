@@ -79,11 +79,6 @@ def sign_flip_p(differences: ArrayLike) -> float:
     return float(min(2 * above, 2**n) / 2**n)
 
 
-def smallest_p(n: int) -> float:
-    """Return the smallest p that `sign_flip_p` can give with n pairs: 2 / 2^n; NaN for none."""
-    return 2.0 ** (1 - n) if n > 0 else float("nan")
-
-
 def holm(p_values: ArrayLike) -> Array:
     """Return Holm's step-down adjusted p values (k,), in the order given.
 

@@ -13,7 +13,7 @@ from pgf.errors import UserError
 
 if TYPE_CHECKING:
     from pgf.experiments import RunSpec
-    from pgf.jobs import Finding, RunCost
+    from pgf.jobs import Finding, TaskCost
 
 
 def _add_doctor(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +39,7 @@ def doctor(options: Options) -> int:
         raise UserError(f"profile '{options.profile}' has no site.yaml; those that have: {known}")
     site, found = load_site(path), []
     specs: list[RunSpec] = []
-    costs: dict[str, RunCost] = {}
+    costs: dict[str, TaskCost] = {}
     print(f"{path}:")
     if options.experiment:
         own, specs, costs = _look_at_experiment(options.experiment)
@@ -53,7 +53,7 @@ def doctor(options: Options) -> int:
     return 0 if is_healthy(found) else 2
 
 
-def _look_at_experiment(name: str) -> "tuple[Finding, list[RunSpec], dict[str, RunCost]]":
+def _look_at_experiment(name: str) -> "tuple[Finding, list[RunSpec], dict[str, TaskCost]]":
     """Return whether an experiment can start, its runs, and what they cost."""
     from pgf.experiments import load_experiment
     from pgf.jobs import Finding, estimate_costs

@@ -54,7 +54,8 @@ def keep(options: Options) -> None:
     experiment = load_experiment(options.experiment)
     context = context_of(experiment, RESULTS)
     for task in experiment.tasks:
-        if missing := context.missing(task) if task in context.tasks else [task]:
+        missing = context.missing(task) if task in context.tasks else experiment.cells_of(task)
+        if missing:
             raise UserError(f"{len(missing)} runs of {task} are missing: train and collect them")
     source, folder = RESULTS / experiment.name, COMMITTED / experiment.name
     if not any(source.glob("compute/*")):

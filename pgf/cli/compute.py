@@ -1,6 +1,7 @@
 """The commands `compute`, `steps` and `hours`: costs of an experiment, counted or timed."""
 
 import argparse
+import math
 import sys
 from typing import TYPE_CHECKING
 
@@ -81,7 +82,7 @@ def hours(options: Options) -> None:
     """Show the GPU hours that experiments would take, by default those of the paper's tables."""
     from pgf.experiments import CONFIGS, load_experiment
 
-    if options.tflops is not None and options.tflops <= 0:
+    if options.tflops is not None and not 0 < options.tflops < math.inf:
         raise UserError(f"--tflops must be positive: {options.tflops}")
     if options.write and options.experiments:
         raise UserError("--write keeps the table of all experiments: give it without names")

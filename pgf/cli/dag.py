@@ -21,7 +21,7 @@ from pgf.experiments import (
     job_fingerprint,
     load_experiment,
 )
-from pgf.jobs import RunCost, Site, load_site, read_estimate
+from pgf.jobs import Site, TaskCost, load_site, read_estimate
 
 __all__ = ["Dag", "UserError"]
 
@@ -78,8 +78,8 @@ class Dag:
         return self.experiment.jobs()
 
     @cached_property
-    def costs(self) -> dict[str, RunCost]:
-        """The estimated cost of a run by task; empty where nobody has estimated it yet."""
+    def costs(self) -> dict[str, TaskCost]:
+        """The estimated cost by task; empty where nobody has estimated it yet."""
         return read_estimate(Path(self.results))
 
     def manifests(self, *, adopted: bool = True) -> list[str]:

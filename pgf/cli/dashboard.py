@@ -30,18 +30,20 @@ def dashboard(options: Options) -> None:
     from pgf.experiments import load_experiment
 
     results = results_of(options)
+    more = " --committed" if options.committed else ""
     if not options.experiments:
-        print(write_overview(_all_contexts(results), results))
+        made_by = f"python -m pgf dashboard{more}"
+        print(write_overview(_all_contexts(results), results, made_by=made_by))
         return
     experiments = [load_experiment(name) for name in dict.fromkeys(options.experiments)]
     contexts = {one.name: context_of(one, results) for one in experiments}
     if len(contexts) == 1:
         ((name, context),) = contexts.items()
-        more = " --committed" if options.committed else ""
         made_by = f"python -m pgf dashboard {name}{more}"
         print(write_dashboard(context, results / name, made_by=made_by, report=options.report))
     else:
-        print(write_overview(contexts, results))
+        made_by = f"python -m pgf dashboard {' '.join(contexts)}{more}"
+        print(write_overview(contexts, results, made_by=made_by))
 
 
 def _all_contexts(results: Path) -> "dict[str, Context]":

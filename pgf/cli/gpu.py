@@ -1,6 +1,7 @@
 """The command `gpu`: all that needs a GPU, within so many minutes."""
 
 import argparse
+import math
 import sys
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def gpu(options: Options) -> int:
     Every piece is a process with a time of its own, and leaves its result as soon as it ends.
     Without a GPU it is a rehearsal: the same pieces with small sizes on the CPU, marked as such.
     """
-    if options.minutes <= 0:
+    if not 0 < options.minutes < math.inf:
         raise UserError(f"--minutes must be positive: {options.minutes:g}")
     from pgf.costs import measure_part, use_gpu
     from pgf.experiments import load_experiment

@@ -61,7 +61,7 @@ def experiment_lines() -> Iterator[Line]:
 
     A config that is wrong shows what is wrong with it in place of these.
     """
-    from pgf.experiments import CONFIGS, load_experiment, selection_path
+    from pgf.experiments import CONFIGS, is_selected, load_experiment
 
     for path in sorted(CONFIGS.glob("*.yaml")):
         try:
@@ -70,7 +70,7 @@ def experiment_lines() -> Iterator[Line]:
         except UserError as error:
             yield path.stem, str(error)
             continue
-        is_ready = experiment.tuning is None or selection_path(path.stem).exists()
+        is_ready = experiment.tuning is None or is_selected(path.stem)
         tuning = "" if is_ready else ", not tuned yet"
         yield path.stem, f"{runs} run{'s' * (runs > 1)}{tuning}: {head_sentence(path)}"
 

@@ -63,7 +63,8 @@ def merge(options: Options) -> None:
     for name, own in origins.items():
         write_tables(own, folder / "apart" / name / "tables")
     print("\n".join(texts))
-    made_by = f"python -m pgf merge {experiment.name} {' '.join(options.sources)}"
+    more = " --committed" if options.committed else ""
+    made_by = f"python -m pgf merge {experiment.name} {' '.join(options.sources)}{more}"
     print(write_dashboard(context, folder, made_by=made_by, origins=origins, accounts=texts))
 
 

@@ -26,6 +26,8 @@ def pack(options: Options) -> None:
     """Write a trained N:M model packed, and show what each weight takes; it loses nothing."""
     source = find_weights(Path(options.source))
     output = Path(options.output) if options.output else source.with_name(PACKED)
+    if output.is_dir():
+        raise UserError(f"{output} is a folder: --output names the file to write")
     if output.exists() and output.samefile(source):
         raise UserError(f"{output} is the model itself: choose another file with --output")
     if not output.parent.is_dir():

@@ -24,7 +24,7 @@ def reproduce(options: Options) -> int:
     if (code := _tune_first(options)) != 0:
         return code
     config, experiment = experiment_path(options.experiment), load_experiment(options.experiment)
-    with only_one(experiment, RESULTS):
+    with only_one(experiment.name, RESULTS):
         code = train_missing(experiment, config, options)
         if code:
             print(failure_summary(experiment.runs(), RESULTS), file=sys.stderr)

@@ -43,7 +43,7 @@ def train(options: Options) -> int:
     Asked to stop, by Ctrl-C, SIGTERM, SIGUSR1 or the end of a SLURM job's time, it writes a
     checkpoint, and the same command goes on from there. It returns 130 after Ctrl-C, else 75.
     """
-    if options.hang_minutes <= 0:
+    if not options.hang_minutes > 0:
         raise UserError(f"--hang-minutes must be positive: {options.hang_minutes}")
     from pgf.experiments import load_experiment
 
@@ -51,11 +51,11 @@ def train(options: Options) -> int:
     chosen = _choose_runs(experiment, options)
     processes = _processes(chosen)
 
-    from pgf.jobs import claimed_gpus, run_in_processes
+    from pgf.jobs import claimed_gpus, gpus_of, run_in_processes
     from pgf.training import parallel  # torch comes with them
 
     if parallel.launched_processes() == 1:
-        with claimed_gpus(processes):
+        with claimed_gpus(gpus_of(chosen)):
             if processes > 1:
                 return run_in_processes(processes, sys.argv[1:])
             return _train(options, experiment, chosen)

@@ -120,6 +120,7 @@ def _try(
     """Train what a stage's trials lack; what the selection file has is not trained again."""
     from pgf.analysis import trial_losses
     from pgf.experiments import known_trials, load_experiment, trial_key
+    from pgf.jobs import only_one
 
     (name, trials), fresh, found = stage, [], {}
     known = known_trials(experiment.name, experiment.tuning_fingerprint())
@@ -132,8 +133,10 @@ def _try(
         elif trial not in losses:
             fresh.append(trial)
     if fresh:
-        # A tuning that is running reads its own folder's config.
-        with TemporaryDirectory() if options.so_far else nullcontext(RESULTS) as folder:
+        # The jobs of a tuning that is running read its config: nobody else may write it.
+        whole = f"{experiment.name}_{name}"
+        held = nullcontext() if options.so_far else only_one(whole, RESULTS)
+        with held, TemporaryDirectory() if options.so_far else nullcontext(RESULTS) as folder:
             config = _write_stage(experiment, values, name, fresh, Path(folder))
             if not options.so_far:
                 _train(config, options)
@@ -187,12 +190,9 @@ def _write_stage(
 
 def _train(config: Path, options: Options) -> None:
     from pgf.experiments import load_experiment
-    from pgf.jobs import only_one
     from pgf.records import failure_summary
 
     stage = load_experiment(str(config))
-    with only_one(stage, RESULTS):
-        code = train_missing(stage, config, options, runs_only=True)
-    if code:
+    if code := train_missing(stage, config, options, runs_only=True):
         print(failure_summary(stage.runs(), RESULTS), file=sys.stderr)
         raise StageFailedError(code)

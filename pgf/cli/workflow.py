@@ -38,6 +38,8 @@ def check_options(options: Options) -> None:
         ask_for_events()
     if options.jobs < 1:
         raise UserError(f"--jobs must be at least 1: {options.jobs}")
+    if not PROFILES.is_dir():
+        raise UserError(f"no folder {PROFILES} here: run the command in the project's folder")
     if not (PROFILES / options.profile).is_dir():
         known = [p.name for p in PROFILES.iterdir()]
         raise UserError(f"no profile '{options.profile}': {nearest(options.profile, known)}")
@@ -62,7 +64,7 @@ def train_missing(
         total = len(experiment.runs())
         print(f"{experiment.name}: {len(pending)} of {total} runs to train", file=sys.stderr)
         _check(experiment, train_here=machines.site is None)
-        machines = _with_gpus(machines, options.gpus)
+        machines = _with_gpus(machines, options.gpus, experiment)
         if machines.site:
             from pgf.jobs import write_estimate
 
@@ -74,13 +76,16 @@ def train_missing(
     return run_snakemake(experiment, config, RESULTS, machines, runs_only=runs_only)
 
 
-def _with_gpus(machines: "Machines", count: int | None) -> "Machines":
-    """Return the machines with the GPUs here, all of them unless a number is given."""
+def _with_gpus(machines: "Machines", count: int | None, experiment: "Experiment") -> "Machines":
+    """Return the machines with the GPUs here, all of them unless a number is given.
+
+    There are none to share out where all runs have `device: cpu`.
+    """
     import torch
 
-    from pgf.jobs import choose_gpus
+    from pgf.jobs import choose_gpus, gpus_of
 
-    if machines.site:
+    if machines.site or not gpus_of(experiment.runs()):
         return machines
     there = torch.cuda.device_count()
     return replace(machines, gpus=choose_gpus(there if count is None else count, there=there))

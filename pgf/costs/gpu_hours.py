@@ -8,7 +8,7 @@ import pandas as pd
 
 from pgf.analysis import PAPER, Block, Section, Table, row, to_markdown
 from pgf.experiments import Experiment, RunSpec, read_yaml
-from pgf.jobs import Site, estimate_costs
+from pgf.jobs import Site, estimate_costs, run_flops
 from pgf.records import write_atomically
 from pgf.tasks import find_task
 
@@ -53,18 +53,16 @@ def hours_table(experiments: Sequence[Experiment], site: Site) -> Table:
 def _row(experiment: Experiment, site: Site) -> dict[str, object]:
     specs = [_without_checkpoint(spec) for spec in experiment.runs()]
     costs = estimate_costs(specs)
-    seeds = max(len(experiment.grid(task).seeds) for task in experiment.tasks)
-    first = [spec for spec in specs if spec.seed == specs[0].seed]
-    each = [costs[spec.task.name].flops for spec in first]
+    flops = sum(run_flops(spec, costs[spec.task.name]) for spec in specs)
     rate = site.tflops * 1e12 * 3600
     return {
         "experiment": experiment.name,
         "paper's tables": ", ".join(_tables(experiment)) or "-",
-        "runs a seed": len(first),
-        "seeds": seeds,
-        "EFLOP a run": sum(each) / len(each) / 1e18,
-        "GPU hours a run": sum(each) / len(each) / rate,
-        "GPU hours in all": seeds * sum(each) / rate,
+        "runs a seed": len({(spec.task.name, spec.recipe.name, spec.target) for spec in specs}),
+        "seeds": max(len(experiment.grid(task).seeds) for task in experiment.tasks),
+        "EFLOP a run": flops / len(specs) / 1e18,
+        "GPU hours a run": flops / len(specs) / rate,
+        "GPU hours in all": flops / rate,
         "the paper's device hours a run": _papers_hours(experiment),
     }
 

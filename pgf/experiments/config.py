@@ -96,6 +96,8 @@ def load_experiment(name: str, *, tuned: bool = True) -> Experiment:
 def experiment_with(experiment: Experiment, targets: Sequence[str]) -> Experiment:
     """Return an experiment with more targets; tasks that have their own get them as well.
 
+    It has no tuned rates, since nothing was tuned at those targets: it serves to count costs.
+
     Raises:
         UserError: one is no target.
     """
@@ -107,7 +109,7 @@ def experiment_with(experiment: Experiment, targets: Sequence[str]) -> Experimen
     for entry in values["tasks"].values():
         if entry.get("targets"):
             entry["targets"] = more(entry["targets"])
-    made = Experiment(**{**values, "targets": more(experiment.targets)})
+    made = Experiment(**{**values, "targets": more(experiment.targets), "tuning": None})
     check_experiment(made)
     return made
 

@@ -21,7 +21,7 @@ from pgf.experiments.entries import (
 )
 from pgf.experiments.lengths import longest, with_lengths
 from pgf.experiments.packing import in_order, packed_runs, packs
-from pgf.experiments.run_spec import RunSpec, files_hash, hash_of
+from pgf.experiments.run_spec import SOURCES, RunSpec, files_hash, hash_of
 from pgf.experiments.selection import Selection
 from pgf.experiments.settings import (
     AnalysisSettings,
@@ -35,6 +35,8 @@ from pgf.experiments.validation import validated
 from pgf.recipes import NMPattern, Recipe, Target, find_recipe
 
 ANALYSIS = ("records", "analysis")
+SHOWN = (*SOURCES, ".css", ".j2", ".js", ".json")
+"""Suffixes of what tables and pages are made by."""
 COMPUTE = ("costs/compute", "analysis/tables/model.py", "analysis/tables/render.py")
 
 
@@ -227,7 +229,7 @@ class Experiment(Strict):
     def analysis_fingerprint(self) -> str:
         """Return a hash of what turns records into tables: rule, columns, rows and code."""
         shown = [self.columns(), self.rows(), self.roles(), self.families()]
-        return hash_of([asdict(self.analysis), *shown, files_hash(ANALYSIS)])
+        return hash_of([asdict(self.analysis), *shown, files_hash(ANALYSIS, SHOWN)])
 
     def tuning_fingerprint(self) -> str:
         """Return a hash of what tuned settings depend on: tasks, recipes, training, the grid."""

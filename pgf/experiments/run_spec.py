@@ -95,13 +95,13 @@ def code_hash() -> str:
 
 
 @cache
-def files_hash(modules: tuple[str, ...]) -> str:
-    """Return a hash of modules and subpackages of this package."""
+def files_hash(modules: tuple[str, ...], suffixes: tuple[str, ...] = SOURCES) -> str:
+    """Return a hash of modules and subpackages of this package: of files with these suffixes."""
     digest = hashlib.sha256()
     for name in modules:
         path = PACKAGE / name
         for file in (
-            sorted(p for p in path.rglob("*") if p.suffix in SOURCES) if path.is_dir() else [path]
+            sorted(p for p in path.rglob("*") if p.suffix in suffixes) if path.is_dir() else [path]
         ):
             digest.update(file.read_bytes())
     return digest.hexdigest()[:16]

@@ -59,9 +59,9 @@ class TrainingSettings:
     checkpoint_every: Count = 500
     """Steps between checkpoints; the last one is removed when the record is written."""
     checkpoint_minutes: Positive = 10.0
+    """Minutes after which there is a checkpoint, however few steps were done."""
     keep: Literal["nothing", "model"] = "nothing"
     """`model`: a finished run leaves its model at the strict target in its folder `model/`."""
-    """Minutes after which there is a checkpoint, however few steps were done."""
     processes: Count = 1
     """Processes that share every batch, a GPU each; part of the run because it changes rounding."""
     device: Literal["auto", "cpu", "cuda"] = "auto"

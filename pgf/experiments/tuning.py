@@ -178,7 +178,7 @@ def stage_values(
 def _recipe(values: Mapping[str, Any], experiment: Experiment, trial: Trial) -> dict[str, Any]:
     column = trial.cell.column
     own = dict(values["recipes"][column] or {})
-    kind = own.get("recipe", column)
+    kind = own.get("recipe") or column
     label = own.get("label") or find_recipe(kind).label or column
     said = [f"rate {trial.learning_rate:g}", *(f"{key} {value:g}" for key, value in trial.options)]
     return {
@@ -195,7 +195,7 @@ def _task(values: Mapping[str, Any], experiment: Experiment, cell: Cell) -> dict
     # A dense run has no target; its statistics go by those of its task.
     targets = list(grid.targets) if cell.target == "dense" else [cell.target]
     return {
-        "task": own.get("task", cell.task),
+        "task": own.get("task") or cell.task,
         "options": {**own.get("options", {}), **own.get("validation", {})},
         "training": dict(own.get("training", {})),
         "targets": targets,

@@ -61,7 +61,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """
     try:
         values = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is not there") from error
+    except (yaml.YAMLError, ValueError) as error:  # a date that is none is a ValueError
         raise UserError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
     except RecursionError as error:
         raise UserError(f"{path} is no YAML that can be read: it is nested too deeply") from error

@@ -12,5 +12,4 @@ from .patterns import index_width as index_width
 from .patterns import is_packable as is_packable
 from .sizes import LayerSize as LayerSize
 from .sizes import Sizes as Sizes
-from .sizes import packed_share as packed_share
 from .sizes import sizes_of as sizes_of

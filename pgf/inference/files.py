@@ -21,7 +21,16 @@ from pgf.inference.linear import PackedLinear
 from pgf.inference.packed import PackedWeight
 from pgf.inference.packing import is_linear, parts_of, put_packed, why_dense
 from pgf.inference.patterns import blocks_of
-from pgf.inference.reading import FORMAT, FileWeight, Packed, Tensors, can_hold, nibbles, read
+from pgf.inference.reading import (
+    FORMAT,
+    FileWeight,
+    Packed,
+    Tensors,
+    can_hold,
+    nibbles,
+    read,
+    read_safetensors,
+)
 from pgf.inference.sizes import Sizes, sizes_of
 from pgf.sparsity import is_conv1d
 
@@ -45,6 +54,7 @@ def save(model: nn.Module, path: str | Path) -> Sizes:
 
 def save_tensors(tensors: Mapping[str, Tensor], path: str | Path) -> Sizes:
     """Write a state packed; arguments as for `save`."""
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     stored: dict[str, Tensor] = {}
@@ -66,8 +76,13 @@ def save_tensors(tensors: Mapping[str, Tensor], path: str | Path) -> Sizes:
     plain = sum(stored[name].nbytes for name in tensors if name in stored)
     metadata = {**FORMAT, "weights": json.dumps(weights), "aliases": json.dumps(aliases)}
     part = Path(f"{path}.part")
-    save_file(stored, str(part), metadata=metadata)
-    part.replace(path)
+    try:
+        save_file(stored, str(part), metadata=metadata)
+        part.replace(path)
+    except SafetensorError as error:  # as it calls an OSError: a full disk, a folder that is closed
+        raise UserError(f"{path} cannot be written: {error}") from error
+    finally:
+        part.unlink(missing_ok=True)
     return sizes_of(packed, others=plain)
 
 
@@ -77,24 +92,17 @@ def pack_file(source: Path, path: Path) -> Sizes:
     Raises:
         UserError: it cannot be read, is packed already, or has no weight that is N:M.
     """
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(str(source), framework="pt") as file:
-            kind = (file.metadata() or {}).get("format")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise UserError(f"{source} cannot be read as safetensors: {error}") from error
-    if kind == FORMAT["format"]:
+    metadata, tensors = read_safetensors(source)
+    if metadata.get("format") == FORMAT["format"]:
         raise UserError(f"{source} is packed already")
-    made = path.with_name(
-        f"{path.name}.made"
-    )  # a file that is there stays if nothing can be packed
-    sizes = save_tensors(tensors, made)
-    if not sizes.layers:
-        made.unlink()
-        raise UserError(f"{source} has no weight that keeps half or less of every group")
-    made.replace(path)
+    made = path.with_name(f"{path.name}.made")  # `path` stays as it is if nothing can be packed
+    try:
+        sizes = save_tensors(tensors, made)
+        if not sizes.layers:
+            raise UserError(f"{source} has no weight that keeps half or less of every group")
+        made.replace(path)
+    finally:
+        made.unlink(missing_ok=True)
     return sizes
 
 

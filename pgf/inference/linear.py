@@ -69,8 +69,12 @@ class PackedLinear(nn.Module):
         return Plan.of(parts, self._buffers["bias"], self._buffers)
 
     def _as_dense(self, inputs: Tensor) -> Tensor:
-        _say_dense(inputs.device.type, str(inputs.dtype).removeprefix("torch."))
         bias: Any = self.bias
+        if inputs.dtype is not self.dtype:
+            _say_other_dtype(inputs.dtype, self.dtype)
+            bias = None if bias is None else bias.to(inputs.dtype)
+        else:
+            _say_dense(inputs.device.type, inputs.dtype)
         return functional.linear(inputs, self._dense().to(inputs.dtype), bias)
 
     @property
@@ -171,5 +175,10 @@ class PackedLinear(nn.Module):
 
 
 @cache
-def _say_dense(device: str, dtype: str) -> None:
+def _say_dense(device: str, dtype: torch.dtype) -> None:
     log.warning("packed layers run as dense ones: no kernel for %s on %s here", dtype, device)
+
+
+@cache
+def _say_other_dtype(inputs: torch.dtype, weight: torch.dtype) -> None:
+    log.warning("packed layers run as dense ones: inputs are %s, weights %s", inputs, weight)

@@ -64,16 +64,9 @@ def read(path: str | Path) -> Packed:
     Raises:
         UserError: it is not there, not packed by us, or damaged.
     """
-    from safetensors import SafetensorError, safe_open
-
     if not Path(path).is_file():
         raise UserError(f"{path} is not there")
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read as safetensors: {error}") from error
+    metadata, tensors = read_safetensors(path)
     if {key: metadata.get(key) for key in FORMAT} != FORMAT:
         raise UserError(f"{path} is not a packed model: its metadata do not say {FORMAT}")
     try:
@@ -86,6 +79,22 @@ def read(path: str | Path) -> Packed:
     except (_Damaged, *NONSENSE) as error:
         raise UserError(f"{path} is damaged: {error}") from error
     return Packed(packed, tensors, aliases)
+
+
+def read_safetensors(path: str | Path) -> tuple[dict[str, str], Tensors]:
+    """Return the metadata and the tensors of a safetensors file.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return file.metadata() or {}, tensors
+    except (SafetensorError, OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read as safetensors: {error}") from error
 
 
 class _Damaged(Exception):  # noqa: N818
@@ -128,7 +137,8 @@ def _part(
     if pattern.m <= 16:
         indices = halves(indices)[:count]
     indices = indices.reshape(rows, groups, n)
-    if bool((indices >= pattern.m).any()) or bool((indices.int().diff(dim=-1) <= 0).any()):
+    places = indices.int()  # 256 is no number of a byte
+    if bool((places >= pattern.m).any()) or bool((places.diff(dim=-1) <= 0).any()):
         raise _Damaged(f"{name} has indices that do not rise within {pattern}")
     return PackedWeight(values.reshape(rows, groups, n), indices, pattern)
 

@@ -2,12 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import comb, log2
 
 from pgf.inference.linear import Part
 from pgf.inference.packed import PackedWeight
-from pgf.inference.patterns import index_width
-from pgf.recipes import NMPattern
 
 
 @dataclass(frozen=True)
@@ -51,20 +48,6 @@ class Sizes:
 def sizes_of(weights: Iterable[tuple[str, list[Part]]], *, others: int) -> Sizes:
     """Return the bytes of packed weights, by their parts, and of everything else."""
     return Sizes(tuple(_size(name, parts) for name, parts in weights), others)
-
-
-def packed_share(pattern: NMPattern, *, bits: int) -> tuple[float, float]:
-    """Return the bytes of a packed weight over those of the dense one, as stored and at least.
-
-    The least has log2 of the number of choices of N in M for a group's places, and no padding.
-
-    Args:
-        pattern: of the weight.
-        bits: of a value.
-    """
-    n, m = pattern.n, pattern.m
-    stored = n * (bits + index_width(pattern))
-    return stored / (m * bits), (n * bits + log2(comb(m, n))) / (m * bits)
 
 
 def _size(name: str, parts: list[Part]) -> LayerSize:

@@ -24,9 +24,10 @@ from .slurm.requeue import after_busy as after_busy
 from .slurm.requeue import after_interruption as after_interruption
 from .slurm.requeue import watch_of_this_job as watch_of_this_job
 from .slurm.sites import PROFILES as PROFILES
-from .slurm.sites import RunCost as RunCost
 from .slurm.sites import Site as Site
+from .slurm.sites import TaskCost as TaskCost
 from .slurm.sites import extra_options as extra_options
+from .slurm.sites import gpus_of as gpus_of
 from .slurm.sites import job_cores as job_cores
 from .slurm.sites import job_gpus as job_gpus
 from .slurm.sites import job_memory as job_memory
@@ -34,6 +35,7 @@ from .slurm.sites import job_minutes as job_minutes
 from .slurm.sites import load_site as load_site
 from .slurm.sites import queue_options as queue_options
 from .slurm.sites import read_estimate as read_estimate
+from .slurm.sites import run_flops as run_flops
 from .slurm.sites import site_path as site_path
 from .snakemake import Machines as Machines
 from .snakemake import run_snakemake as run_snakemake

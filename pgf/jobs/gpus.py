@@ -43,13 +43,13 @@ def choose_gpus(count: int, *, there: int) -> str:
 def claimed_gpus(count: int) -> Iterator[None]:
     """Hold `count` of the GPUs to be shared out, and let torch see no other.
 
-    Waits until so many are free; a killed holder's are.
+    Waits until so many are free; a killed holder's are. Who takes none waits for none.
 
     Raises:
         UserError: more are wanted than there are.
     """
     names = [name for name in os.environ.get(GPUS, "").split(",") if name]
-    if not names:
+    if not names or count == 0:
         yield
         return
     if count > len(names):

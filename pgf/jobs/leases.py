@@ -57,6 +57,8 @@ class Holder:
 
 UNKNOWN = Holder("somebody", 0, None, "", math.inf)
 """Whoever holds a lease that a shared disk does not show at the moment."""
+DAMAGED = Holder("nobody", 0, None, "", -math.inf)
+"""The holder of a lease whose file is damaged, as after a power cut: it is void at once."""
 
 
 @dataclass
@@ -69,29 +71,38 @@ class Lease:
 
     def taken(self) -> Holder | None:
         """Take the lease; return who holds it already, or None when it is ours."""
-        path, found = self.folder / LEASE, self.current()
-        if found is not None:
-            if not self.is_void(found):
+        while True:
+            found = self.current()
+            if found is None:
+                if self._write():
+                    return None
+            elif self.is_void(found):
+                self._remove(found)
+            else:
                 return found
-            # Of several that find it void one renames it; and it may be a new one by now.
-            aside = path.with_name(f"{LEASE}.{self.holder.token}")
-            try:
-                path.rename(aside)
-            except FileNotFoundError:
-                return self.taken()
-            if _read(aside) != found:
-                aside.rename(path)
-                return self.taken()
-            aside.unlink()
-        own = path.with_name(f"{LEASE}.{self.holder.token}")
+
+    def _write(self) -> bool:
+        """Write the lease as ours; return whether nobody else has written one by now."""
+        own = self.folder / f"{LEASE}.{self.holder.token}"
         own.write_text(json.dumps(asdict(self.holder)), encoding="utf-8")
         try:
-            os.link(own, path)
+            os.link(own, self.folder / LEASE)
         except FileExistsError:
-            return self.taken()
+            return False
         finally:
             own.unlink()
-        return None
+        return True
+
+    def _remove(self, void: Holder) -> None:
+        """Remove a lease that is void, unless another has it by now."""
+        path, aside = self.folder / LEASE, self.folder / f"{LEASE}.{self.holder.token}"
+        with suppress(FileNotFoundError):
+            # Of several that find it void one renames it; and it may be a new one by now.
+            path.rename(aside)
+            if _read(aside) == void:
+                aside.unlink()
+            else:
+                aside.rename(path)
 
     def renew(self) -> None:
         """Say that the holder lives; at most every half minute.
@@ -144,8 +155,10 @@ class Lease:
 def _read(path: Path) -> Holder | None:
     try:
         return Holder(**json.loads(path.read_text(encoding="utf-8")))
-    except (FileNotFoundError, json.JSONDecodeError, TypeError):
+    except FileNotFoundError:
         return None
+    except (ValueError, TypeError):
+        return DAMAGED
     except OSError as error:
         log.warning("%s cannot be read (%s); tried again later", path, error)
         return UNKNOWN

@@ -43,12 +43,13 @@ def describe_plan(experiment: Experiment, results: Path, *, jobs: int) -> tuple[
     seconds: dict[str, float] = {}
     for task in experiment.tasks:
         own = [spec for spec in specs if spec.task.name == task]
-        lines += ["", f"task {task}: {len(own)} runs of {own[0].training.steps} steps"]
+        lines += ["", f"task {task}: {len(own)} runs of {_steps(own)} steps"]
         lines += _grid_lines(experiment.grid(task))
         lines += [f"  {line}" for line in layer_lines(own)]
         try:
             check_runs(own)
-            seconds[task], source = _seconds_per_run(own, results)
+            done = [spec for spec in own if spec.slug not in missing]
+            seconds[task], source = _seconds_per_run(own, done, results)
         except UserError as error:
             lines += [f"  cannot be trained here yet: {error}"]
             continue
@@ -74,6 +75,12 @@ def _time_line(totals: Sequence[float], start: float, jobs: int) -> str:
     )
 
 
+def _steps(specs: Sequence[RunSpec]) -> str:
+    """Return the steps of the runs: one number, or the least and the most."""
+    steps = sorted({spec.training.steps for spec in specs})
+    return str(steps[0]) if len(steps) == 1 else f"{steps[0]} to {steps[-1]}"
+
+
 def _grid_lines(grid: Grid) -> list[str]:
     return [
         f"  recipes: {', '.join(grid.recipes)}",
@@ -82,10 +89,12 @@ def _grid_lines(grid: Grid) -> list[str]:
     ]
 
 
-def _seconds_per_run(specs: Sequence[RunSpec], results: Path) -> tuple[float, str]:
-    paths = [spec.directory(results) / RECORD for spec in specs]
-    seconds = [read_record(path).get("train_seconds") for path in paths if path.exists()]
-    known = [value for value in seconds if value is not None]
+def _seconds_per_run(
+    specs: Sequence[RunSpec], done: Sequence[RunSpec], results: Path
+) -> tuple[float, str]:
+    """Return the seconds of a run, and where they come from."""
+    records = [read_record(spec.directory(results) / RECORD) for spec in done]
+    known = [record["train_seconds"] for record in records if record.get("train_seconds")]
     if known:
         return sum(known) / len(known), "mean of recorded runs"
     sparse = next((spec for spec in specs if spec.target != "dense"), specs[0])

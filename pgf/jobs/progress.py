@@ -46,12 +46,13 @@ Jobs = Mapping[str, Sequence[RunSpec]]
 
 
 def look(specs: Sequence[RunSpec], results: Path, spent: Spent) -> None:
-    """Add the runs that have a record by now and had none before."""
+    """Add the runs that have a record by now, of these settings, and had none before."""
     for spec in specs:
         if spec.slug not in spent:
             with suppress(OSError, UserError):
                 record = read_record(spec.directory(results) / RECORD)
-                spent[spec.slug] = record["train_seconds"]
+                if record["fingerprint"] == spec.fingerprint():
+                    spent[spec.slug] = record["train_seconds"]
 
 
 def seconds_left(jobs: Jobs, spent: Spent, *, start: float) -> tuple[list[float], Counter[str]]:

@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -23,21 +23,21 @@ SECONDS_TO_WRITE = 3600.0
 
 
 @contextmanager
-def only_one(experiment: Experiment, results: Path) -> Iterator[None]:
-    """Hold an experiment; a killed holder lets go by itself.
+def only_one(name: str, results: Path) -> Iterator[None]:
+    """Hold an experiment by its name; a killed holder lets go by itself.
 
     Raises:
         BusyError: somebody else holds it.
     """
     folder = results / ".locks"
     folder.mkdir(parents=True, exist_ok=True)
-    lock, owner = FileLock(folder / experiment.name), folder / f"{experiment.name}.pid"
+    lock, owner = FileLock(folder / name), folder / f"{name}.pid"
     try:
         lock.acquire(blocking=False)
     except Timeout as error:
         pid = owner.read_text().strip() if owner.exists() else "unknown"
         raise BusyError(
-            f"another process ({pid}) is at work on the experiment '{experiment.name}'; "
+            f"another process ({pid}) is at work on the experiment '{name}'; "
             f"wait for it or stop it, then run the same command again"
         ) from error
     try:
@@ -66,9 +66,10 @@ def set_broken_aside(
         The runs still to be trained, by title.
     """
     for left_over in (results / experiment.name).rglob(".*.tmp"):
-        # A job on another machine may be writing a younger one.
-        if time.time() - left_over.stat().st_mtime > SECONDS_TO_WRITE:
-            left_over.unlink(missing_ok=True)
+        # A job on another machine may be writing a younger one, and may rename it meanwhile.
+        with suppress(FileNotFoundError):
+            if time.time() - left_over.stat().st_mtime > SECONDS_TO_WRITE:
+                left_over.unlink()
     pending: list[str] = []
     for job, specs in experiment.jobs().items():
         problems = [why_incomplete(spec, results) for spec in specs]
@@ -94,8 +95,8 @@ def finish(experiment: Experiment, config: Path, results: Path) -> None:
     written = [*sorted(folder.glob("tables/*.md")), *sorted(folder.glob("figures/*.png"))]
     newest = max(path.stat().st_mtime for path in written)
     outdated = not report.exists() or report.stat().st_mtime < newest
-    if outdated and make_report(config, report) != 0:
-        print(f"pgf: {report} could not be written; tables and figures are", file=sys.stderr)
+    if outdated and (why := make_report(config, report)):
+        print(f"pgf: {report} could not be written ({why}); the rest is", file=sys.stderr)
     context = context_of(experiment, results)
     page = write_page(context, folder, is_tuned=experiment.tuning is not None)
     print(terminal_view(context))
@@ -103,4 +104,5 @@ def finish(experiment: Experiment, config: Path, results: Path) -> None:
         names = sorted({path.stem for path in written if path.parent.name == kind})
         print(f"{kind + ':':<11}{folder / kind}/{{{','.join(names)}}}")
     for kind, path in (("page:", page), ("report:", report), ("dashboard:", folder / DASHBOARD)):
-        print(f"{kind:<11}{path}")
+        if path.exists():
+            print(f"{kind:<11}{path}")

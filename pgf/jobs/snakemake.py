@@ -47,8 +47,9 @@ class Machines:
     def environment(self) -> dict[str, str]:
         """Return the environment variables that jobs read."""
         if self.site:
-            jobs = read_yaml(PROFILES / self.profile / "profile.yaml").get("jobs", self.jobs)
-            return {SIDE_BY_SIDE: str(jobs), GPUS: ""}
+            jobs = read_yaml(PROFILES / self.profile / "profile.yaml").get("jobs")
+            # Snakemake takes `unlimited` as well, which tells no time.
+            return {SIDE_BY_SIDE: str(jobs if isinstance(jobs, int) else self.jobs), GPUS: ""}
         return {SIDE_BY_SIDE: str(self.jobs), GPUS: self.gpus, slurm.KEEP_JOB: "1"}
 
 
@@ -150,7 +151,10 @@ def snakemake_command(config: Path, machines: Machines, adopted: Sequence[str] =
     ]
 
 
-def make_report(config: Path, path: Path) -> int:
-    """Write Snakemake's HTML report, which opens without a network."""
+def make_report(config: Path, path: Path) -> str | None:
+    """Write Snakemake's HTML report, which opens without a network; return why not, if not."""
     command = [*snakemake_command(config, Machines(jobs=1)), "--nolock", "--report", str(path)]
-    return subprocess.run([*command, "--quiet", "all"], capture_output=True).returncode
+    done = subprocess.run([*command, "--quiet", "all"], capture_output=True, text=True)
+    if done.returncode == 0:
+        return None
+    return next(reversed(done.stderr.strip().splitlines()), f"exit code {done.returncode}")

@@ -32,6 +32,8 @@ class State(StrEnum):
     STOPPED = "stopped"
     """Begun, and nobody trains it now; the same command goes on with it."""
     WAITING = "waiting"
+    OUTDATED = "outdated"
+    """Made with other settings or other code; the same command trains it again."""
 
 
 @dataclass(frozen=True)
@@ -66,15 +68,19 @@ def status_text(name: str, jobs: Jobs, results: Path) -> str:
 
 def run_status(spec: RunSpec, results: Path) -> RunStatus:
     """Return what has become of a run; nothing in its folder is changed."""
-    folder = spec.directory(results)
+    folder, outdated = spec.directory(results), False
     with suppress(UserError, OSError):
         record = read_record(folder / RECORD)
-        diverged = record["status"] == State.DIVERGED
-        said = f"at step {record.get('diverged_at')}" if diverged else ""
-        return RunStatus(spec, State.DIVERGED if diverged else State.DONE, said)
+        outdated = record["fingerprint"] != spec.fingerprint()
+        if not outdated:
+            diverged = record["status"] == State.DIVERGED
+            said = f"at step {record.get('diverged_at')}" if diverged else ""
+            return RunStatus(spec, State.DIVERGED if diverged else State.DONE, said)
     holder = Lease(folder).current()
     if holder and _lives(holder, folder / LEASE):
         return RunStatus(spec, State.RUNNING, str(holder))
+    if outdated:
+        return RunStatus(spec, State.OUTDATED)
     log = folder / TRAIN_LOG
     if not log.exists():
         return RunStatus(spec, State.WAITING)
@@ -86,10 +92,13 @@ def run_status(spec: RunSpec, results: Path) -> RunStatus:
 def _lives(holder: Holder, lease: Path) -> bool:
     """Return whether a holder still trains, as far as this machine can tell."""
     if holder.host == socket.gethostname():
-        with suppress(ProcessLookupError):
+        try:
             os.kill(holder.process, 0)
-            return True
-        return False
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True  # a process of another user has this number: theirs, as far as we see
+        return True
     over = slurm.is_over(holder.slurm_job) if holder.slurm_job else None
     if over is not None:
         return not over

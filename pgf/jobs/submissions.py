@@ -8,6 +8,7 @@ the tuned settings, and the records. `prepare` makes the first two, `take_in` th
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -63,18 +64,26 @@ def prepare(experiment: str, recipe: str, *, name: str, by: str) -> Path:
         "analysis": analysis,
         "evidence": False,
     }
-    folder.mkdir(parents=True)
-    shutil.copyfile(file, folder / RECIPE)
-    config = folder / f"{name}.yaml"
-    config.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
-    about = {"by": by, "experiment": base.name}
-    (folder / ABOUT).write_text(yaml.safe_dump(about, sort_keys=False), encoding="utf-8")
+    values["tasks"] = {task: _without_recipes(entry) for task, entry in values["tasks"].items()}
+    made = folder.with_name(f".{name}.made")  # a submission is there as a whole or not at all
+    shutil.rmtree(made, ignore_errors=True)
+    made.mkdir(parents=True)
     try:
-        load_experiment(str(config), tuned=False)
-    except UserError:
-        shutil.rmtree(folder)
-        raise
-    return config
+        shutil.copyfile(file, made / RECIPE)
+        text = yaml.safe_dump(values, sort_keys=False)
+        (made / f"{name}.yaml").write_text(text, encoding="utf-8")
+        about = yaml.safe_dump({"by": by, "experiment": base.name}, sort_keys=False)
+        (made / ABOUT).write_text(about, encoding="utf-8")
+        load_experiment(str(made / f"{name}.yaml"), tuned=False)
+        made.rename(folder)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+    return folder / f"{name}.yaml"
+
+
+def _without_recipes(entry: dict[str, Any] | None) -> dict[str, Any]:
+    """Return a task's entry without its list of columns, which a submission's is not among."""
+    return {key: value for key, value in (entry or {}).items() if key != "recipes"}
 
 
 def check_same(experiment: str, recipe: str, *, folder: Path, by: str) -> None:
@@ -147,5 +156,7 @@ def other_column(base: Experiment, own: Experiment) -> str | None:
 def other_keys(base: Experiment, own: Experiment) -> str | None:
     """Return in which keys a submission's config differs from its experiment's."""
     mine, others = (one.model_dump(mode="json", include=set(SAME)) for one in (own, base))
+    for one in (mine, others):
+        one["tasks"] = {task: _without_recipes(entry) for task, entry in one["tasks"].items()}
     differing = [key for key in SAME if mine[key] != others[key]]
     return f"{', '.join(differing)} differ from {base.name}'s" if differing else None

@@ -15,7 +15,9 @@ from .files import remove_temporaries as remove_temporaries
 from .files import replacing as replacing
 from .files import set_aside as set_aside
 from .files import write_atomically as write_atomically
+from .provenance import UNKNOWN as UNKNOWN
 from .provenance import add_machine as add_machine
+from .provenance import cpu_name as cpu_name
 from .provenance import machine_entries as machine_entries
 from .provenance import provenance as provenance
 from .provenance import this_machine as this_machine

@@ -15,6 +15,7 @@ from pgf.errors import UserError
 if TYPE_CHECKING:
     import torch
 
+UNKNOWN = "unknown"
 PACKAGES = ("torch", "timm", "transformers", "numpy")
 ROOT = Path(__file__).parents[2]
 FIXED = ("precision", "data")
@@ -30,7 +31,7 @@ def provenance(device: str) -> dict[str, Any]:
         **_versions(),
         "device": device,
         "machine": platform.machine(),
-        "cpu": _cpu(),
+        "cpu": cpu_name(),
         "node": platform.node(),
         "slurm_job": os.environ.get("SLURM_JOB_ID"),
         **(_gpu() if device.startswith("cuda") else {"gpu": None, "gpu_driver": None}),
@@ -38,12 +39,12 @@ def provenance(device: str) -> dict[str, Any]:
 
 
 @cache
-def _cpu() -> str:
+def cpu_name() -> str:
     """Return the name of the processor, as Linux gives it."""
     path = Path("/proc/cpuinfo")
     text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
     found = re.search(r"^model name\s*:\s*(.+)$", text, re.M)
-    return found.group(1).strip() if found else platform.processor() or "unknown"
+    return found.group(1).strip() if found else platform.processor() or UNKNOWN
 
 
 def _gpu() -> dict[str, Any]:
@@ -65,7 +66,7 @@ def commit(root: Path) -> dict[str, Any]:
     "unknown" outside of one: an installed package may lie in a checkout of something else.
     """
     if _git("ls-files", "--error-unmatch", "pgf/errors.py", cwd=root) is None:
-        return {"commit": "unknown", "dirty": False}
+        return {"commit": UNKNOWN, "dirty": False}
     # Results are written while runs go on, and do not count as changes.
     changed = _git("status", "--porcelain", "--", "pgf", "configs", cwd=root)
     return {"commit": _git("rev-parse", "HEAD", cwd=root), "dirty": bool(changed)}

@@ -25,7 +25,12 @@ def read_source(source: str) -> Collected:
         UserError: they are not there, cannot be read, or were changed since they were collected.
     """
     with _as_folder(source) as folder:
-        return read_collected(folder)
+        if not (folder / RUNS_FILE).is_file():
+            raise UserError(f"{source}: no {RUNS_FILE} is there, as `pgf collect` writes it")
+        try:
+            return read_collected(folder)
+        except UserError as error:  # a folder that was made for the download is gone by now
+            raise UserError(str(error).replace(str(folder), source.rstrip("/"))) from error
 
 
 @contextmanager

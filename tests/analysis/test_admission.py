@@ -88,6 +88,10 @@ def test_a_diverged_run_is_the_worst_of_its_pair_and_stays_in():
     assert list(gains[:5]) == [9.0, 8.0, 7.0, 6.0, 5.0]
     assert gains[5] == -100.0 - 6.0, "the worst of the target, which removed has"
     assert losses.diverged_in("mdgf_linear", TARGET) == 1
+    *_, shares = TABLES["grading"](made).sections[0].blocks
+    (line,) = shares.rows
+    marks = {name: "†1" in cell.text for name, cell in zip(shares.header, line, strict=True)}
+    assert {name for name, marked in marks.items() if marked} == {made.label("mdgf_linear")}
 
 
 def test_where_every_run_of_a_recipe_diverged_it_is_worse():

@@ -123,7 +123,8 @@ def test_the_same_runs_give_the_same_file(made, html, tmp_path):
 
 def test_one_page_over_several_links_to_each(made, tmp_path):
     write_dashboard(made, tmp_path / "one")
-    text = write_overview({"one": made, "other": made}, tmp_path).read_text(encoding="utf-8")
+    contexts, made_by = {"one": made, "other": made}, "python -m pgf dashboard one other"
+    text = write_overview(contexts, tmp_path, made_by=made_by).read_text(encoding="utf-8")
     assert 'href="one/index.html"' in text and "one/toy" in text
     assert "other/toy" in text and 'href="other/' not in text, "it has no page to link to"
     assert "window.vegaEmbed" not in text

@@ -18,6 +18,7 @@ from pgf.analysis.dashboard.curves import (
 )
 from pgf.analysis.dashboard.legend import curve_name, legend_of
 from pgf.analysis.dashboard.write import as_json
+from pgf.analysis.figures.kinds.gradient_noise import noise_to_signal
 from pgf.analysis.figures.series import running_mean
 from pgf.analysis.origins import OURS
 from pgf.analysis.tables.curves import by_seed
@@ -32,8 +33,7 @@ def made():
 def slow_values(made, task, recipe, target, name):
     """Return a statistic by seed, found one by one."""
     if name == "noise_to_signal":
-        noise = by_seed(made, task, recipe, target, "noise_variance")
-        return noise / by_seed(made, task, recipe, target, "noise_signal")
+        return noise_to_signal(made, task, recipe, target)  # the figure's, one column
     values = by_seed(made, task, recipe, target, name.removesuffix("_running"))
     return running_mean(values) if name.endswith("_running") else values
 

@@ -66,3 +66,8 @@ def test_two_roles_of_one_label_are_told_apart() -> None:
     labels = dict(merge_contexts({"one": one, "other": start}).recipes)
     assert labels["sr_ste"] == "SR-STE (sr_ste)"
     assert labels["sr_ste_dense_start"] == "SR-STE (sr_ste_dense_start)"
+
+
+def test_words_about_one_experiment_do_not_stand_over_all() -> None:
+    made = graded({"sr_ste": LOW, "mdgf_linear": SIX}, analysis={"about": "Only of this one."})
+    assert merge_contexts({"one": made, "other": made}).analysis.about == ""

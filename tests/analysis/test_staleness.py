@@ -67,6 +67,14 @@ def test_other_settings_are_refused_by_name(
         check_settings(small(tmp_path, *path, to=to), collected, where="runs.csv")
 
 
+def test_an_option_that_the_config_has_no_more_is_named(
+    collected: pd.DataFrame, tmp_path: Path
+) -> None:
+    given = collected.assign(**{"task.classes": 10.0, "task.of_another_task": float("nan")})
+    with pytest.raises(UserError, match=r"task.classes 10.0, now not given \(2 runs\)"):
+        check_settings(small(tmp_path), given, where="runs.csv")
+
+
 def test_runs_that_nobody_asks_for_are_refused(collected: pd.DataFrame, tmp_path: Path) -> None:
     other = collected.assign(recipe=collected["recipe"].replace("linear", "gone"))
     with pytest.raises(UserError, match="runs that the config does not ask for"):

@@ -115,7 +115,7 @@ def test_a_claim_finds_columns_by_their_roles():
         (
             {"kind": "lower_statistic", "statistic": "unheard_of"},
             "sr_ste",
-            "no pairs of seeds to compare at 1:16",
+            "nothing to compare at 1:16(FF): no pairs of seeds, or a mean",
         ),
     ],
 )

@@ -175,3 +175,19 @@ def test_diverged_runs_mark_their_row():
 def test_without_published_numbers_no_row_is_the_paper_s(glue):
     made = replace(glue, published=glue.published.iloc[:0])
     assert "*paper" not in to_markdown(TABLES["measures"](made))
+
+
+def test_the_direction_is_each_measures_own_and_an_error_has_no_best_evaluation():
+    runs = glue_runs()
+    names = {"cola_matthews": "phoneme_error_rate", "sst2_accuracy": "perplexity"}
+    views = ("final", "best")
+    ends = {f"{view}.{old}": f"{view}.{new}" for view in views for old, new in names.items()}
+    rising = TABLES["measures"](context(runs)).sections[0]
+    assert rising.caption.startswith("Higher is better: ") and len(rising.blocks) == 2
+    mixed = TABLES["measures"](context(runs.rename(columns=ends)))
+    (section,) = mixed.sections
+    words = "Lower is better of phoneme error rate, perplexity, higher of the others: "
+    assert section.caption.startswith(words)
+    assert len(section.blocks) == 1 and set(mixed.data["view"]) == {"last"}
+    whole = context(runs.assign(higher_is_better=False))
+    assert "Lower is better of overall, higher" in TABLES["measures"](whole).sections[0].caption

@@ -1,10 +1,13 @@
 """Tables turned round: recipes stand down where they do not fit across, and no cell is lost."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pgf.analysis.tables.model import PANEL, WIDTH, Block, Cell, recipe_blocks, recipes_down
+from pgf.analysis.tables.render import markdown_block
 
 
 def block(recipes: tuple[str, ...], *, targets: int, papers: frozenset[int] = frozenset()) -> Block:
@@ -49,3 +52,10 @@ def test_a_few_recipes_stand_across_as_the_paper_has_them(count):
     names = [f"r{i}" for i in range(count)]
     (made,) = recipe_blocks(lambda shown: block(shown, targets=3), ["dense"], names)
     assert made.header[0] == ("target" if count == PANEL else "recipe")
+
+
+def test_a_bar_in_a_heading_breaks_no_table():
+    block = Block(("a|b", "c"), ((Cell("1"), Cell("2|3")),))
+    head, _, line = markdown_block(block).splitlines()
+    assert re.split(r"(?<!\\)\|", head)[1:-1] == [r" a\|b ", "    c "]
+    assert len(re.split(r"(?<!\\)\|", line)) == 4

@@ -15,6 +15,7 @@ from support.configs import write_small
 from pgf.__main__ import main
 from pgf.cli import COMMANDS, Command
 from pgf.cli.registry import Group, Options
+from pgf.experiments import experiment_with, load_experiment
 
 COSTS = ("bench", "doctor", "gpu", "models")
 WITH_EXPERIMENT = [name for name, command in COMMANDS.items() if command.takes_experiment]
@@ -62,6 +63,25 @@ def test_an_unknown_profile_is_refused(capsys: pytest.CaptureFixture[str]) -> No
     assert "did you mean 'default'?" in message
 
 
+def test_the_workflow_runs_in_the_projects_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = str(ROOT / "configs/smoke.yaml")
+    assert "run the command in the project's folder" in refusal(capsys, "reproduce", config)
+
+
+def test_whoever_has_read_enough_of_the_output_may_leave() -> None:
+    command = f"{sys.executable} -m pgf list | head -n 1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=ROOT)
+    assert (done.returncode, done.stderr) == (0, "") and done.stdout
+
+
+def test_costs_of_further_targets_need_no_tuning() -> None:
+    made = experiment_with(load_experiment("laptop"), ["1:4(FF)"])
+    assert "1:4(FF)" in {run.target for run in made.runs()} and made.tuning is None
+
+
 @pytest.mark.parametrize(
     ("key", "value", "hint"),
     [
@@ -102,6 +122,9 @@ def failing(name: str, error: Exception) -> Command:
         (["train", "smoke", "--sede", "3"], "unrecognized arguments: --sede 3"),
         (["plan", "smoke", "--jobs", "0"], "--jobs must be at least 1: 0"),
         (["models", "resnet50", "--write"], "--write keeps the survey of all families"),
+        (["hours", "smoke", "--tflops", "nan"], "--tflops must be positive: nan"),
+        (["gpu", "--minutes", "nan"], "--minutes must be positive: nan"),
+        (["train", "smoke", "--hang-minutes", "nan"], "--hang-minutes must be positive: nan"),
         (["hours", "smoke", "--write"], "--write keeps the table of all experiments"),
     ],
 )

@@ -119,7 +119,7 @@ def test_a_file_that_is_cut_short_is_refused(folder, small, capsys) -> None:
     ("sources", "said"),
     [
         ([], "name the folder or address"),
-        (["nowhere"], "nowhere/runs.csv is missing"),
+        (["nowhere"], "nowhere: no runs.csv is there"),
         (["http://example.org/x"], "an address must begin with https://"),
         (["ftp=https://127.0.0.1:9/x"], "cannot be had"),
         (["here=lab"], "the name 'here' is taken"),

@@ -56,6 +56,7 @@ def test_what_cannot_be_packed_is_said(tmp_path: Path, capsys: pytest.CaptureFix
     refused(str(dense))
     assert (tmp_path / "packed.safetensors").read_text() == "of somebody else"
     assert load_file(str(dense))
+    assert "is a folder: --output names the file" in refused(str(dense), "-o", str(tmp_path))
     assert "is the model itself" in refused(str(dense), "-o", str(dense))
     assert "is not a folder: make it first" in refused(str(dense), "-o", str(tmp_path / "a" / "b"))
     dense.write_bytes(pickle.dumps({}))

@@ -1,6 +1,9 @@
 """All that needs a GPU: pieces within their time, and a report of what came of them."""
 
 import json
+import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -8,6 +11,7 @@ import pytest
 from support import ROOT
 
 from pgf.__main__ import main
+from pgf.costs.bench.processes import together
 from pgf.costs.bench.sizes import rehearsal
 from pgf.costs.gpu.pieces import FAST, PARTS, RIGHT, USEFUL, Piece, marked_files, pieces
 from pgf.costs.gpu.report import write_report
@@ -75,3 +79,28 @@ def test_nonsense_is_refused_before_anything_runs(capsys: pytest.CaptureFixture[
     assert "laptop" in capsys.readouterr().err
     assert main(["gpu", "--measure", "maks"]) == 2
     assert "did you mean 'masks'" in capsys.readouterr().err
+
+
+def test_a_piece_ends_with_the_command_that_is_interrupted(tmp_path: Path) -> None:
+    began = tmp_path / "began"
+    piece = f"import os, signal; open({str(began)!r}, 'w').write(str(os.getpid())); signal.pause()"
+    code = (
+        "import sys\nfrom pathlib import Path\n"
+        "from pgf.costs.gpu.pieces import FAST, Piece\n"
+        "from pgf.costs.gpu.running import run_pieces\n"
+        f"made = Piece('waits', FAST, (sys.executable, '-c', {piece!r}), 0.5)\n"
+        f"run_pieces([made], Path({str(tmp_path)!r}), minutes=10.0, tell=lambda _: None)\n"
+    )
+    command = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.DEVNULL)
+    while not (began.exists() and began.read_text()):
+        assert command.poll() is None
+    command.send_signal(signal.SIGINT)
+    command.wait()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(began.read_text()), 0)
+
+
+def test_a_command_that_fails_ends_those_beside_it(tmp_path: Path) -> None:
+    fails, waits = "raise SystemExit(3)", "import signal; signal.pause()"
+    with pytest.raises(subprocess.CalledProcessError):
+        together([[sys.executable, "-c", code] for code in (fails, waits)], cwd=tmp_path)

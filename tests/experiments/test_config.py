@@ -12,7 +12,7 @@ from support.configs import GOOD, as_untuned, changed, load
 
 from pgf.errors import UserError
 from pgf.experiments.config import experiment_path, load_experiment
-from pgf.experiments.experiment import Experiment
+from pgf.experiments.experiment import SHOWN, Experiment
 from pgf.experiments.selection import UNFINISHED
 from pgf.experiments.tuning_settings import selection_path
 from pgf.experiments.validation import read_yaml
@@ -179,6 +179,11 @@ def test_the_analysis_hash_follows_the_rule_and_not_the_runs(tmp_path: Path) -> 
     assert len({hashed(), hashed(analysis={"alpha": 0.01}), hashed(targets=["1:4(FF)"])}) == 3
 
 
+def test_the_analysis_hash_covers_what_pages_are_made_by() -> None:
+    templates = list((ROOT / "pgf/analysis/templates").iterdir())
+    assert templates and {path.suffix for path in templates if path.is_file()} <= set(SHOWN)
+
+
 def test_a_missing_training_setting_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="training of digits: learning_rate"):
         load(changed("training", to={"steps": 3, "batch_size": 4}), tmp_path)
@@ -193,6 +198,7 @@ def test_a_missing_training_setting_is_named(tmp_path: Path) -> None:
         ("name: a\nname: b\n", "key 'name' stands twice, the second time in line 2, column 1"),
         ("name: a\ntraining: {steps: 1, steps: 2}\n", "key 'steps' stands twice"),
         ("name: !!python/object/apply:os.getcwd []\n", "is no YAML.*python/object"),
+        ("name: 2024-13-45\n", "is no YAML: month must be in 1..12"),
         ("? [a, b]\n: 1\n", "file.yaml"),
     ],
 )

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from support.packed import PATTERNS, sparse_weight
 
 from pgf.errors import UserError
-from pgf.inference import PackedWeight, packed_share
+from pgf.inference import PackedWeight
 from pgf.inference.patterns import blocks_of, pattern_of
 from pgf.inference.reading import halves, nibbles
 from pgf.recipes import NMPattern
@@ -70,13 +70,6 @@ def test_blocks_of_rows_have_patterns_of_their_own() -> None:
     ]
     assert blocks_of(v) is None and blocks_of(torch.ones(3, 7)) is None
     assert blocks_of(torch.zeros(0, 8)) is None
-
-
-def test_what_a_packed_weight_takes_is_near_the_least() -> None:
-    stored, least = packed_share(NMPattern(1, 16), bits=32)
-    assert stored == least == 36 / 512
-    stored, least = packed_share(NMPattern(2, 4), bits=16)
-    assert stored == 40 / 64 and least == pytest.approx((32 + 2.585) / 64, abs=1e-4)
 
 
 @given(st.lists(st.integers(0, 15), max_size=9))

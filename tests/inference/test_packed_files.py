@@ -229,3 +229,20 @@ def test_a_model_without_memory_takes_the_file(path: Path) -> None:
         empty = nn.Sequential(nn.Linear(32, 24), nn.LayerNorm(24))
     inputs = torch.randn(2, 32)
     assert torch.equal(load(empty, path)(inputs), load(model(), path)(inputs))
+
+
+def test_the_widest_groups_come_back(tmp_path: Path) -> None:
+    made = nn.Sequential(nn.Linear(512, 8))
+    made[0].weight.data = sparse_weight("1:256", rows=8, groups=2)
+    save(made, tmp_path / "wide.safetensors")
+    other = load(nn.Sequential(nn.Linear(512, 8)), tmp_path / "wide.safetensors")
+    assert torch.equal(other.state_dict()["0.weight"], made[0].weight)
+
+
+def test_what_cannot_be_written_is_said_and_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    with pytest.raises((UserError, OSError)):
+        save(model(), tmp_path / "there")
+    with pytest.raises(UserError, match=r"packed.safetensors cannot be written"):
+        save(model(), tmp_path / "nowhere" / "packed.safetensors")
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]

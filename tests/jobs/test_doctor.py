@@ -11,7 +11,7 @@ from support.helpers import tiny_spec
 
 from pgf.experiments.run_spec import RunSpec
 from pgf.jobs.slurm.doctor import Finding, doctor_summary, examine_cluster, is_healthy
-from pgf.jobs.slurm.sites import PROFILES, RunCost, Site
+from pgf.jobs.slurm.sites import PROFILES, Site, TaskCost
 
 PROFILE = PROFILES / "slurm/profile.yaml"
 SEEN = {
@@ -66,7 +66,7 @@ def look(
     cluster: Path, site: Site | None = None, *, specs: Sequence[RunSpec] = (), mb: int = 0
 ) -> dict[str, Finding]:
     """Return what the doctor finds, by name."""
-    costs = {"digits": RunCost(flops=1.0, bytes=mb * 2**20)}
+    costs = {"digits": TaskCost(flops_a_sample=1.0, bytes=mb * 2**20)}
     results = cluster.parent / "results"
     found = examine_cluster(site or Site(), PROFILE, results, specs=specs, costs=costs)
     return {finding.name: finding for finding in found}

@@ -27,6 +27,11 @@ def test_jobs_at_the_same_time_see_different_gpus() -> None:
         assert os.environ[VISIBLE] == "0"
 
 
+def test_who_takes_none_waits_for_none() -> None:
+    with claimed_gpus(2), claimed_gpus(0):
+        assert os.environ[VISIBLE] == "0,2"
+
+
 def test_more_gpus_than_there_are_is_bad_input() -> None:
     with pytest.raises(UserError, match=r"takes 4 GPUs .* there are 3 .*=0,2,5"), claimed_gpus(4):
         pass

@@ -202,3 +202,31 @@ def test_of_two_that_find_a_void_lease_one_takes_it(
     monkeypatch.setattr(leases.Lease, "is_void", judged_late)
     assert slow.taken() == quick.holder
     assert quick.current() == quick.holder
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\0" * 40, b"[1, 2]", b'{"host": "node7"}', b"\xff\xfe{"]
+)
+def test_a_lease_that_a_power_cut_has_damaged_is_void(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / LEASE).write_bytes(content)
+    lease = Lease(tmp_path)
+    assert lease.taken() is None and lease.current() == lease.holder
+    assert [path.name for path in tmp_path.iterdir()] == [LEASE]
+
+
+def test_who_comes_second_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late, early = Lease(tmp_path), Lease(tmp_path, ELSEWHERE)
+    look = leases.Lease.current
+    seen: list[Holder | None] = []
+
+    def looked_early(self: Lease) -> Holder | None:
+        seen.append(look(self))
+        if self is late and len(seen) == 1:
+            assert early.taken() is None  # after the late one has found the folder free
+        return seen[-1]
+
+    monkeypatch.setattr(leases.Lease, "current", looked_early)
+    assert late.taken() == ELSEWHERE and seen[0] is None
+    assert [path.name for path in tmp_path.iterdir()] == [LEASE]

@@ -25,7 +25,8 @@ def runs(task: str, count: int) -> list[RunSpec]:
 def record(spec: RunSpec, results: Path, seconds: float) -> None:
     folder = spec.directory(results)
     folder.mkdir(parents=True)
-    write_record(folder, {**VALUES, "train_seconds": seconds})
+    own = {"train_seconds": seconds, "fingerprint": spec.fingerprint()}
+    write_record(folder, {**VALUES, **own})
 
 
 def left(specs: list[RunSpec], results: Path) -> tuple[float, dict[str, int]]:

@@ -23,8 +23,8 @@ from pgf.jobs.slurm.sites import (
     GROWTH,
     PROFILES,
     START_MINUTES,
-    RunCost,
     Site,
+    TaskCost,
     extra_options,
     job_cores,
     job_gpus,
@@ -33,13 +33,16 @@ from pgf.jobs.slurm.sites import (
     load_site,
     queue_options,
     read_estimate,
+    run_flops,
     run_hours,
 )
 from pgf.records.failures import failure_summary, last_lines
 
 FILE = PROFILES / "slurm/site.yaml"
 SPEC = tiny_spec("ste")
-COSTS = {"digits": RunCost(flops=3.6e15, bytes=2**30)}
+SAMPLES = SPEC.training.batch_size * SPEC.training.steps
+COSTS = {"digits": TaskCost(flops_a_sample=3.6e15 / SAMPLES, bytes=2**30)}
+"""A run takes an hour at one TFLOP/s."""
 
 
 def on(processes: int) -> RunSpec:
@@ -81,7 +84,10 @@ def test_a_wrong_site_file_is_one_sentence(text: str, message: str, tmp_path: Pa
 
 def test_hours_are_operations_over_rate() -> None:
     assert run_hours(SPEC, COSTS["digits"], Site(tflops=1.0)) == pytest.approx(1.0)
-    assert run_hours(on(4), COSTS["digits"], Site(tflops=1.0)) == pytest.approx(0.25)
+    by_four = replace(SPEC, training=replace(SPEC.training, processes=4))
+    assert run_hours(by_four, COSTS["digits"], Site(tflops=1.0)) == pytest.approx(0.25)
+    larger = replace(SPEC, training=replace(SPEC.training, batch_size=3 * SPEC.training.batch_size))
+    assert run_hours(larger, COSTS["digits"], Site(tflops=1.0)) == pytest.approx(3.0)
 
 
 def test_a_time_limit_is_the_estimate_with_a_margin_and_at_most_the_sites() -> None:
@@ -113,7 +119,7 @@ def test_every_attempt_asks_for_more_memory_up_to_the_most(
 
 
 def test_a_task_that_the_estimate_lacks_is_one_that_nobody_knows(tmp_path: Path) -> None:
-    (tmp_path / ESTIMATE).write_text('{"another": {"flops": 1.0, "bytes": 1073741824}}')
+    (tmp_path / ESTIMATE).write_text('{"another": {"flops_a_sample": 1.0, "bytes": 1073741824}}')
     costs = read_estimate(tmp_path)
     site = Site(longest_minutes=77, memory_mb=500)
     assert job_minutes([SPEC], costs, site, attempt=1) == 77
@@ -180,8 +186,18 @@ def test_an_estimate_counts_operations_and_parameters(tmp_path: Path) -> None:
     costs = read_estimate(tmp_path)
     assert costs == estimate_costs([SPEC])
     longer = replace(SPEC, training=replace(SPEC.training, steps=28))
-    assert estimate_costs([longer])["digits"].flops == 2 * costs["digits"].flops > 0
+    assert estimate_costs([longer, SPEC]) == estimate_costs([SPEC, longer]) == costs
+    assert run_flops(longer, costs["digits"]) == 2 * run_flops(SPEC, costs["digits"]) > 0
     assert read_estimate(tmp_path / "nowhere") == {}
+    (tmp_path / ESTIMATE).write_text('{"digits": {"flops": 1.0, "bytes": 1}}')
+    assert read_estimate(tmp_path) == {}, "an estimate of another version"
+
+
+def test_runs_on_the_cpu_ask_for_no_gpu() -> None:
+    on_cpu = replace(SPEC, training=replace(SPEC.training, device="cpu", processes=4))
+    assert job_gpus([on_cpu], Site()) == 0 and job_gpus([on_cpu, SPEC], Site()) == 1
+    odd = Site(gpu_model="a100-sxm4-80gb")
+    assert "gpu" in extra_options([SPEC], odd) and "gpu" not in extra_options([on_cpu], odd)
 
 
 def test_the_prefix_of_job_names_is_one_that_the_executor_takes() -> None:

@@ -3,7 +3,7 @@
 import json
 import os
 import socket
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -66,6 +66,16 @@ def test_every_state_is_told_apart(tmp_path: Path) -> None:
     text = status_text("test", {"one": specs}, tmp_path)
     assert text.startswith("test: 8 runs: 1 done, 1 diverged, 2 running, 1 failed, 1 stopped, 2 w")
     assert "ValueError: why" in text and "another-node" in text and "at step 5" in text
+
+
+def test_a_record_of_other_settings_is_outdated_and_not_done(tmp_path: Path) -> None:
+    short = tiny_spec("ste")
+    longer = replace(short, training=replace(short.training, steps=999))
+    write_run(short, tmp_path, train_seconds=3.0)
+    assert run_status(short, tmp_path).state is State.DONE
+    assert run_status(longer, tmp_path).state is State.OUTDATED
+    text = status_text("test", {"one": [longer]}, tmp_path)
+    assert text.startswith("test: 1 runs: 1 outdated; how long they take is not known")
 
 
 def test_a_record_that_cannot_be_read_is_none(tmp_path: Path) -> None:

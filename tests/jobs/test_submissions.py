@@ -165,6 +165,9 @@ def test_it_is_merged_as_a_column_beside_the_experiments_own(
     assert "half: 2 runs of a further column, Half" in capsys.readouterr().out
     table = Path("results/merged/base/tables/grading.csv").read_text()
     assert "half," in table and "sr_ste," in table
+    again = [f"{name}={SUBMISSIONS / 'half'}" for name in ("a", "b")]
+    assert main(["merge", "base", *again]) == 2
+    assert "b: the column half is there already; give it once" in capsys.readouterr().err
     rewrite(SUBMISSIONS / "half", data="0ther")
     assert main(["merge", "base", str(SUBMISSIONS / "half")]) == 2
     assert "half cannot stand beside these runs: data of digits_vit" in capsys.readouterr().err

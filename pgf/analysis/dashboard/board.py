@@ -8,7 +8,7 @@ from pgf.analysis.dashboard.cells import CellRow, cell_row
 from pgf.analysis.dashboard.scopes import Scope, scopes_of
 from pgf.analysis.tables.context import Context
 from pgf.analysis.tables.ranking import HIGHEST, LOWEST, Cell, Place
-from pgf.analysis.tables.wording import with_limits
+from pgf.analysis.tables.wording import percent_text, with_limits
 
 WIDTH, MARGIN = 120, 5
 """Pixels of a drawn interval, and of the room at both ends."""
@@ -129,13 +129,9 @@ def _texts(place: Place, *, is_ranked: bool) -> tuple[str, ...]:
         str(place.group) if is_ranked else "-",
         str(place.share.n),
         better,
-        *(_percent(share) for share in (place.flops, place.density)),
+        *(percent_text(share) for share in (place.flops, place.density)),
         str(place.trials or "-"),
     )
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f}%" if math.isfinite(share) else "-"
 
 
 def first_board(boards: Sequence[Board]) -> int:

@@ -103,23 +103,27 @@ def over_seeds(context: Context, names: Iterable[str]) -> Curves:
 
     Args:
         context: the runs and curves.
-        names: statistics; `noise_to_signal` and `*_running` are derived, seed by seed.
+        names: statistics; `*_running` are derived, seed by seed. `noise_to_signal` is the ratio of
+            means over seeds, as in the figure, and has no limits.
     """
     complete = context.runs.loc[context.runs["status"] == COMPLETE, KEYS]
     curves = context.curves.merge(complete, on=KEYS)
-    curves = pd.concat([curves, running(curves), _noise_to_signal(curves)], ignore_index=True)
+    curves = pd.concat([curves, running(curves)], ignore_index=True)
     known = curves[curves["name"].isin(list(names)) & np.isfinite(curves["value"])]
     by_step = known.groupby([*GROUP, "step"], sort=True)["value"].agg(["mean", "min", "max"])
+    by_step = pd.concat([by_step, _noise_to_signal(by_step)])
     return {key: rows for key, rows in by_step.reset_index("step").groupby(level=GROUP)}
 
 
-def _noise_to_signal(curves: pd.DataFrame) -> pd.DataFrame:
-    keys = [*KEYS, "reference", "step"]
-    noise = curves.loc[curves["name"] == "noise_variance", [*keys, "value"]]
-    signal = curves.loc[(curves["name"] == "noise_signal") & (curves["value"] > 0)]
-    both = noise.merge(signal[[*keys, "value"]], on=keys, suffixes=("", "_signal"))
-    both["value"] = both["value"] / both.pop("value_signal")
-    return both.assign(name="noise_to_signal")
+def _noise_to_signal(by_step: pd.DataFrame) -> pd.DataFrame:
+    """Return the ratio of the means over seeds, where the mean signal is positive."""
+    noise, signal = (
+        by_step["mean"][by_step.index.get_level_values("name") == name].droplevel("name")
+        for name in ("noise_variance", "noise_signal")
+    )
+    ratio = (noise / signal.where(signal > 0)).dropna()
+    made = pd.DataFrame({"mean": ratio, "min": ratio, "max": ratio}).assign(name="noise_to_signal")
+    return made.set_index("name", append=True).reorder_levels([*GROUP, "step"])
 
 
 def _curves(

@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 
 from pgf.analysis.tables.context import Context
+from pgf.records import UNKNOWN
 
 COLUMNS = {
     "commit": "commit",
@@ -46,5 +47,6 @@ def _values(column: pd.Series) -> list[str]:
 def commands_for(context: Context, name: str) -> list[str]:
     """Return the commands that make the runs again, in a checkout of the project."""
     commits = _values(context.runs["commit"]) if "commit" in context.runs else []
-    checkout = [f"git checkout {commits[0]}"] if len(commits) == 1 else []
+    is_known = len(commits) == 1 and commits[0] != UNKNOWN
+    checkout = [f"git checkout {commits[0]}"] if is_known else []
     return [*checkout, f"make EXPERIMENT={name} reproduce"]

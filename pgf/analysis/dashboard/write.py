@@ -52,12 +52,13 @@ def write_dashboard(
     return _write(page, {OURS: context, **(origins or {})}, folder / DASHBOARD)
 
 
-def write_overview(contexts: Mapping[str, Context], folder: Path) -> Path:
+def write_overview(contexts: Mapping[str, Context], folder: Path, *, made_by: str) -> Path:
     """Write the dashboard over several experiments into the folder of all results.
 
     Args:
         contexts: experiment -> its context; its page is linked.
         folder: that holds the experiments' folders.
+        made_by: the command that makes the page.
 
     Raises:
         UserError: two experiments are judged by different rules.
@@ -71,7 +72,7 @@ def write_overview(contexts: Mapping[str, Context], folder: Path) -> Path:
         context,
         title="All experiments",
         commands=[f"make EXPERIMENT={name} reproduce" for name in contexts],
-        made_by=f"python -m pgf dashboard {' '.join(contexts)}",
+        made_by=made_by,
         experiments=links,
     )
     return _write(page, {OURS: context}, folder / DASHBOARD)

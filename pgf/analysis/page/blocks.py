@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import pandas as pd
 
 from pgf.analysis.statistics import Interval, holm
-from pgf.analysis.tables.admission import RANDOM, margin_of, recovered
+from pgf.analysis.tables.admission import RANDOM, recovered
 from pgf.analysis.tables.context import Context, target_label
-from pgf.analysis.tables.judgement import WORSE, Comparison, judge
+from pgf.analysis.tables.judgement import WORSE, Comparison
 from pgf.analysis.tables.kinds.claims import finding_rows, findings_of
 from pgf.analysis.tables.losses import losses_of
 from pgf.analysis.tables.model import Block, row
+from pgf.analysis.tables.papers_effects import compared
 from pgf.analysis.tables.phases import WHOLE, phases_of, values_by_seed
 from pgf.analysis.tables.shares import graded_targets, own_recipes
 from pgf.analysis.tables.verdicts import NOT_TESTABLE, Finding
@@ -58,21 +59,18 @@ def _beaten_by(context: Context, role: str) -> list[Beaten]:
     made = [_against(context, role, *cell) for cell in cells]
     corrected = holm([comparison.p for comparison in made])
     return [
-        Beaten(*cell, recovered(context, *cell), float(p), comparison.diverged)
+        Beaten(*cell, recovered(context, *cell), float(p), _diverged(context, *cell))
         for cell, comparison, p in zip(cells, made, corrected, strict=True)
         if comparison.verdict == WORSE and p <= context.analysis.alpha
     ]
 
 
+def _diverged(context: Context, task: str, target: str, recipe: str) -> int:
+    return losses_of(context, task).diverged_in(recipe, target)
+
+
 def _against(context: Context, role: str, task: str, target: str, recipe: str) -> Comparison:
-    losses, control = losses_of(context, task), context.column_of(task, role) or ""
-    return judge(
-        target,
-        losses.gains(recipe, control, target),
-        analysis=context.analysis,
-        margin=margin_of(context, task, target),
-        diverged=losses.diverged_in(recipe, target),
-    )
+    return compared(context, task, recipe, context.column_of(task, role) or "", target)
 
 
 def beaten_block(context: Context, found: Sequence[Beaten]) -> Block:

@@ -102,8 +102,9 @@ def _beaten(context: Context) -> Iterator[Section]:
     found = beaten_by(context, RANDOM)
     if found:
         caption = (
-            "Columns that the paired t-test finds worse than the random mask by more than the "
-            "margin, corrected by Holm over all columns and targets. Magnitude kept is the share "
+            "Columns that the paired t-test finds worse than the random mask, corrected by Holm "
+            "over all columns and targets, where the interval does not lie within the margin. "
+            "Magnitude kept is the share "
             "of the weights' absolute sum that the mask keeps. Statistics are means over training "
             "and seeds; those of the random mask stand in brackets."
         )

@@ -12,7 +12,7 @@ from pgf.analysis.tables.context import Context
 from pgf.analysis.tables.judgement import Comparison, judge
 from pgf.analysis.tables.losses import losses_of
 from pgf.analysis.tables.paper_claims import Claim
-from pgf.analysis.tables.papers_effects import margin_for
+from pgf.analysis.tables.papers_effects import compared
 from pgf.analysis.tables.phases import THIRDS, is_before_pruning, values_by_seed
 from pgf.recipes import Registry
 
@@ -41,15 +41,9 @@ CLAIM_KINDS: Registry[Kind] = Registry("kind of claim")
 def better(context: Context, means: pd.DataFrame, question: Question, target: str) -> Comparison:
     """The recipe's held-out loss after the last step is below the control's."""
     del means
-    margin, first = margin_for(context, question.task, *_columns(context, question), target)
-    return judge(
-        target,
-        _gains(context, question, target),
-        analysis=context.analysis,
-        margin=margin,
-        margin_first=first,
-        diverged=_diverged(context, question, target),
-    )
+    recipe, control = _columns(context, question)
+    other = question.claim.control_target
+    return compared(context, question.task, recipe, control, target, other)
 
 
 @CLAIM_KINDS.register("as_good")
@@ -136,7 +130,8 @@ def _gains(context: Context, question: Question, target: str) -> np.ndarray:
 def _diverged(context: Context, question: Question, target: str) -> int:
     recipe, control = _columns(context, question)
     losses, other = losses_of(context, question.task), question.claim.control_target or target
-    return losses.diverged_in(recipe, target) + losses.diverged_in(control, other)
+    # A claim about a recipe alone has its runs on both sides.
+    return sum(losses.diverged_in(*cell) for cell in {(recipe, target), (control, other)})
 
 
 def _parts(

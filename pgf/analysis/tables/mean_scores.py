@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pgf.analysis.statistics import Interval, mean_interval
 from pgf.analysis.tables.admission import grade_of
 from pgf.analysis.tables.context import DENSE, Context
-from pgf.analysis.tables.judgement import BETTER, judge
+from pgf.analysis.tables.judgement import BETTER
 from pgf.analysis.tables.losses import losses_of
 from pgf.analysis.tables.model import NO_RUN
-from pgf.analysis.tables.papers_effects import margin_for
+from pgf.analysis.tables.papers_effects import compared
 from pgf.analysis.tables.published import PublishedNumber, published_numbers
 from pgf.analysis.tables.scores import LAST, scores_of
 from pgf.analysis.tables.wording import score_text
@@ -69,10 +69,7 @@ def _supported_best(context: Context, task: str, target: str) -> str | None:
 
 
 def _verdict(context: Context, task: str, recipe: str, control: str, target: str) -> str:
-    gains = losses_of(context, task).gains(recipe, control, target)
-    margin, first = margin_for(context, task, recipe, control, target)
-    made = judge(target, gains, analysis=context.analysis, margin=margin, margin_first=first)
-    return made.verdict
+    return compared(context, task, recipe, control, target).verdict
 
 
 def mean_score_text(score: MeanScore | None, decimals: int, usual: int) -> str:

@@ -28,6 +28,10 @@ SUFFIXES = {"f1": "F1", "matthews": "Matthews correlation"}
 """Text after a measure's last `_` -> its name, where that is not the text itself."""
 
 
+LOWER_IS_BETTER = ("bits_per_", "error_rate", "perplexity")
+"""Parts of the names of measures of which less is better."""
+
+
 @dataclass(frozen=True)
 class Column:
     """One measure, or two of one prefix that stand together with their mean."""
@@ -54,6 +58,12 @@ def measures_of(context: Context, task: str) -> tuple[str, ...]:
         for name in runs.columns
         if name.startswith(start) and runs[name].notna().any()
     )
+
+
+def lower_is_better(context: Context, task: str, measure: str) -> bool:
+    """Return whether less of a measure is better: of the task's own metric, as its records say."""
+    metric, higher = context.metric(task)
+    return not higher if measure == metric else any(p in measure for p in LOWER_IS_BETTER)
 
 
 def metric_name(context: Context, task: str) -> str:

@@ -1,9 +1,11 @@
-"""The smallest difference that matters, which the paper sets where the set-up is the paper's."""
+"""A column compared with a control: the paper sets the margin where the set-up is the paper's."""
 
 import math
 
 from pgf.analysis.tables.admission import margin_of
 from pgf.analysis.tables.context import Context
+from pgf.analysis.tables.judgement import Comparison, judge
+from pgf.analysis.tables.losses import losses_of
 from pgf.analysis.tables.published import (
     BASELINE_OF_PAPER,
     labels_of,
@@ -38,3 +40,28 @@ def margin_for(
     if math.isnan(papers):
         return margin_of(context, task, target), True
     return papers, False
+
+
+def compared(
+    context: Context, task: str, recipe: str, control: str, target: str, control_target: str = ""
+) -> Comparison:
+    """Return the losses of a column compared with a control's, by pairs of seeds.
+
+    Args:
+        context: the runs.
+        task: that both are of.
+        recipe: the column.
+        control: another column.
+        target: the recipe's, and the control's unless that has one of its own.
+        control_target: the control's, where it is another.
+    """
+    losses, other = losses_of(context, task), control_target or target
+    margin, first = margin_for(context, task, recipe, control, target)
+    return judge(
+        target,
+        losses.gains(recipe, control, target, control_target),
+        analysis=context.analysis,
+        margin=margin,
+        margin_first=first,
+        diverged=losses.diverged_in(recipe, target) + losses.diverged_in(control, other),
+    )

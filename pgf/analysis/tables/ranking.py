@@ -13,9 +13,8 @@ from pgf.analysis.tables.admission import (
     share_of_means,
 )
 from pgf.analysis.tables.context import Context
-from pgf.analysis.tables.judgement import BETTER, judge
-from pgf.analysis.tables.losses import losses_of
-from pgf.analysis.tables.papers_effects import margin_for
+from pgf.analysis.tables.judgement import BETTER
+from pgf.analysis.tables.papers_effects import compared
 from pgf.analysis.tables.recipe_costs import recipe_costs
 from pgf.analysis.tables.shares import as_long_as_dense, graded_targets
 
@@ -162,9 +161,6 @@ def _against_baseline(context: Context, recipe: str, cell: Cell) -> str | None:
         baseline = context.column_of(task, BASELINE)
         if baseline is None or baseline == recipe:
             return None
-        gains = losses_of(context, task).gains(recipe, baseline, target)
-        margin, first = margin_for(context, task, recipe, baseline, target)
-        made = judge(target, gains, analysis=context.analysis, margin=margin, margin_first=first)
-        return made.verdict
+        return compared(context, task, recipe, baseline, target).verdict
 
     return context.remembered(("against baseline", recipe, cell), find)

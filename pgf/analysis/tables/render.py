@@ -67,7 +67,8 @@ def _markdown_cell(cell: Cell) -> str:
 
 def markdown_block(block: Block) -> str:
     """Return the rows of a block as one Markdown table, without its title."""
-    cells = [list(block.header), *([_markdown_cell(cell) for cell in row] for row in block.rows)]
+    header = [_markdown_cell(Cell(text)) for text in block.header]
+    cells = [header, *([_markdown_cell(cell) for cell in row] for row in block.rows)]
     head, *body = _padded(cells, block)
     rule = [
         ":" + "-" * (len(text) - 1) if i in block.text_columns else "-" * (len(text) - 1) + ":"

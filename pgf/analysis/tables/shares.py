@@ -39,7 +39,7 @@ def shares_block(context: Context, task: str) -> Block | None:
     rows = [
         (
             Cell(context.label(recipe)),
-            *(_share(found[recipe, t], losses.diverged_in(recipe, t)) for t in targets),
+            *(share_cell(found[recipe, t], losses.diverged_in(recipe, t)) for t in targets),
         )
         for recipe in recipes
     ]
@@ -51,7 +51,8 @@ def shares_block(context: Context, task: str) -> Block | None:
     return Block(("recipe", *marked), tuple(rows), title=title)
 
 
-def _share(share: Interval, diverged: int) -> Cell:
+def share_cell(share: Interval, diverged: int) -> Cell:
+    """Return a recovered share as a cell: marked with the runs that diverged, if any."""
     if not share.n:
         return NO_RUN
     return Cell(with_limits(share, 0) + (f" †{diverged}" if diverged else ""))

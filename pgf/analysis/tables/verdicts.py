@@ -2,11 +2,11 @@
 
 A claim is reproduced when the recipe is better at every target, each at alpha, and not within the
 margin at all of them; one target that is not better prevents it, so nothing has to be corrected.
-It is opposite when the recipe is worse, beyond the margin, at one target or more, at alpha
-corrected by Holm over the targets. There is no effect when the interval lies within the margin at
-every target. A claim is excluded when the set-up is the paper's and an interval lies below the
-paper's number. It is not testable here without runs of a role, without a target in scope, or where
-a target does not grade. Otherwise it is not settled.
+It is opposite when the recipe is worse at one target or more, at alpha corrected by Holm over the
+targets, and the interval there does not lie within the margin. There is no effect when the interval
+lies within the margin at every target. A claim is excluded when the set-up is the paper's and an
+interval lies below the paper's number. It is not testable here without runs of a role, without a
+target in scope, or where a target does not grade. Otherwise it is not settled.
 """
 
 from collections.abc import Mapping, Sequence
@@ -80,8 +80,11 @@ def _obstacle(
         return f"the task does not grade at {target}: {reason}"
     if is_dense_throughout(context, question):
         return f"the recipe is still dense at every sample of the phase ({question.claim.phase})"
-    if empty := [c.target for c in made if c.interval.n == 0]:
-        return f"no pairs of seeds to compare at {', '.join(empty)}"
+    if empty := [c for c in made if c.interval.n == 0]:
+        targets = ", ".join(c.target for c in empty)
+        if diverged := sum(c.diverged for c in empty):
+            return f"{diverged} of the runs to compare diverged at {targets}"
+        return f"nothing to compare at {targets}: no pairs of seeds, or a mean that is not positive"
     if question.claim.equal_flops:
         equal = {
             (own.target, own.recipe, control.recipe)

@@ -87,6 +87,11 @@ def percent(analysis: AnalysisSettings) -> str:
     return f"{100 * analysis.confidence:g}%"
 
 
+def percent_text(share: float) -> str:
+    """Return a share in percent: `25%`, or a dash where it is not known."""
+    return f"{100 * share:.0f}%" if math.isfinite(share) else "-"
+
+
 def usual_count(counts: Sequence[int]) -> int:
     """Return the number of seeds of most cells, the larger of two as frequent ones; 0 for none."""
     return max(counts, key=lambda n: (counts.count(n), n), default=0)

@@ -76,7 +76,12 @@ def together(commands: Sequence[Sequence[str]], *, cwd: Path) -> float:
         )
         for command in commands
     ]
-    for process in started:
-        if process.wait():
-            raise subprocess.CalledProcessError(process.returncode, process.args)
+    try:
+        for process in started:
+            if process.wait():
+                raise subprocess.CalledProcessError(process.returncode, process.args)
+    finally:  # the others, if one has failed
+        for process in started:
+            process.kill()
+            process.wait()
     return perf_counter() - began

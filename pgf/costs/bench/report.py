@@ -2,7 +2,6 @@
 
 import json
 import os
-import platform
 import re
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +12,7 @@ import torch
 
 from pgf.analysis import Block, Section, Table, row, to_markdown
 from pgf.costs.bench.model import Measurement, Part
-from pgf.records import provenance, write_atomically
+from pgf.records import cpu_name, provenance, write_atomically
 
 BENCH_FOLDER = "bench"
 NOT_MEASURED = "not measured"
@@ -21,13 +20,7 @@ NOT_MEASURED = "not measured"
 
 def machine() -> str:
     """Return a name for this machine's kind: its processor and cores."""
-    found = re.search(r"model name\s*:\s*(.+)", _cpuinfo())
-    return f"{found[1].strip() if found else platform.machine()}, {os.cpu_count()} cores"
-
-
-def _cpuinfo() -> str:
-    path = Path("/proc/cpuinfo")
-    return path.read_text() if path.exists() else ""
+    return f"{cpu_name()}, {os.cpu_count()} cores"
 
 
 def file_name(name: str | None = None) -> str:

@@ -85,9 +85,10 @@ def _run(piece: Piece, folder: Path, limit: float) -> Outcome:
             process.send_signal(signal.SIGINT if piece.stage == RIGHT else signal.SIGTERM)
             with suppress(subprocess.TimeoutExpired):
                 process.wait(min(TO_STOP, limit / 4))
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        finally:  # after Ctrl-C as well, which does not reach a session of its own
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
     said = _tests(folder) if piece.stage == RIGHT else ""
     return Outcome(
         name=piece.name,

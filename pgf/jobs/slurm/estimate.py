@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from pgf.experiments import RunSpec
-from pgf.jobs.slurm.sites import ESTIMATE, RunCost
+from pgf.jobs.slurm.sites import ESTIMATE, TaskCost
 from pgf.records import write_atomically
 from pgf.tasks import make_task
 from pgf.training import count_flops
@@ -22,23 +22,22 @@ BYTES_PER_PARAMETER = 40
 """Weights, masters, gradients, two moments of Adam, masks, and a copy in a checkpoint's buffer."""
 
 
-def estimate_costs(specs: Sequence[RunSpec]) -> dict[str, RunCost]:
-    """Return the cost of a dense run of every task; sparse ones cost the same but for masks."""
+def estimate_costs(specs: Sequence[RunSpec]) -> dict[str, TaskCost]:
+    """Return the cost by task of its dense model; sparse ones cost the same but for masks."""
     costs = {}
     for spec in {spec.task.name: spec for spec in specs}.values():
         task = make_task(spec.task)
         with torch.device("meta"):  # nothing but shapes is asked of it
             model = task.model()
         parameters = sum(parameter.numel() for parameter in model.parameters())
-        samples = spec.training.batch_size * spec.training.steps
-        costs[spec.task.name] = RunCost(
-            flops=float(count_flops(task, model).training * samples),
+        costs[spec.task.name] = TaskCost(
+            flops_a_sample=float(count_flops(task, model).training),
             bytes=BYTES_PER_PARAMETER * parameters,
         )
     return costs
 
 
 def write_estimate(specs: Sequence[RunSpec], folder: Path) -> None:
-    """Write the cost of a run by task, for the workflow to read without torch."""
+    """Write the cost by task, for the workflow to read without torch."""
     costs = {task: asdict(cost) for task, cost in estimate_costs(specs).items()}
     write_atomically(folder / ESTIMATE, json.dumps(costs, indent=1) + "\n")

@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +17,7 @@ from pgf.experiments import RunSpec, Strict, read_yaml, validated
 PROFILES = Path("workflow/profiles")
 SITE = "site.yaml"
 ESTIMATE = "estimate.json"
-"""File with the cost of a run of every task, in the experiment's folder."""
+"""File with the cost of every task, in the experiment's folder."""
 
 START_MINUTES = 10
 """To import torch, read the data and evaluate, for every job."""
@@ -108,26 +109,28 @@ def load_site(path: Path) -> Site:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunCost:
-    """Estimated cost of one run of a task."""
+class TaskCost:
+    """Estimated cost of training a task's model."""
 
-    flops: float
-    """Operations of the training, all processes together."""
+    flops_a_sample: float
+    """Operations of a step, forward and backward, for each sample of its batch."""
     bytes: int
     """Main memory of one process for weights, optimiser and a checkpoint being written."""
 
 
-def read_estimate(folder: Path) -> dict[str, RunCost]:
-    """Return the cost of a run by task; empty where nobody has estimated it yet."""
+def read_estimate(folder: Path) -> dict[str, TaskCost]:
+    """Return the cost by task; empty where nobody has estimated it, or another version has."""
     path = folder / ESTIMATE
     if not path.exists():
         return {}
     values = json.loads(path.read_text(encoding="utf-8"))
-    return {task: RunCost(**cost) for task, cost in values.items()}
+    with suppress(TypeError):
+        return {task: TaskCost(**cost) for task, cost in values.items()}
+    return {}
 
 
 def job_minutes(
-    specs: Sequence[RunSpec], costs: Mapping[str, RunCost], site: Site, *, attempt: int
+    specs: Sequence[RunSpec], costs: Mapping[str, TaskCost], site: Site, *, attempt: int
 ) -> int:
     """Return the time limit of a job in minutes: its runs' estimate, at most the site's longest.
 
@@ -142,20 +145,25 @@ def job_minutes(
     return round(min(site.longest_minutes, wanted))
 
 
-def run_hours(spec: RunSpec, cost: RunCost, site: Site) -> float:
+def run_hours(spec: RunSpec, cost: TaskCost, site: Site) -> float:
     """Return the estimated hours of a run: operations / (processes x rate)."""
-    return cost.flops / (spec.training.processes * site.tflops * 1e12) / 3600
+    return run_flops(spec, cost) / (spec.training.processes * site.tflops * 1e12) / 3600
+
+
+def run_flops(spec: RunSpec, cost: TaskCost) -> float:
+    """Return the operations of a run's training, all processes together."""
+    return cost.flops_a_sample * spec.training.batch_size * spec.training.steps
 
 
 def job_memory(
-    specs: Sequence[RunSpec], costs: Mapping[str, RunCost], site: Site, *, attempt: int
+    specs: Sequence[RunSpec], costs: Mapping[str, TaskCost], site: Site, *, attempt: int
 ) -> int:
     """Return the main memory of a job in MB: more at every attempt, at most the site's most."""
     wanted = needed_memory(specs, costs, site) * GROWTH ** (attempt - 1)
     return round(min(site.most_memory_mb, wanted))
 
 
-def needed_memory(specs: Sequence[RunSpec], costs: Mapping[str, RunCost], site: Site) -> int:
+def needed_memory(specs: Sequence[RunSpec], costs: Mapping[str, TaskCost], site: Site) -> int:
     """Return the main memory in MB of the largest run or stack, all its processes together."""
 
     def models(spec: RunSpec) -> int:
@@ -175,15 +183,21 @@ def job_cores(specs: Sequence[RunSpec], site: Site) -> int:
     return max(spec.training.processes * max(site.cpus, spec.training.threads) for spec in specs)
 
 
+def gpus_of(specs: Sequence[RunSpec]) -> int:
+    """Return the GPUs of the run that takes most: one a process, none with `device: cpu`."""
+    return max(0 if s.training.device == "cpu" else s.training.processes for s in specs)
+
+
 def job_gpus(specs: Sequence[RunSpec], site: Site) -> int:
     """Return the GPUs that the executor asks for; 0 where `extra_options` do."""
-    return processes(specs) if site.gpus and not _needs_own_option(site) else 0
+    return gpus_of(specs) if site.gpus and not _needs_own_option(site) else 0
 
 
 def extra_options(specs: Sequence[RunSpec], site: Site) -> str:
     """Return what else goes to `sbatch`: a site's own, and GPUs that the executor cannot name."""
-    model = site.gpu_model if _needs_own_option(site) else None
-    return " ".join(filter(None, (model and _gpu_option(model, processes(specs)), site.extra)))
+    model, count = site.gpu_model if _needs_own_option(site) else None, gpus_of(specs)
+    gpus = _gpu_option(model, count) if model and count else None
+    return " ".join(filter(None, (gpus, site.extra)))
 
 
 def _needs_own_option(site: Site) -> bool:

@@ -44,7 +44,8 @@ def missing(*, accounting: bool = False) -> str:
     if os.geteuid() != 0:
         return "SLURM's daemons are started as root"
     absent = [p for p in (*PACKAGES, *(ACCOUNTING if accounting else ())) if not shutil.which(p)]
-    return f"{', '.join(absent)} not installed (apt-get install slurm-wlm munge)" if absent else ""
+    packages = "slurm-wlm munge slurmdbd mariadb-server"
+    return f"{', '.join(absent)} not installed (apt-get install {packages})" if absent else ""
 
 
 class Cluster:

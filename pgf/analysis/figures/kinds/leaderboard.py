@@ -57,7 +57,8 @@ def _draw(axes: "Axes", context: Context, places: list[Place]) -> None:
 def _draw_share(axes: "Axes", row: int, place: Place, look: Look) -> None:
     share = place.share
     if LOWEST <= share.estimate <= HIGHEST:
-        ends = [[share.estimate - share.low], [share.high - share.estimate]]
+        # A bootstrap interval at a low level may leave its estimate out.
+        ends = [[max(0.0, share.estimate - share.low)], [max(0.0, share.high - share.estimate)]]
         axes.errorbar(
             share.estimate, row, xerr=ends, color=look.color, marker=look.marker, elinewidth=0.9
         )

@@ -100,29 +100,23 @@ def _block(
         ]
         rows.append((Cell(target_label(target)), *cells))
         if any(entry and entry.published for entry in line[len(context.dense_recipes(task)) :]):
-            rows += _paper_rows(context, task, line, decimals)
+            rows += _paper_rows(line, decimals)
     header = ("target", *(context.label(recipe) for recipe in recipes))
     return Block(header, tuple(rows), title=title)
 
 
-def _paper_rows(
-    context: Context, task: str, line: list[MeanScore | None], decimals: int
-) -> list[Row]:
+def _paper_rows(line: list[MeanScore | None], decimals: int) -> list[Row]:
     printed = [e.published.text if e and e.published else "" for e in line]
-    rows = [(Cell("paper", italic=True), *(Cell(text, italic=True) for text in printed))]
-    if context.has_same_setup(task):
-        rows.append(
-            (
-                Cell("difference", italic=True),
-                *(
-                    Cell(f"{e.interval.estimate - e.published.value:+z.{decimals}f}", italic=True)
-                    if e and e.published and e.interval.n
-                    else EMPTY
-                    for e in line
-                ),
-            )
-        )
-    return rows
+    differences = (
+        Cell(f"{e.interval.estimate - e.published.value:+z.{decimals}f}", italic=True)
+        if e and e.published and e.interval.n
+        else EMPTY
+        for e in line
+    )
+    return [
+        (Cell("paper", italic=True), *(Cell(text, italic=True) for text in printed)),
+        (Cell("difference", italic=True), *differences),
+    ]
 
 
 def _notes(context: Context, task: str, views: dict[str, MeanScores]) -> tuple[str, ...]:

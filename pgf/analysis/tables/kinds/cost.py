@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from pgf.analysis.tables import TABLES
-from pgf.analysis.tables.admission import grade_of, margin_of
+from pgf.analysis.tables.admission import grade_of
 from pgf.analysis.tables.context import Context, target_label
-from pgf.analysis.tables.judgement import judge
-from pgf.analysis.tables.losses import losses_of, measure_of
+from pgf.analysis.tables.losses import measure_of
 from pgf.analysis.tables.measurements import metric_name
 from pgf.analysis.tables.model import NO_RUN, Block, Cell, Row, Section, Table, recipe_blocks, row
+from pgf.analysis.tables.papers_effects import compared
 from pgf.analysis.tables.recipe_costs import (
     LONG,
     SAME_FLOPS,
@@ -175,15 +175,9 @@ def _at_equal_epochs(context: Context, task: str, costs: list[RecipeCost]) -> li
 
 
 def _at_equal_flops(context: Context, task: str, costs: list[RecipeCost]) -> list[Block]:
-    losses = losses_of(context, task)
     rows = []
     for own, control in equal_in_flops(costs):
-        made = judge(
-            own.target,
-            losses.gains(own.recipe, control.recipe, own.target),
-            analysis=context.analysis,
-            margin=margin_of(context, task, own.target),
-        )
+        made = compared(context, task, own.recipe, control.recipe, own.target)
         grades = grade_of(context, task, own.target).grades
         rows.append(
             row(

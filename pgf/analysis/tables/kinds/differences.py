@@ -8,10 +8,10 @@ import pandas as pd
 from pgf.analysis.tables import TABLES
 from pgf.analysis.tables.admission import grade_of
 from pgf.analysis.tables.context import Context, target_label
-from pgf.analysis.tables.judgement import Comparison, expected_by_chance, judge
+from pgf.analysis.tables.judgement import Comparison, expected_by_chance
 from pgf.analysis.tables.losses import losses_of, measure_of
 from pgf.analysis.tables.model import Block, Cell, Row, Section, Table
-from pgf.analysis.tables.papers_effects import margin_for
+from pgf.analysis.tables.papers_effects import compared
 from pgf.analysis.tables.published import BASELINE_OF_PAPER, base_label, published_differences
 from pgf.analysis.tables.verdicts import NOT_TESTABLE
 from pgf.analysis.tables.wording import (
@@ -78,19 +78,18 @@ def _differences(context: Context, task: str, baseline: str) -> list[Difference]
         for recipe in context.sparse_recipes(task):
             if recipe == baseline or losses.of(recipe, target).empty:
                 continue
-            margin, first = margin_for(context, task, recipe, baseline, target)
-            comparison = judge(
-                target,
-                losses.gains(recipe, baseline, target),
-                analysis=context.analysis,
-                margin=margin,
-                margin_first=first,
-                diverged=losses.diverged_in(recipe, target) + losses.diverged_in(baseline, target),
-            )
+            comparison = compared(context, task, recipe, baseline, target)
             verdict = comparison.verdict if grades else NOT_TESTABLE
             papers = published.get((target, recipe), np.nan)
             found.append(Difference(task, baseline, recipe, comparison, verdict, papers))
     return found
+
+
+def _margin_text(context: Context, task: str) -> str:
+    if context.has_same_setup(task):
+        return "No effect: neither, and the interval lies within the paper's own effect."
+    points = f"{context.analysis.margin:g} points of recovered share"
+    return f"No effect, whatever p: the interval lies within {points}."
 
 
 def _papers_differences(context: Context, task: str, baseline: str) -> dict[tuple[str, str], float]:
@@ -120,8 +119,8 @@ def _section(context: Context, task: str, families: dict[str, list[Difference]])
         f"{capitalized(measure_of(context, task).name)} after the last step, gain of the recipe "
         f"over the baseline, more is better: mean over pairs of seeds with its {percent(analysis)} "
         "t interval, p of the paired t-test, and of the exact sign-flip test beside it. Better and "
-        f"worse: p of the t-test at most {analysis.alpha:g}. No effect: the interval lies within "
-        f"{analysis.margin:g} points of recovered share.{scale_text(context, task)}"
+        f"worse: p of the t-test at most {analysis.alpha:g}. {_margin_text(context, task)}"
+        f"{scale_text(context, task)}"
     )
     notes = []
     for target in context.targets_of(task):

@@ -15,9 +15,10 @@ from pgf.analysis.tables.admission import (
     recovered,
 )
 from pgf.analysis.tables.context import Context, target_label
-from pgf.analysis.tables.losses import measure_of
+from pgf.analysis.tables.losses import losses_of, measure_of
 from pgf.analysis.tables.model import NO_RUN, Block, Cell, Section, Table, recipe_blocks, row
-from pgf.analysis.tables.wording import common_notes, percent, scale_text, with_limits
+from pgf.analysis.tables.shares import share_cell
+from pgf.analysis.tables.wording import common_notes, percent, scale_text
 
 LONG = (
     *("task", "target", "recipe", "recovered", "low", "high", "n", "removed_gap", "dense_gap"),
@@ -128,13 +129,12 @@ def _number(value: float) -> str:
 
 
 def _shares(context: Context, task: str, title: str, recipes: tuple[str, ...]) -> Block:
-    rows = []
+    rows, losses = [], losses_of(context, task)
     for target in context.targets_of(task):
-        cells = [_share(recovered(context, task, target, recipe)) for recipe in recipes]
+        cells = [
+            share_cell(recovered(context, task, target, recipe), losses.diverged_in(recipe, target))
+            for recipe in recipes
+        ]
         rows.append((Cell(target_label(target)), *cells))
     header = ("target", *(context.label(recipe) for recipe in recipes))
     return Block(header, tuple(rows), title=title)
-
-
-def _share(share: Interval) -> Cell:
-    return Cell(with_limits(share, 0)) if share.n else NO_RUN

@@ -1,14 +1,19 @@
 """The leaderboard: one row a recipe, over all tasks and targets that grade."""
 
-import math
-
 import pandas as pd
 
 from pgf.analysis.tables import TABLES
 from pgf.analysis.tables.context import Context
 from pgf.analysis.tables.model import Block, Section, Table, row
 from pgf.analysis.tables.ranking import Place, places_of, why_empty
-from pgf.analysis.tables.wording import SMALL_SCALE, common_notes, no_longest, percent, with_limits
+from pgf.analysis.tables.wording import (
+    SMALL_SCALE,
+    common_notes,
+    no_longest,
+    percent,
+    percent_text,
+    with_limits,
+)
 
 LONG = (
     *("recipe", "recovered", "low", "high", "cells", "better_than_sr_ste", "compared"),
@@ -58,8 +63,8 @@ def _section(context: Context, places: list[Place]) -> Section:
                 with_limits(share, 0),
                 str(share.n),
                 f"{place.better} of {place.compared}" if place.compared else "-",
-                _percent(place.flops),
-                _percent(place.density),
+                percent_text(place.flops),
+                percent_text(place.density),
                 str(place.trials or "-"),
             )
         )
@@ -72,7 +77,3 @@ def _section(context: Context, places: list[Place]) -> Section:
     seen = dict.fromkeys(n for task in tasks for n in common_notes(context, task, judged=True))
     block = Block(header, tuple(rows), text_columns=(0, 1))
     return Section(", ".join(tasks), (block,), caption, (*notes, *seen))
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f}%" if math.isfinite(share) else "-"

@@ -7,7 +7,13 @@ import pandas as pd
 from pgf.analysis.statistics import Interval
 from pgf.analysis.tables import TABLES
 from pgf.analysis.tables.context import COMPLETE, DENSE, Context, target_label
-from pgf.analysis.tables.measurements import VIEWS, Column, columns_of, measures_of
+from pgf.analysis.tables.measurements import (
+    VIEWS,
+    Column,
+    columns_of,
+    lower_is_better,
+    measures_of,
+)
 from pgf.analysis.tables.model import EMPTY, NO_RUN, Block, Cell, Row, Section, Table, row
 from pgf.analysis.tables.published import paper_notes
 from pgf.analysis.tables.recipe_measures import (
@@ -22,6 +28,7 @@ from pgf.analysis.tables.recipe_measures import (
     recipe_measures,
     sources_of,
 )
+from pgf.analysis.tables.scores import BEST, LAST
 from pgf.analysis.tables.wording import (
     common_notes,
     decimals_for,
@@ -33,6 +40,10 @@ from pgf.analysis.tables.wording import (
 )
 
 SIGNATURE = "measure_signature."
+BEST_NOTE = (
+    "The best evaluation is each measure's own, chosen on the data that it reports: an optimistic "
+    "number, shown for the paper's sake and not tested."
+)
 
 
 @TABLES.register("measures")
@@ -46,10 +57,15 @@ def measures(context: Context) -> Table:
             sections.append(_nothing(context, task))
             continue
         columns = columns_of(names)
-        views = {view: recipe_measures(context, task, view, columns) for view in VIEWS}
+        views = {
+            view: recipe_measures(context, task, view, columns)
+            for view in (VIEWS if _falling(context, task, columns) == [] else [LAST])
+        }
         papers = paper_measures(context, task, columns)
         lines += [
-            long for view in VIEWS for long in long_rows(task, NAMES[view], views[view], columns)
+            long
+            for view, made in views.items()
+            for long in long_rows(task, NAMES[view], made, columns)
         ]
         lines += [long for paper in papers for long in long_rows_of_paper(task, paper)]
         sections.append(_section(context, task, columns, views, papers))
@@ -59,6 +75,23 @@ def measures(context: Context) -> Table:
         data=pd.DataFrame(lines, columns=list(LONG)),
         sections=tuple(sections),
     )
+
+
+def _falling(context: Context, task: str, columns: Sequence[Column]) -> list[str]:
+    """Return the headings of the columns in which less is better.
+
+    With any of them there is no best evaluation, which is shown for the paper's sake: all of its
+    measures are better where higher, and the records hold the highest value of each.
+    """
+    return [c.heading for c in columns if lower_is_better(context, task, c.measures[0])]
+
+
+def _direction(falling: Sequence[str], columns: Sequence[Column]) -> str:
+    if not falling:
+        return "Higher is better"
+    if len(falling) == len(columns):
+        return "Lower is better"
+    return f"Lower is better of {', '.join(falling)}, higher of the others"
 
 
 def _nothing(context: Context, task: str) -> Section:
@@ -91,14 +124,13 @@ def _section(
         for view, lines in views.items()
     )
     caption = (
-        f"Higher is better: mean ± half-width of the {percent(context.analysis)} t interval, "
-        f"{seeds_text(counts, 'a cell says otherwise')}. The best evaluation is each measure's "
-        f"own.{scale_text(context, task)}"
+        f"{_direction(_falling(context, task, columns), columns)}: mean ± half-width of the "
+        f"{percent(context.analysis)} t interval, {seeds_text(counts, 'a cell says otherwise')}."
+        f"{scale_text(context, task)}"
     )
     notes = (
         *_explanations(columns),
-        "A best evaluation is chosen on the data that it reports, for each measure anew: an "
-        "optimistic number, shown for the paper's sake and not tested.",
+        *([BEST_NOTE] if BEST in views else []),
         *_signatures(context, task, columns),
         *paper_notes(context, sources_of(papers, views)),
         *common_notes(context, task),

@@ -14,7 +14,7 @@ from pgf.jobs.slurm import queue as slurm
 from pgf.jobs.slurm.doctor.finding import Finding
 from pgf.jobs.slurm.doctor.node import look_at_node
 from pgf.jobs.slurm.doctor.partition import Need, look_at_partition
-from pgf.jobs.slurm.sites import RunCost, Site
+from pgf.jobs.slurm.sites import Site, TaskCost
 
 COMMANDS = ("sbatch", "squeue", "scontrol", "sinfo", "srun")
 LEAST_JOB_AGE = 240
@@ -31,7 +31,7 @@ def examine_cluster(
     results: Path,
     *,
     specs: Sequence[RunSpec] = (),
-    costs: Mapping[str, RunCost] | None = None,
+    costs: Mapping[str, TaskCost] | None = None,
 ) -> Iterator[Finding]:
     """Yield what is found, the reasons for everything else first.
 

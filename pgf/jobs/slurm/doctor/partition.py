@@ -8,7 +8,7 @@ from pgf.errors import nearest
 from pgf.experiments import RunSpec
 from pgf.jobs.slurm import queue as slurm
 from pgf.jobs.slurm.doctor.finding import Finding
-from pgf.jobs.slurm.sites import RunCost, Site, job_cores, needed_memory, processes
+from pgf.jobs.slurm.sites import Site, TaskCost, gpus_of, job_cores, needed_memory, processes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,16 +16,18 @@ class Need:
     """Cores, memory and GPUs that the largest run takes of one node."""
 
     processes: int
+    gpus: int
     cpus: int
     memory_mb: int
 
     @classmethod
-    def of(cls, site: Site, specs: Sequence[RunSpec], costs: Mapping[str, RunCost]) -> "Need":
+    def of(cls, site: Site, specs: Sequence[RunSpec], costs: Mapping[str, TaskCost]) -> "Need":
         """Return the need of some runs, or of a single process where there are none."""
         if not specs:
-            return cls(processes=1, cpus=site.cpus, memory_mb=site.memory_mb)
+            return cls(processes=1, gpus=1, cpus=site.cpus, memory_mb=site.memory_mb)
         return cls(
             processes=processes(specs),
+            gpus=gpus_of(specs),
             cpus=job_cores(specs, site),
             memory_mb=needed_memory(specs, costs, site),
         )
@@ -123,11 +125,11 @@ def _gpu(site: Site, need: Need, resources: Sequence[str]) -> Finding:
             f"set gpu_model to null, or: {nearest(site.gpu_model, models)}",
         )
     most = max(sum(n for model, n in node if site.gpu_model in (None, model)) for node in nodes)
-    if most < need.processes:
+    if most < need.gpus:
         return Finding(
             "GPU",
             False,
-            f"a run takes {need.processes} of one node, the most that one has is {most}: {found}",
+            f"a run takes {need.gpus} of one node, the most that one has is {most}: {found}",
             "lower training.processes of the experiment, and raise training.accumulation",
         )
     if len(models) > 1 and not site.gpu_model and not site.constraint:
