@@ -2,7 +2,7 @@
 
 import hashlib
 
-ROLES = ("init", "order", "augmentation", "dropout", "mask", "mixup", "micro_batch")
+ROLES = ("init", "order", "augmentation", "dropout", "mask", "mixup", "micro_batch", "noise")
 
 
 def seed_for(seed: int, role: str, *more: int) -> int:

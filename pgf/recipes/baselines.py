@@ -116,8 +116,9 @@ class Snip(FixedMask):
 class OneShot(FixedMask):
     """Dense training, one magnitude pruning, then fine-tuning under that mask.
 
-    ASP (arXiv 2104.08378) repeats the whole schedule after pruning; here both parts share one
-    schedule, so that every recipe has the same number of steps.
+    ASP (arXiv 2104.08378) repeats the whole schedule after pruning, with a new optimiser; here both
+    parts share one schedule and the optimiser's moments, so that every recipe has the same number
+    of steps.
     """
 
     label: ClassVar[str] = "One-shot"

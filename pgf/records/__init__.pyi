@@ -26,6 +26,7 @@ from .record import CURVES as CURVES
 from .record import OVERALL as OVERALL
 from .record import RECORD as RECORD
 from .record import SCHEMA as SCHEMA
+from .record import lower_is_better as lower_is_better
 from .record import read_record as read_record
 from .record import read_run as read_run
 from .record import set_run_aside as set_run_aside

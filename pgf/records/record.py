@@ -49,6 +49,8 @@ KINDS: dict[str, tuple[str, tuple[type, ...]]] = {
 """Key -> what its value must be."""
 CHECKSUM, CURVES_CHECKSUM = "checksum", "curves_checksum"
 """Keys of the checksums: of the record without this key, and of the curves beside it."""
+LOWER_IS_BETTER = ("bits_per_", "error_rate", "perplexity")
+"""Parts of the names of measures of which less is better."""
 
 
 def write_record(directory: Path, record: dict[str, Any]) -> None:
@@ -119,6 +121,13 @@ def read_run(directory: Path) -> dict[str, Any]:
     if record.get(CURVES_CHECKSUM) != found:
         raise UserError(f"{curves} is not what the run wrote: its checksum is another")
     return record
+
+
+def lower_is_better(measure: str, *, metric: str, higher_is_better: bool) -> bool:
+    """Return whether less of a measure is better: of the task's metric as it says, else by name."""
+    if measure == metric:
+        return not higher_is_better
+    return any(part in measure for part in LOWER_IS_BETTER)
 
 
 def why_incomplete(spec: RunSpec, results: Path) -> str | None:

@@ -128,6 +128,8 @@ def _check_recipe(sparsifier: Sparsifier, optimizer: torch.optim.Optimizer) -> N
     name, phases = type(recipe).__name__, sparsifier.phases(last).values()
     if isinstance(optimizer, torch.optim.LBFGS):
         raise UserError("attach works with optimisers that take one gradient a step: not LBFGS")
+    if recipe.narrows:
+        raise UserError(f"the recipe {name} trains a narrower model: train it by a config")
     if isinstance(recipe, Distils) and sparsifier.layers:
         raise UserError(f"the recipe {name} learns from the dense model: train it by a config")
     if any(phase.mask_source is MaskSource.SALIENCY for phase in phases):

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from pgf.errors import UserError
+from pgf.recipes import MaskSource
 from pgf.sparsity.shards import is_sharded, local
 from pgf.sparsity.sparsifier import Sparsifier
 
@@ -75,6 +76,10 @@ def pick_up(sparsifier: Sparsifier, names: Collection[str], step: int, *, whole:
     for name, value in new.items():
         master, before = sparsifier.masters[name], local(sparsifier.effective[name].detach())
         master.copy_(value if whole else torch.where(value == before, master, value))
+    if new and step == 0:
+        for layer in sparsifier.layers:  # a mask that is taken once was of the weights before
+            if layer.weight_name in new:
+                layer.fixed.pop(str(MaskSource.FROZEN), None)
     if new:
         sparsifier.refresh(step)
 

@@ -6,7 +6,7 @@ To add a task: a file in this room with a class under `@register("name")`, impor
 from pgf.tasks import digits, glue, images, language, paper_vision, phonemes, translation
 from pgf.tasks.base import TASKS, Task, find_task, make_task, register
 from pgf.tasks.data.streams import Batch, Splits, TensorData, TrainingData, moved
-from pgf.tasks.data.texts import TextData
+from pgf.tasks.data.texts import LikeLengths
 from pgf.tasks.images import Images
 from pgf.tasks.vision import ImageClassification
 
@@ -15,10 +15,10 @@ __all__ = [
     "Batch",
     "ImageClassification",
     "Images",
+    "LikeLengths",
     "Splits",
     "Task",
     "TensorData",
-    "TextData",
     "TrainingData",
     "digits",
     "find_task",

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from pgf.sparsity import PrunableWeight, Sparsifier
 
+Gradients = Sequence[Tensor]
+
 
 class CurvePoint(NamedTuple):
     """One line of a run's curves."""
@@ -33,9 +35,9 @@ class StepState:
     model: nn.Module
     sparsifier: Sparsifier
     optimizer: torch.optim.Optimizer
-    half_losses: Callable[[], tuple[Tensor, Tensor, float] | None]
-    """Losses of two halves of a micro-batch, and (samples in a half) / (samples in the optimiser
-    batch); None where it cannot be halved. Leaves generators and buffers as they were."""
+    batch_gradients: Callable[[Sequence[Tensor]], tuple[Gradients, Gradients]]
+    """Gradients of weights by the losses of two training batches of their own, drawn independently.
+    Leaves generators and buffers as they were."""
 
     @property
     def clip_coefficient(self) -> float:
@@ -48,26 +50,16 @@ class StepState:
         """Return what the optimiser owns of a block's module: the master, or the weight itself."""
         return self.sparsifier.optimizer_parameter(block.weight_name, block.weight)
 
-    def half_gradients(
-        self, blocks: Sequence[PrunableWeight]
-    ) -> tuple[list[Tensor], list[Tensor], float] | None:
-        """Return both halves' gradients of the blocks, after rule and clipping.
+    def noise_gradients(self, blocks: Sequence[PrunableWeight]) -> tuple[Gradients, Gradients]:
+        """Return both batches' gradients of the blocks, after rule and clipping.
 
         SR-STE's term is not in them: it is the same for every batch and no noise.
         """
         with torch.enable_grad():
-            losses = self.half_losses()
-            if losses is None:
-                return None
-            weights = [block.weight for block in blocks]
-            # Unused: a layer that drop-path switched off in this pass.
-            first = torch.autograd.grad(losses[0], weights, materialize_grads=True)
-            second = torch.autograd.grad(losses[1], weights, materialize_grads=True)
-        return self._finish(blocks, first), self._finish(blocks, second), losses[2]
+            first, second = self.batch_gradients([block.weight for block in blocks])
+        return self._finish(blocks, first), self._finish(blocks, second)
 
-    def _finish(
-        self, blocks: Sequence[PrunableWeight], gradients: Sequence[Tensor]
-    ) -> list[Tensor]:
+    def _finish(self, blocks: Sequence[PrunableWeight], gradients: Gradients) -> Gradients:
         coefficient = self.clip_coefficient
         views = [block.view(g) for block, g in zip(blocks, gradients, strict=True)]
         layers = {layer.name: layer for layer in self.sparsifier.layers}

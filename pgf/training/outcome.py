@@ -15,12 +15,14 @@ from pgf.records import (
     CURVES,
     OVERALL,
     SCHEMA,
+    lower_is_better,
     machine_entries,
     provenance,
     replacing,
     write_atomically,
     write_record,
 )
+from pgf.tasks import Task
 from pgf.training.evaluation import Evaluation, best_at_target
 from pgf.training.flops import (
     Layers,
@@ -149,12 +151,12 @@ def _results(run: Run) -> dict[str, Any]:
         "final_loss": last.values.get("evaluation_loss"),
         "best": best.values[metric],
         "best_step": best.step,
-        **_measures(run.evaluations),
+        **_measures(run.task, run.evaluations),
         **run.task.about(),
     }
 
 
-def _measures(evaluations: Sequence[Evaluation]) -> dict[str, float]:
+def _measures(task: Task, evaluations: Sequence[Evaluation]) -> dict[str, float]:
     """Return every measure after the last step, and its own best at the strict target.
 
     The best of one measure need not be of the step at which the metric has its own: the paper's
@@ -162,9 +164,15 @@ def _measures(evaluations: Sequence[Evaluation]) -> dict[str, float]:
     """
     names = [name for name in evaluations[-1].values if not name.endswith("_loss")]
     eligible = [e for e in evaluations if e.at_target]
+    metric, higher = task.metric, task.higher_is_better
+
+    def best(name: str) -> float:
+        falls = lower_is_better(name, metric=metric, higher_is_better=higher)
+        return (min if falls else max)(e.values[name] for e in eligible)
+
     return {
         **{f"final.{name}": evaluations[-1].values[name] for name in names},
-        **{f"best.{name}": max(e.values[name] for e in eligible) for name in names},
+        **{f"best.{name}": best(name) for name in names},
     }
 
 

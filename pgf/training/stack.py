@@ -19,7 +19,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from pgf.errors import UserError
 from pgf.experiments import TrainingSettings
 from pgf.recipes import Distils, MasksInputGradients, Recipe
-from pgf.tasks import Batch, TextData, TrainingData, moved
+from pgf.tasks import Batch, LikeLengths, TrainingData, moved
 from pgf.training.run_state import Run
 from pgf.training.step import Prepared, prepare, update
 
@@ -36,7 +36,7 @@ def check_stack(
     """
     if settings.stack == 1:
         return
-    if isinstance(data, TextData):
+    if isinstance(data, LikeLengths):
         raise UserError("training.stack: batches of texts differ in length: train them alone")
     if settings.precision == "float16":
         raise UserError("training.stack: runs in float16 each need a loss scale: train them alone")
@@ -108,8 +108,9 @@ class Stack:
         run = self.runs[0]
 
         class OneOfThem(nn.Module):
-            def forward(self, *arguments: Tensor) -> Tensor:
-                out: Tensor = functional_call(run.model, {**trained, **fixed}, arguments)
+            def forward(self, *arguments: Tensor, **named: Tensor) -> Tensor:
+                weights = {**trained, **fixed}
+                out: Tensor = functional_call(run.model, weights, arguments, named)
                 return out
 
         return run.task.loss(OneOfThem(), (inputs, labels))

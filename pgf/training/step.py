@@ -1,8 +1,10 @@
 """One optimiser step: the batch, the two points at which a recipe acts, the update."""
 
 import math
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -123,7 +125,7 @@ def update(run: Run, prepared: Prepared, loss: Tensor) -> None:
         model=run.model,
         sparsifier=run.sparsifier,
         optimizer=run.optimizer,
-        half_losses=lambda: _half_losses(run, prepared.drawn),
+        batch_gradients=lambda weights: _batch_gradients(run, weights),
     )
     if parallel.rank() == 0:
         for observer in run.observers:
@@ -182,24 +184,43 @@ def _clip(optimizer: torch.optim.Optimizer, limit: float | None) -> Tensor | Non
     return torch.nn.utils.clip_grad_norm_(parameters, limit)
 
 
-def _half_losses(run: Run, drawn: Batch) -> tuple[Tensor, Tensor, float] | None:
-    """Return the losses of two halves of a micro-batch, leaving generators and buffers alone.
+def _batch_gradients(
+    run: Run, weights: Sequence[Tensor]
+) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """Return the gradients of two whole batches that no step trains on, drawn as those are.
 
-    Samples are mixed within each half: halves of a mixed batch would share their images.
+    Micro-batch after micro-batch, all by this process. Generators and buffers stay as they were.
     """
     settings = run.spec.training
-    half = len(drawn[0]) // settings.accumulation // 4 * 2
-    if half == 0:
-        return None
-    losses = []
-    with untouched(run.model), run.precision.autocast():
-        for i in range(2):
-            part = (drawn[0][i * half : (i + 1) * half], drawn[1][i * half : (i + 1) * half])
-            # The batch itself is mixed under the seeds of steps 0 .. steps - 1.
-            mixing = (i + 1) * settings.steps + run.step
-            part = run.task.prepare(part, settings, seed=run.spec.seed, step=mixing)
-            losses.append(run.task.loss(run.model, part))
-    return losses[0], losses[1], half / settings.batch_size
+    seed = seed_for(run.spec.seed, "noise", run.step)
+    stream = run.splits.train.stream(batch_size=settings.batch_size, seed=seed)
+    with untouched(run.model):
+        first, second = (
+            _gradients(run, batch, weights, seed=seed, number=number)
+            for number, batch in enumerate(islice(stream, 2))
+        )
+    return first, second
+
+
+def _gradients(
+    run: Run, batch: Batch, weights: Sequence[Tensor], *, seed: int, number: int
+) -> tuple[Tensor, ...]:
+    settings, count = run.spec.training, run.spec.training.accumulation * parallel.size()
+    chunks = zip(*(moved(part, run.device).chunk(count) for part in batch), strict=True)
+    parts = [
+        run.task.prepare(part, settings, seed=seed, step=number * count + i)
+        for i, part in enumerate(chunks)
+    ]
+    whole = [float(run.task.weight(part)) for part in parts]
+    total = tuple(torch.zeros_like(weight) for weight in weights)
+    for part, share in zip(parts, whole, strict=True):
+        with run.precision.autocast():
+            loss = run.task.loss(run.model, part) * (share / sum(whole))
+        # Unused: a layer that drop-path switched off in this pass.
+        own = torch.autograd.grad(loss, weights, materialize_grads=True)
+        for sum_, gradient in zip(total, own, strict=True):
+            sum_ += gradient
+    return total
 
 
 def _log_step(run: Run, state: StepState) -> None:
@@ -207,7 +228,7 @@ def _log_step(run: Run, state: StepState) -> None:
         return
     phases = run.sparsifier.phases(state.step)
     densities = [
-        phase.pattern.density if phase.pattern else 1.0
+        phase.density
         for layer in run.sparsifier.layers
         for phase in [phases[layer.pattern, layer.block.width]]
     ]

@@ -157,7 +157,7 @@ def test_an_optimiser_of_something_else_is_refused() -> None:
         pgf.attach(tiny_block(), optimizer, target=TARGET, recipe="ste", total_steps=4)
 
 
-@pytest.mark.parametrize("recipe", ["snip", "gpusq"])
+@pytest.mark.parametrize("recipe", ["snip", "gpusq", "small_dense"])
 def test_what_our_own_loop_alone_does_is_refused(recipe: str) -> None:
     with pytest.raises(UserError, match="train it by a config"):
         Plain(recipe)

@@ -9,12 +9,14 @@ import pytest
 import torch
 from support.compare import assert_same
 from support.helpers import tiny_block
+from support.masks import slow_mask
 from support.plain_loop import PLAIN, TARGET, Plain
 from timm.optim import Lookahead
 from torch import nn
 
 import pgf
 from pgf.errors import UserError
+from pgf.recipes import Target
 
 
 def test_other_weights_are_taken_as_new_masters() -> None:
@@ -23,6 +25,19 @@ def test_other_weights_are_taken_as_new_masters() -> None:
     plain.model.load_state_dict(other)
     assert torch.equal(plain.masters()["mlp.fc1.weight"], other["mlp.fc1.weight"])
     assert not torch.equal(plain.model.mlp.fc1.weight, other["mlp.fc1.weight"])
+
+
+def test_a_mask_that_is_taken_once_is_of_the_weights_that_training_begins_with() -> None:
+    model, pattern = tiny_block(), Target.parse(TARGET).parts[0][1]
+    optimizer = torch.optim.AdamW(model.parameters())
+    pgf.attach(
+        model, optimizer, target=TARGET, recipe="one_shot", total_steps=4, mask_seed=3, dense=0.0
+    )
+    other = {n: torch.randn_like(own) for n, own in model.state_dict().items()}
+    model.load_state_dict(other)
+    optimizer.step()  # without gradients: nothing but the exchange
+    kept = model.mlp.fc1.weight.detach() != 0
+    assert torch.equal(kept, slow_mask(other["mlp.fc1.weight"], pattern))
 
 
 def test_weights_written_in_place_are_taken_at_the_next_step() -> None:

@@ -1,10 +1,10 @@
 """The state of a step, as observers get it, without a training around it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from pgf.recipes import RECIPES
 from pgf.recipes.patterns import Target
@@ -22,7 +22,7 @@ def step_state(
     optimizer: torch.optim.Optimizer,
     *,
     step: int = 0,
-    half_losses: Callable[[], Any] = lambda: None,
+    batch_gradients: Callable[[Sequence[Tensor]], Any] = lambda weights: ((), ()),
 ) -> StepState:
     """Return the state before an update, of a loss that nobody looks at."""
     return StepState(
@@ -34,5 +34,5 @@ def step_state(
         model=sparsifier.model,
         sparsifier=sparsifier,
         optimizer=optimizer,
-        half_losses=half_losses,
+        batch_gradients=batch_gradients,
     )

@@ -18,6 +18,7 @@ from pgf.experiments.settings import StatisticsSettings
 from pgf.recipes import GradientRule, MaskSource
 from pgf.recipes.patterns import Target
 from pgf.records.record import OVERALL
+from pgf.seeds import seed_for
 from pgf.sparsity.selection import select_layers
 from pgf.training.gradients import MASK_STATISTICS, STATISTICS
 from pgf.training.loop import train
@@ -25,9 +26,6 @@ from pgf.training.observers import CurvePoint, StepState
 from pgf.training.run_state import Run
 
 Arrays = dict[str, np.ndarray]
-SHARE = 6 / 24
-"""Samples in half a micro-batch, of those in an optimiser batch."""
-
 EXPECTED: dict[str, Callable[[Arrays], float]] = {
     "gradient_norm": lambda x: float(np.linalg.norm(x["g"])),
     "gradient_variance": lambda x: float(np.var(x["g"])),
@@ -36,7 +34,7 @@ EXPECTED: dict[str, Callable[[Arrays], float]] = {
     ),
     "second_moment_norm": lambda x: float(np.linalg.norm(x["v"])),
     "second_moment_variance": lambda x: float(np.var(x["v"])),
-    "noise_variance": lambda x: float(np.sum((x["a"] - x["b"]) ** 2)) / 2 * SHARE,
+    "noise_variance": lambda x: float(np.sum((x["a"] - x["b"]) ** 2)) / 2,
     "noise_signal": lambda x: float(x["a"] @ x["b"]),
     "gradient_norm_kept": lambda x: float(np.linalg.norm(x["g"][x["mask"]])),
     "gradient_norm_pruned": lambda x: float(np.linalg.norm(x["g"][~x["mask"]])),
@@ -62,7 +60,7 @@ class Capture:
 
     def before_update(self, state: StepState) -> None:
         layers: dict[str, Arrays] = {}
-        halves = self.halves(state)
+        batches = self.batches(state)
         for block, pattern in select_layers(state.model, Target.parse(self.target)):
             own = state.owned(block)
             assert own.grad is not None
@@ -72,7 +70,7 @@ class Capture:
             if "exp_avg_sq" in state.optimizer.state[own]:
                 bias = 1.0 - self.run.spec.training.betas[1] ** state.step  # a step, an update
                 x["v"] = flat(block.view(state.optimizer.state[own]["exp_avg_sq"])) / bias
-            for key, gradients in zip("ab", halves, strict=True):
+            for key, gradients in zip("ab", batches, strict=True):
                 g = self.restrict(block.name, block.view(gradients[block.module_name]))
                 x[key] = flat(g * state.clip_coefficient)
             layers[block.name] = x
@@ -95,12 +93,12 @@ class Capture:
             return gradient
         return gradient * (mask + phase.mask_decay * (1 - mask))
 
-    def halves(self, state: StepState) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        stream = self.run.splits.train.stream(batch_size=24, seed=3, first_step=state.step)
-        inputs, labels = next(stream)
-        return self.one_half(inputs[:6], labels[:6]), self.one_half(inputs[6:12], labels[6:12])
+    def batches(self, state: StepState) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        seed = seed_for(3, "noise", state.step)
+        stream = self.run.splits.train.stream(batch_size=24, seed=seed)
+        return self.one_batch(*next(stream)), self.one_batch(*next(stream))
 
-    def one_half(self, inputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    def one_batch(self, inputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
         modules = dict(self.run.model.named_modules())
         names = [n for n, m in modules.items() if isinstance(m, nn.Linear)]
         loss = nn.functional.cross_entropy(self.run.model(inputs), labels)
@@ -239,12 +237,3 @@ def test_a_dense_run_is_seen_through_the_mask_of_every_target() -> None:
     found = {(r.step, r.name, r.layer): r.value for r in rows if r.reference == "2:8(QK)"}
     assert found == pytest.approx({key: expected[key] for key in found}, rel=1e-5, abs=1e-12)
     assert {r.reference for r in rows if r.name in STATISTICS} == masked
-
-
-def test_a_micro_batch_of_one_sample_has_no_halves_and_no_noise() -> None:
-    run, _ = observed(replace(statistics_spec("ste"), target="1:4(FF)", references=("1:4(FF)",)))
-    names = {row.name for row in run.observers[0].rows}
-    assert {"noise_variance", "noise_signal"} <= names
-    spec = tiny_spec("ste", steps=2, batch_size=4, accumulation=4)
-    names = {row.name for row in train(Run.make(spec, splits=digits())).observers[0].rows}
-    assert names & {"noise_variance", "noise_signal"} == set() and "gradient_norm" in names

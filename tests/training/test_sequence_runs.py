@@ -18,6 +18,7 @@ from tokenizers import Tokenizer
 
 from pgf.experiments.run_spec import RunSpec
 from pgf.records.record import RECORD, read_record
+from pgf.tasks import find_task
 from pgf.training.evaluation import Evaluation
 from pgf.training.loop import train
 from pgf.training.outcome import _measures
@@ -72,7 +73,9 @@ def test_the_record_has_every_measure_and_the_tokenizer_lies_beside_it(
     assert run.task.metric in measures
     for name in measures:
         values = [e.values[name] for e in run.evaluations if e.at_target]
-        assert record[f"final.{name}"] == values[-1] and record[f"best.{name}"] == max(values)
+        falls = name.endswith("error_rate") or name.startswith("bits_per")
+        assert record[f"final.{name}"] == values[-1]
+        assert record[f"best.{name}"] == (min if falls else max)(values)
     assert record["final"] == record[f"final.{run.task.metric}"]
     assert ("bleu" in measures) == ("measure_signature.bleu" in record)
     assert "tok:13a" in record.get("measure_signature.bleu", "tok:13a")
@@ -80,9 +83,14 @@ def test_the_record_has_every_measure_and_the_tokenizer_lies_beside_it(
 
 
 def test_every_measure_has_its_own_best_at_the_target() -> None:
-    values = [{"a": 9.0, "b": 9.0}, {"a": 2.0, "b": 1.0}, {"a": 1.0, "b": 3.0}]
-    evaluations = [Evaluation(i, value, i > 0) for i, value in enumerate(values)]
-    assert _measures(evaluations) == {"final.a": 1, "final.b": 3, "best.a": 2, "best.b": 3}
+    names = ("token_accuracy", "bits_per_phoneme", "word_error_rate")
+    values = [(9.0, 0.0, 0.0), (2.0, 1.0, 5.0), (1.0, 3.0, 4.0)]
+    made = [dict(zip(names, own, strict=True)) for own in values]
+    evaluations = [Evaluation(i, own, i > 0) for i, own in enumerate(made)]
+    assert _measures(find_task("phonemes")(), evaluations) == {
+        **{f"final.{name}": value for name, value in zip(names, (1.0, 3.0, 4.0), strict=True)},
+        **{f"best.{name}": value for name, value in zip(names, (2.0, 1.0, 4.0), strict=True)},
+    }
 
 
 def test_a_checkpoint_is_fine_tuned_with_its_own_tokenizer_and_sizes(

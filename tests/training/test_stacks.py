@@ -19,6 +19,7 @@ from pgf.experiments.run_spec import RunSpec
 from pgf.experiments.settings import TrainingSettings
 from pgf.jobs.job import run_job
 from pgf.records.record import RECORD
+from pgf.tasks.data.continuations import Continuations
 from pgf.tasks.data.streams import Batch
 from pgf.tasks.data.texts import TextData
 from pgf.tasks.digits import DigitsVit
@@ -190,8 +191,9 @@ def test_members_count_their_micro_batches_each_by_itself(monkeypatch: pytest.Mo
 def test_texts_are_not_stacked() -> None:
     texts = TextData.of([("a", "b")], encode=lambda every: [[1] for _ in every])
     settings = TrainingSettings(steps=1, batch_size=2, learning_rate=1.0, stack=2)
-    with pytest.raises(UserError, match="batches of texts differ in length"):
-        check_stack(vit(), settings, texts)
+    for data in (texts, Continuations([[1, 2]], [1])):
+        with pytest.raises(UserError, match="batches of texts differ in length"):
+            check_stack(vit(), settings, data)
 
 
 def test_what_memory_does_not_hold_at_once_is_done_in_parts(

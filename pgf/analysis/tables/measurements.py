@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pgf.analysis.tables.context import Context
 from pgf.analysis.tables.scores import BEST, LAST
+from pgf.records import lower_is_better
 
 VIEWS = {LAST: "After the last step", BEST: "Best evaluation at the strict target"}
 """Column of the records, and prefix of the measures' columns -> heading."""
@@ -26,10 +27,6 @@ HEADINGS = {
 
 SUFFIXES = {"f1": "F1", "matthews": "Matthews correlation"}
 """Text after a measure's last `_` -> its name, where that is not the text itself."""
-
-
-LOWER_IS_BETTER = ("bits_per_", "error_rate", "perplexity")
-"""Parts of the names of measures of which less is better."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +57,10 @@ def measures_of(context: Context, task: str) -> tuple[str, ...]:
     )
 
 
-def lower_is_better(context: Context, task: str, measure: str) -> bool:
-    """Return whether less of a measure is better: of the task's own metric, as its records say."""
+def falls(context: Context, task: str, measure: str) -> bool:
+    """Return whether less of a measure is better."""
     metric, higher = context.metric(task)
-    return not higher if measure == metric else any(p in measure for p in LOWER_IS_BETTER)
+    return lower_is_better(measure, metric=metric, higher_is_better=higher)
 
 
 def metric_name(context: Context, task: str) -> str:

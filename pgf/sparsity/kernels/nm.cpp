@@ -1,10 +1,8 @@
 // N:M masks, effective weights and gradient rules on CPUs; see native.py, which builds and calls it.
-//
 // L groups (L lanes of a vector) are one tile: transposed in registers so that a vector holds one
 // position of every group, reduced to each group's threshold, the N-th largest magnitude, by a
 // sorting network, and compared in memory's own order. Only where equal magnitudes straddle the
 // threshold, groups are gone through one by one: the lowest index stays.
-//
 // Vectors are GCC's extension, so that one text serves AVX-512, AVX2 and NEON; plain C ABI and no
 // header of torch, so that it builds in seconds.
 #include "lanes.h"

@@ -62,19 +62,20 @@ def second_moment_variance(s: Sums) -> float:
 def noise_variance(s: Sums) -> float:
     """Trace of the covariance of the optimiser batch's gradient.
 
-    From two halves of h samples each, gradients a and b: ||a - b||^2 / 2 estimates it for h
-    samples without bias, h / batch_size of that for the batch. The paper has no such number.
+    Without bias from the gradients a and b of two whole batches, drawn as those of training are:
+    ||a - b||^2 / 2. Halves of one batch would not do, since a task may make a batch of samples of
+    like length. The paper has no such number.
     """
-    return s["half_difference"] / 2.0 * s["h_over_batch"]
+    return s["noise_difference"] / 2.0
 
 
 @STATISTICS.register("noise_signal")
 def noise_signal(s: Sums) -> float:
-    """Squared norm of the expected gradient, a . b of two half batches; may be negative.
+    """Squared norm of the expected gradient, a . b of two batches; may be negative.
 
     Of the loss alone: SR-STE's term is not in a and b.
     """
-    return s["half_product"]
+    return s["noise_product"]
 
 
 @MASK_STATISTICS.register("gradient_norm_kept")
@@ -111,12 +112,9 @@ def kept_mass(s: Sums) -> float:
 
 
 def total(sums: dict[str, Sums]) -> Sums:
-    """Add up the layers; `h_over_batch` is no sum but the same for all."""
+    """Add up the layers."""
     keys = set.intersection(*(set(s) for s in sums.values())) if sums else set()
-    sums_of_all = {key: math.fsum(s[key] for s in sums.values()) for key in sorted(keys)}
-    if "h_over_batch" in keys:
-        sums_of_all["h_over_batch"] = next(iter(sums.values()))["h_over_batch"]
-    return sums_of_all
+    return {key: math.fsum(s[key] for s in sums.values()) for key in sorted(keys)}
 
 
 def value_or_none(function: Statistic, sums: Sums) -> float | None:

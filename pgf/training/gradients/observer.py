@@ -141,14 +141,11 @@ class GradientStatistics:
         return {"n": float(mask.numel()), "sad": reference.sad, **_as_floats(parts)}
 
     def _add_noise(self, sums: dict[str, Sums], state: StepState) -> None:
-        halves = state.half_gradients(list(self.blocks.values()))
-        if halves is None:
-            return
-        first, second, share = halves
+        first, second = state.noise_gradients(list(self.blocks.values()))
         for name, a, b in zip(self.blocks, first, second, strict=True):
             a, b = a.double(), b.double()
-            parts = {"half_difference": (a - b).square().sum(), "half_product": (a * b).sum()}
-            sums[name] |= {**_as_floats(parts), "h_over_batch": share}
+            parts = {"noise_difference": (a - b).square().sum(), "noise_product": (a * b).sum()}
+            sums[name] |= _as_floats(parts)
 
     def _report(
         self,

@@ -39,7 +39,7 @@ def caption(context: Context) -> str:
     del context
     return (
         "Statistics of the gradient that the optimizer gets, after clipping. The noise is the "
-        "trace of the covariance of the mini-batch gradient, from two half batches at one step, "
+        "trace of the covariance of the mini-batch gradient, from two batches at one step, "
         "and not the spread over the entries of one gradient that the paper's Figure 3(b) shows. "
         "Definitions: pgf/training/gradients/definitions.py."
     )

@@ -11,7 +11,7 @@ from pgf.analysis.tables.measurements import (
     VIEWS,
     Column,
     columns_of,
-    lower_is_better,
+    falls,
     measures_of,
 )
 from pgf.analysis.tables.model import EMPTY, NO_RUN, Block, Cell, Row, Section, Table, row
@@ -83,7 +83,7 @@ def _falling(context: Context, task: str, columns: Sequence[Column]) -> list[str
     With any of them there is no best evaluation, which is shown for the paper's sake: all of its
     measures are better where higher, and the records hold the highest value of each.
     """
-    return [c.heading for c in columns if lower_is_better(context, task, c.measures[0])]
+    return [c.heading for c in columns if falls(context, task, c.measures[0])]
 
 
 def _direction(falling: Sequence[str], columns: Sequence[Column]) -> str:
