@@ -24,6 +24,8 @@ MOST_RATES = 12
 """Rates of a grid at most: the command names winners that then still lie on the edge."""
 Grids = dict[tuple[str, str], list[float]]
 """(task, column) -> its learning rates, rising."""
+HARDLY_EVER = 1_000_000
+"""Steps between statistics: nobody looks at those of a trial, and on a CPU they double its time."""
 FIRST, SECOND = "tuning", "refinement"
 """Names of the two stages, behind the experiment's own."""
 
@@ -163,11 +165,11 @@ def stage_values(
         recipes[trial.name] = _recipe(values, experiment, trial)
         task = tasks.setdefault(cell.stage_task, _task(values, experiment, cell))
         task["recipes"].append(trial.name)
-    kept = ("training", "statistics")
     return {
         "name": f"{experiment.name}_{stage}",
         "tasks": tasks,
-        **{key: values[key] for key in kept if key in values},
+        "training": values["training"],
+        "statistics": {"every": HARDLY_EVER, "noise_every": HARDLY_EVER},
         "targets": list(values["targets"]),
         "recipes": recipes,
         "seeds": list(experiment.tuning.seeds),

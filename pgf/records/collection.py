@@ -17,7 +17,8 @@ from pgf.experiments import RunSpec
 from pgf.records.collected import BY_LAYER, COLUMNS, IDENTITY, Collected, sorted_curves
 from pgf.records.record import CURVES, OVERALL, RECORD, read_run
 
-NOTE = "note."
+NOTE, LAYER = "note.", "sparsity."
+"""Beginnings of the keys that a record has for each sparse layer."""
 NAMED_RUNS = 5
 """Runs that an error names before it only counts the others."""
 
@@ -156,15 +157,18 @@ def _in_what(odd: tuple[RunSpec, Record], reason: str) -> str:
 def _row(record: Record) -> Record:
     """Return a record as one row: lists and mappings as JSON text, nothing for single layers.
 
-    What a recipe remarks on its layers (`note.<layer>`) becomes one text, `notes`.
+    What a recipe remarks on its layers (`note.<layer>`) becomes one text, `notes`, which says of how
+    many layers each remark is.
     """
-    said = sorted({str(value) for key, value in record.items() if key.startswith(NOTE)})
+    said = Counter(str(value) for key, value in record.items() if key.startswith(NOTE))
+    layers = sum(key.startswith(LAYER) for key in record)
+    notes = [f"{count} of {layers} layers: {text}" for text, count in said.most_common()]
     kept = {
         key: json.dumps(value, sort_keys=True) if isinstance(value, list | dict) else value
         for key, value in record.items()
-        if not key.startswith((NOTE, "sparsity."))
+        if not key.startswith((NOTE, LAYER))
     }
-    return kept | {"notes": "; ".join(said)}
+    return kept | {"notes": "; ".join(notes)}
 
 
 def _curves(spec: RunSpec, path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:

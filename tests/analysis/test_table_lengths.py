@@ -81,6 +81,20 @@ def test_the_gain_of_a_doubling_is_a_share_of_the_gap(made):
     assert np.isnan(gain_of_doubling(one, "toy", TARGET))
 
 
+def test_the_gain_of_a_doubling_is_measured_where_dense_was_trained_for_twice_as_long(made):
+    # Random mask - dense is 100 at the longest length; twice as long ends 2 lower.
+    twice = runs_frame({("dense_doubled", "dense"): [42.0] * 6}, task="toy_400")
+    runs = pd.concat([made.runs, twice.assign(n_steps=800)], ignore_index=True)
+    recipes = (*made.recipes, ("dense_doubled", "Dense, twice the steps"))
+    longer = replace(made, runs=runs, recipes=recipes)
+    assert gain_of_doubling(longer, "toy", TARGET) == pytest.approx(2.0)
+    (section,) = TABLES["lengths"](longer).sections
+    assert [cell.text for cell in section.blocks[0].rows[0]][1:] == ["2%", "yes"]
+    for name in TABLES:
+        assert TABLES[name](longer).sections, name
+    assert graded_cells(longer) == graded_cells(made), "it is no recipe that is ranked"
+
+
 def test_verdicts_ranks_and_other_figures_are_of_the_longest_length_alone(made):
     assert {f.question.task for f in findings_of(made)} == {"toy_400"}
     assert {task for task, _ in graded_cells(made)} == {"toy_400"}

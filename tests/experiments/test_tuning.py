@@ -46,6 +46,7 @@ def test_the_first_stage_trains_every_rate_on_the_validation_split() -> None:
     by_column = {(r.task.name, r.recipe.name): r.training.learning_rate for r in runs}
     assert by_column["digits.1of4_FF", "sr_ste.lr0.004"] == 0.004
     assert {run.training.steps for run in runs} == {20}, "at full length"
+    assert all(run.statistics.every > run.training.steps for run in runs), "nobody looks at them"
 
 
 def test_the_seeds_of_a_trial_follow_one_another_so_that_a_part_of_a_stage_has_whole_trials() -> (

@@ -43,9 +43,12 @@ def test_columns_are_settings_but_not_layers(results, specs):
 
 
 def test_remarks_on_layers_become_one_text(results, specs):
-    write_run(specs[1], results, **{"note.fc1": "starts at 4:64", "note.fc2": "starts at 4:64"})
+    layers = {"sparsity.fc2": 0.5, "sparsity.fc3": 0.5, "note.fc3": "starts at 2:64"}
+    notes = {"note.fc1": "starts at 4:64", "note.fc2": "starts at 4:64"}
+    write_run(specs[1], results, **layers, **notes)
     runs = collect_runs(specs, results).runs
-    assert list(runs["notes"]) == ["", "starts at 4:64", ""]
+    said = "2 of 3 layers: starts at 4:64; 1 of 3 layers: starts at 2:64"
+    assert list(runs["notes"]) == ["", said, ""]
     assert not [name for name in runs if name.startswith("note.")]
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from pgf.analysis.tables.context import DENSE, Context, target_label
 from pgf.analysis.tables.model import Block, Section, row
+from pgf.analysis.tables.wording import recipe_notes
 
 OF_ALL = {
     "training.steps": "{} steps",
@@ -31,7 +32,8 @@ def training_sections(context: Context) -> Iterator[Section]:
     """Yield the section of the page, where the runs say how they were trained."""
     if {RATE, *OF_COLUMNS} <= set(context.runs.columns):
         blocks = tuple(_block(context, task) for task in context.judged_tasks)
-        yield Section("How they were trained", blocks, CAPTION)
+        notes = [note for task in context.judged_tasks for note in recipe_notes(context, task)]
+        yield Section("How they were trained", blocks, CAPTION, tuple(notes))
 
 
 def _block(context: Context, task: str) -> Block:

@@ -13,6 +13,9 @@ from pgf.analysis.tables.recorded import STEPS, of_task, recorded
 LEFT = 10.0
 """Percent of the gap from random to dense that doubling the longest length may still gain dense."""
 
+DOUBLED = "dense_doubled"
+"""Role of dense training of twice the length: `{recipe: dense, length: 2, role: dense_doubled}`."""
+
 LEAST_EXPONENT, MOST_EXPONENT = 1e-4, 30.0
 """Of the power law by which a loss falls with the length."""
 
@@ -70,11 +73,14 @@ def points_of(context: Context) -> Iterator[Point]:
 def gain_of_doubling(context: Context, family: str, target: str) -> float:
     """Return what a doubled length would still gain dense, in percent of random - dense.
 
-    NaN where the longest length has no run, or a random mask is no worse than dense there.
+    Measured where a column has the role `dense_doubled`, else by `fall_of_doubling`. NaN where the
+    longest length has no run, or a random mask is no worse than dense there.
     """
     lengths = lengths_of(context, family)[-3:]
     if len(lengths) < 2 or lengths[-1][1] != context.families[family][-1]:
         return math.nan
+    if column := context.column_of(lengths[-1][1], DOUBLED):
+        return recovered(context, lengths[-1][1], target, column).estimate - 100
     gap = grade_of(context, lengths[-1][1], target).dense_gap.estimate
     losses = [
         float(losses_of(context, task).of(context.column_of(task, DENSE_ROLE) or "", DENSE).mean())

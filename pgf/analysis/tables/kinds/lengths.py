@@ -47,8 +47,9 @@ def lengths_caption(context: Context) -> str:
         f"the last step, with its {percent(context.analysis)} bootstrap interval over seeds. Every "
         "length is trained by itself, with its own schedule. (x): the target does not grade at "
         "this length. Claims are judged at the longest length. Gain of a doubling: by how much a "
-        "doubled longest length would lower the dense loss, in percent of random mask - dense, by "
-        "the power law through the last three lengths, or as the mean between the last two. Below "
+        "doubled longest length lowers the dense loss, in percent of random mask - dense: measured "
+        "where dense was trained at twice the length, else by the power law through the last three "
+        "lengths, or as the mean between the last two. Below "
         f"{LEFT:g}% the longest is long enough."
     )
 
