@@ -157,8 +157,8 @@ def _in_what(odd: tuple[RunSpec, Record], reason: str) -> str:
 def _row(record: Record) -> Record:
     """Return a record as one row: lists and mappings as JSON text, nothing for single layers.
 
-    What a recipe remarks on its layers (`note.<layer>`) becomes one text, `notes`, which says of how
-    many layers each remark is.
+    What a recipe remarks on its layers (`note.<layer>`) becomes one text, `notes`, which says of
+    how many layers each remark is.
     """
     said = Counter(str(value) for key, value in record.items() if key.startswith(NOTE))
     layers = sum(key.startswith(LAYER) for key in record)
