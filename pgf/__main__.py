@@ -14,6 +14,8 @@ from pgf.errors import UserError, nearest
 
 EXIT_BAD_INPUT = 2
 EXIT_CTRL_C = 130
+EXIT_BROKEN_PIPE = 141
+"""As of a program that SIGPIPE ends: not all was done or said."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -53,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; return 0, 2 for bad input, 130 after Ctrl-C, or what Snakemake returned."""
+    """Run a command; return its exit code, also 2 for bad input and 130 after Ctrl-C."""
     _log_to_stderr()
     try:
         options = _parse(sys.argv[1:] if arguments is None else arguments)
@@ -72,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     except BrokenPipeError:  # whoever read the output has seen enough, as `head` has
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return EXIT_BROKEN_PIPE
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise

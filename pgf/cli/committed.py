@@ -54,9 +54,9 @@ def keep(options: Options) -> None:
     experiment = load_experiment(options.experiment)
     context = context_of(experiment, RESULTS)
     for task in experiment.tasks:
-        missing = context.missing(task) if task in context.tasks else experiment.cells_of(task)
-        if missing:
-            raise UserError(f"{len(missing)} runs of {task} are missing: train and collect them")
+        planned = sum(run.task.name == task for run in experiment.runs())
+        if missing := len(context.missing(task)) if task in context.tasks else planned:
+            raise UserError(f"{missing} runs of {task} are missing: train and collect them")
     source, folder = RESULTS / experiment.name, COMMITTED / experiment.name
     if not any(source.glob("compute/*")):
         raise UserError(f"{source}/compute is missing: pgf compute {experiment.name}")

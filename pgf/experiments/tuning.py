@@ -25,7 +25,7 @@ MOST_RATES = 12
 Grids = dict[tuple[str, str], list[float]]
 """(task, column) -> its learning rates, rising."""
 HARDLY_EVER = 1_000_000
-"""Steps between statistics: nobody looks at those of a trial, and on a CPU they double its time."""
+"""Steps between statistics of a trial: nobody looks at them, and they take time."""
 FIRST, SECOND = "tuning", "refinement"
 """Names of the two stages, behind the experiment's own."""
 

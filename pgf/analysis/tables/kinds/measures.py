@@ -57,10 +57,8 @@ def measures(context: Context) -> Table:
             sections.append(_nothing(context, task))
             continue
         columns = columns_of(names)
-        views = {
-            view: recipe_measures(context, task, view, columns)
-            for view in (VIEWS if _falling(context, task, columns) == [] else [LAST])
-        }
+        shown = [LAST] if _falling(context, task, columns) else VIEWS
+        views = {view: recipe_measures(context, task, view, columns) for view in shown}
         papers = paper_measures(context, task, columns)
         lines += [
             long
@@ -80,8 +78,8 @@ def measures(context: Context) -> Table:
 def _falling(context: Context, task: str, columns: Sequence[Column]) -> list[str]:
     """Return the headings of the columns in which less is better.
 
-    With any of them there is no best evaluation, which is shown for the paper's sake: all of its
-    measures are better where higher, and the records hold the highest value of each.
+    With any of them no best evaluation is shown: it is there for the paper's sake, all of whose
+    measures are better where higher, and older records hold the highest value of each.
     """
     return [c.heading for c in columns if falls(context, task, c.measures[0])]
 

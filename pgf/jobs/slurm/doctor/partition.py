@@ -51,7 +51,7 @@ def look_at_partition(site: Site, need: Need) -> Generator[Finding, None, bool]:
     yield Finding("partition", True, wanted)
     yield _time_limit(site, own[0][1])
     yield from _size(site, need, [(_number(row[2]), _number(row[3])) for row in own])
-    if site.gpus:
+    if site.gpus and need.gpus:
         yield _gpu(site, need, [row[4] for row in own])
     return True
 
