@@ -55,6 +55,11 @@ class Task(ABC):
         """Yield the task with narrower and narrower models; nothing if it has no other sizes."""
         return iter(())
 
+    def wider_feed_forward(self, more: int) -> "Task | None":
+        """Return the task with feed-forward layers wider by `more`; None if they have no size."""
+        del more
+        return None
+
     def check(self, settings: TrainingSettings) -> None:
         """Check that the task can be trained so.
 

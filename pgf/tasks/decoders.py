@@ -145,3 +145,6 @@ class Decoder(Task):
         for width in range(self.width - 2 * self.heads, 0, -2 * self.heads):
             inner = max(1, round(self.feed_forward * width / self.width))
             yield replace(self, width=width, feed_forward=inner)
+
+    def wider_feed_forward(self, more: int) -> Self:
+        return replace(self, feed_forward=self.feed_forward + more)

@@ -75,6 +75,9 @@ class Sized(SequenceTask):
             inner = max(1, round(self.feed_forward * width / self.width))
             yield replace(self, width=width, feed_forward=inner)
 
+    def wider_feed_forward(self, more: int) -> "Sized":
+        return replace(self, feed_forward=self.feed_forward + more)
+
     @property
     def attention(self) -> str:
         """Name of the attention's implementation in transformers."""

@@ -12,6 +12,8 @@ def narrowed_to(task: Task, recipe: Recipe, target: str) -> Task:
     """Return the task that a recipe trains: itself, or with the widest model that is small enough.
 
     Small enough is a model with at most as many parameters as the task's own keeps at the target.
+    Widths go in steps of the heads, which may leave a third of the parameters unused: the
+    feed-forward layers are then widened as far as they go, where the task gives them a size.
 
     Raises:
         UserError: the task does not say how to narrow its model, or cannot narrow it so far.
@@ -26,10 +28,18 @@ def narrowed_to(task: Task, recipe: Recipe, target: str) -> Task:
         )
     for candidate in candidates:
         if _parameters(candidate) <= most:
-            return candidate
+            return _filled_up(candidate, most)
     raise UserError(
         f"no model of {type(task).__name__} is as small as {most:,} parameters, what {target} keeps"
     )
+
+
+def _filled_up(task: Task, most: int) -> Task:
+    now, wider = _parameters(task), task.wider_feed_forward(1)
+    if wider is None:
+        return task
+    each = _parameters(wider) - now  # as many for every unit of width
+    return task.wider_feed_forward((most - now) // each) or task
 
 
 def _kept(task: Task, target: str) -> int:

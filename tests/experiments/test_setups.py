@@ -38,7 +38,8 @@ FULL_SHAPE_OF_TEXT = (
     ("glue_t5_base", "sdgf_geometric", "1:8(FF)+1:4(QKV)"),
 )
 """The same on texts."""
-SMALL = {"one_gpu", "zoo", "admission", "laptop", "smoke", "study", "multi30k_encdec"}
+SMALL = {"one_gpu", "zoo", "admission", "admission_narrow", "laptop", "smoke", "study"}
+SMALL |= {"multi30k_encdec"}
 """Experiments of models that a laptop trains, or one GPU."""
 ABLATIONS = {
     "wmt17_dense_share": "wmt17_encdec",

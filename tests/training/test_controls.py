@@ -25,6 +25,7 @@ SMALL_DENSE = RECIPES["small_dense"]()
 TASKS = {
     "digits_vit": {},
     "number_words_encdec": {**SMALL, **NUMBERS["number_words_encdec"], "heads": 2, "width": 64},
+    "code_lm": {"context": 16},
 }
 
 
@@ -71,8 +72,10 @@ def test_the_narrowed_model_is_the_widest_that_is_small_enough(kind: str, target
     kept = size(task) - removed
     narrowed = narrowed_to(task, SMALL_DENSE, target)
     assert size(narrowed) <= kept
-    wider = [one for one in task.narrower() if size(one) > size(narrowed)]
+    wider = [one for one in task.narrower() if one.width > narrowed.width]
     assert all(size(one) > kept for one in wider)
+    more = narrowed.wider_feed_forward(1)
+    assert more is None if kind == "digits_vit" else more and size(more) > kept
 
 
 def test_vision_transformers_of_timm_are_narrowed() -> None:

@@ -62,9 +62,9 @@ def second_moment_variance(s: Sums) -> float:
 def noise_variance(s: Sums) -> float:
     """Trace of the covariance of the optimiser batch's gradient.
 
-    Without bias from the gradients a and b of two whole batches, drawn as those of training are:
-    ||a - b||^2 / 2. Halves of one batch would not do, since a task may make a batch of samples of
-    like length. The paper has no such number.
+    ||a - b||^2 / 2 estimates it without bias, where a and b are the gradients of two whole
+    batches, drawn as those of training are. Halves of one batch would not do, since a task may
+    make a batch of samples of like length. The paper has no such number.
     """
     return s["noise_difference"] / 2.0
 
