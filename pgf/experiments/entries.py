@@ -1,6 +1,5 @@
 """The parts of an experiment's YAML file: a task, a recipe, and the grid of a task."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -29,6 +28,8 @@ class TaskEntry(Strict):
     options: dict[str, Any] = {}
     training: dict[str, Any] = {}
     """Settings that differ from the experiment's."""
+    statistics: dict[str, Any] = {}
+    """As `training`."""
     targets: Targets | None = None
     """As `seeds` and `runs_per_job`: the experiment's by default."""
     recipes: Annotated[list[str], Field(min_length=1)] | None = None
@@ -69,13 +70,3 @@ class Grid:
     """Names, in the experiment's order."""
     seeds: tuple[int, ...]
     runs_per_job: int
-
-
-def own_training(
-    training: Mapping[str, Any], task: TaskEntry, recipe: RecipeEntry
-) -> dict[str, Any]:
-    """Return the settings of training of a recipe on a task, the experiment's own below."""
-    values = {**training, **task.training, **recipe.training}
-    if recipe.length is not None and isinstance(values.get("steps"), int):
-        values["steps"] = max(1, round(recipe.length * values["steps"]))
-    return values

@@ -17,9 +17,9 @@ from pgf.experiments.entries import (
     Strict,
     Targets,
     TaskEntry,
-    own_training,
 )
 from pgf.experiments.lengths import longest, with_lengths
+from pgf.experiments.own_settings import recipe_trainings, task_statistics, task_trainings
 from pgf.experiments.packing import in_order, packed_runs, packs
 from pgf.experiments.run_spec import SOURCES, RunSpec, files_hash, hash_of
 from pgf.experiments.selection import Selection
@@ -103,6 +103,7 @@ class Experiment(Strict):
 
     def _runs_of(self, task: str) -> Iterator[RunSpec]:
         grid, entry, training = self.grid(task), self.tasks[task], self._trainings[task]
+        statistics = self._statistics[task]
         settings = TaskSettings(name=task, kind=entry.task or task, options=entry.options)
         cells = [
             (self._recipe_settings(task, recipe, parsed), parsed)
@@ -123,7 +124,7 @@ class Experiment(Strict):
                 references=every if target.is_dense else (str(target),),
                 seed=seed,
                 training=settled,
-                statistics=self.statistics,
+                statistics=statistics,
             )
 
     def cells_of(self, task: str) -> list[tuple[str, str]]:
@@ -169,26 +170,15 @@ class Experiment(Strict):
 
     @cached_property
     def _trainings(self) -> dict[str, TrainingSettings]:
-        return {
-            task: validated(
-                TrainingSettings, {**self.training, **entry.training}, f"training of {task}"
-            )
-            for task, entry in self.tasks.items()
-        }
+        return task_trainings(self.training, self.tasks)
+
+    @cached_property
+    def _statistics(self) -> dict[str, StatisticsSettings]:
+        return task_statistics(self.statistics, self.tasks)
 
     @cached_property
     def _own_trainings(self) -> dict[tuple[str, str], TrainingSettings]:
-        """(task, recipe) -> its training, where the recipe has settings of its own."""
-        return {
-            (task, name): validated(
-                TrainingSettings,
-                own_training(self.training, entry, recipe),
-                f"training of {name} on {task}",
-            )
-            for task, entry in self.tasks.items()
-            for name, recipe in self.recipes.items()
-            if recipe.training or recipe.length
-        }
+        return recipe_trainings(self.training, self.tasks, self.recipes)
 
     def _recipe_class(self, name: str) -> type[Recipe]:
         return find_recipe(self.recipes[name].recipe or name)
@@ -237,7 +227,7 @@ class Experiment(Strict):
         for recipe in parts["recipes"].values():
             del recipe["label"], recipe["role"]
         for task in parts["tasks"].values():
-            del task["seeds"], task["runs_per_job"]
+            del task["seeds"], task["runs_per_job"], task["statistics"]
         return hash_of([parts, self.targets])
 
     def plan_fingerprint(self) -> str:

@@ -106,8 +106,8 @@ class StatisticsSettings:
     every: Count = 25
     """Steps between samples of what costs a few reductions."""
     noise_every: Count = 100
-    """Steps between samples of the gradient noise, which costs one more forward and backward
-    pass; a multiple of `every`."""
+    """Steps between samples of the gradient noise, which costs two more forward and backward
+    passes; a multiple of `every`."""
 
     @model_validator(mode="after")
     def _fit_together(self) -> "StatisticsSettings":

@@ -1,5 +1,6 @@
 """Experiments: what a good config plans, and one sentence for each bad one."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from pgf.errors import UserError
 from pgf.experiments.config import experiment_path, load_experiment
 from pgf.experiments.experiment import SHOWN, Experiment
 from pgf.experiments.selection import UNFINISHED
+from pgf.experiments.settings import StatisticsSettings
 from pgf.experiments.tuning_settings import selection_path
 from pgf.experiments.validation import read_yaml
 from pgf.recipes import RECIPES
@@ -59,6 +61,13 @@ def test_a_dense_run_is_measured_against_every_target(tmp_path: Path) -> None:
     runs = load(GOOD, tmp_path).runs()
     assert {r.references for r in runs if r.target == "dense"} == {tuple(GOOD["targets"])}
     assert all(r.references == (r.target,) for r in runs if r.target != "dense")
+
+
+def test_statistics_of_a_task_stand_over_the_experiments(tmp_path: Path) -> None:
+    own = {"every": 5, "noise_every": 10}
+    runs = load(changed("tasks", "short", "statistics", to=own), tmp_path).runs()
+    found = {run.task.name: asdict(run.statistics) for run in runs}
+    assert found == {"digits": asdict(StatisticsSettings()), "short": own}
 
 
 def test_options_stand_over_the_preset(tmp_path: Path) -> None:
@@ -114,6 +123,7 @@ BAD = [
     (("training", "accumulation"), 3, "batch_size 8 is not a multiple of accumulation 3"),
     (("tasks", "short", "trainin"), {}, "tasks.short.trainin.*did you mean 'training'"),
     (("tasks", "short", "training"), {"step": 3}, "training of short.*step.*did you mean 'steps'"),
+    (("tasks", "short", "statistics"), {"ever": 5}, "statistics of short.*did you mean 'every'"),
     (("recipes", "sr_stee"), {}, "unknown recipe 'sr_stee': did you mean 'sr_ste'"),
     (("recipes", "x"), {"recipe": "mdgf"}, "unknown recipe 'mdgf': did you mean"),
     (("recipes", "linear", "optons"), {}, "recipes.linear.optons.*did you mean 'options'"),
