@@ -135,6 +135,11 @@ class Recipe(ABC):
     def sparse(self, clock: Clock, *, pattern: NMPattern, width: int | None) -> Phase:
         """Return what holds between the dense and the fine-tune phase."""
 
+    def has_one_stage(self, *, pattern: NMPattern, width: int) -> bool:
+        """Return whether a recipe of stages has the last one alone at layers of this width."""
+        del pattern, width
+        return False
+
     def note(self, *, pattern: NMPattern, width: int) -> str | None:
         """Return what the record should say about layers of this width, if anything."""
         del pattern, width

@@ -24,6 +24,9 @@ class StructureDecay(Recipe):
     def stages(self, pattern: NMPattern, width: int | None) -> list[NMPattern]:
         """Return the patterns in order, the target last."""
 
+    def has_one_stage(self, *, pattern: NMPattern, width: int) -> bool:
+        return len(self.stages(pattern, width)) == 1
+
     def sparse(self, clock: Clock, *, pattern: NMPattern, width: int | None) -> Phase:
         stages = self.stages(pattern, width)
         # Whole numbers: floor(progress * count) misses a boundary by rounding.

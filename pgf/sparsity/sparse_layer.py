@@ -110,6 +110,11 @@ class SparseLayer:
         return self.recipe.note(pattern=self.pattern, width=self.block.width)
 
     @property
+    def has_one_stage(self) -> bool:
+        """Whether a recipe of stages has the last one alone here."""
+        return self.recipe.has_one_stage(pattern=self.pattern, width=self.block.width)
+
+    @property
     def decay(self) -> float:
         """D of the phase in force; 1 while dense."""
         if self.phase is None or self.phase.pattern is None:

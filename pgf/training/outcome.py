@@ -130,6 +130,8 @@ def make_record(run: Run) -> dict[str, Any]:
         "sparsity": _share(zeros.values()) if complete else None,
         **{f"sparsity.{name}": _share([counts]) for name, counts in zeros.items()},
         **{f"note.{layer.name}": note for layer in run.sparsifier.layers if (note := layer.note)},
+        "pruned_layers": len(run.sparsifier.layers),
+        "one_stage_layers": sum(layer.has_one_stage for layer in run.sparsifier.layers),
         **_flat("task", {"kind": spec.task.kind, **spec.task.options}),
         **_flat("recipe", {"kind": spec.recipe.kind, **asdict(run.sparsifier.recipe)}),
         **_flat("training", asdict(spec.training)),

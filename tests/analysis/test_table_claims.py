@@ -132,6 +132,16 @@ def test_a_task_that_does_not_grade_has_no_verdict():
     assert "does not grade at 1:16(FF): no runs of removed and random_mask" in found.reason
 
 
+def test_a_recipe_in_layers_too_narrow_for_its_stages_is_not_judged():
+    made = graded({"sr_ste": SIX, "mdgf_linear": [x + 9 for x in SIX]})
+    runs = made.runs.assign(pruned_layers=24, one_stage_layers=0)
+    for count, expected in ((12, "reproduced"), (13, "not testable here")):
+        runs.loc[runs["recipe"] == "mdgf_linear", "one_stage_layers"] = count
+        found = verdict(replace(made, runs=runs.copy()))
+        assert found.verdict == expected
+    assert "MdGf-Linear has its last stage alone in 13 of 24 layers" in found.reason
+
+
 def with_statistic(name, levels, recipes=("sr_ste", "mdgf_linear")):
     """Return a graded task whose runs have a statistic: (recipe, seed) -> its level."""
     made = graded({recipe: SIX for recipe in recipes})

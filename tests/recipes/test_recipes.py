@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pgf.errors import UserError
 from pgf.recipes import RECIPES, Phase, Recipe
 from pgf.recipes.patterns import NMPattern
+from pgf.recipes.sdgf import StructureDecay
 
 EVERY = sorted(RECIPES)
 SPARSE = sorted(name for name in RECIPES if RECIPES[name].prunes)
@@ -136,3 +137,16 @@ def test_any_two_shares_that_add_up_to_one_are_taken(name: str, percent: int) ->
 def test_impossible_shares_are_refused(name: str, settings: dict[str, Any], words: str) -> None:
     with pytest.raises(UserError, match=words):
         RECIPES[name](**settings)
+
+
+@every_recipe
+@pytest.mark.parametrize(("text", "width"), [("1:8", 8), ("1:8", 24), ("1:8", 64), ("1:2", 6)])
+def test_a_recipe_of_stages_has_one_where_its_pattern_never_tightens(
+    name: str, text: str, width: int
+) -> None:
+    made, pattern = RECIPES[name](dense=0.1, fine_tune=0.1), NMPattern.parse(text)
+    every = (made.phase(step, 40, pattern=pattern, width=width).pattern for step in range(40))
+    tightens = len({str(found) for found in every if found}) > 1
+    assert made.has_one_stage(pattern=pattern, width=width) == (
+        isinstance(made, StructureDecay) and not tightens
+    )

@@ -37,6 +37,15 @@ def task_of(kind: str) -> Task:
     return make_task(TaskSettings(name=kind, kind=kind, options=TASKS[kind]))
 
 
+def test_a_record_counts_the_layers_that_are_too_narrow_for_stages(tmp_path: Path) -> None:
+    counts = {"ste": 0, "sdgf_geometric": 1}  # fc1 has 32 inputs, fc2 has 128
+    for name, expected in counts.items():
+        spec = tiny_spec(name, target="1:32(FF)", steps=2, evaluations=1)
+        work([spec], tmp_path)
+        record, _ = files_of(spec, tmp_path)
+        assert (record["pruned_layers"], record["one_stage_layers"]) == (2, expected)
+
+
 def test_removed_layers_are_zero_and_their_biases_trained() -> None:
     run = trained(tiny_spec("removed", options={}))
     start = weights(Run.make(run.spec, splits=digits()))

@@ -6,7 +6,8 @@ It is opposite when the recipe is worse at one target or more, at alpha correcte
 targets, and the interval there does not lie within the margin. There is no effect when the interval
 lies within the margin at every target. A claim is excluded when the set-up is the paper's and an
 interval lies below the paper's number. It is not testable here without runs of a role, without a
-target in scope, or where a target does not grade. Otherwise it is not settled.
+target in scope, where a target does not grade, or where most layers are too narrow for more than a
+recipe's last stage: it is another recipe there. Otherwise it is not settled.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,7 @@ from pgf.analysis.tables.judgement import NO_EFFECT, WORSE, Comparison
 from pgf.analysis.tables.paper_claims import Claim
 from pgf.analysis.tables.papers_effects import papers_gain
 from pgf.analysis.tables.recipe_costs import equal_in_flops, recipe_costs
+from pgf.analysis.tables.recorded import recorded
 from pgf.experiments import AnalysisSettings
 from pgf.recipes import Target
 
@@ -55,7 +57,8 @@ def verdict_on(context: Context, means: pd.DataFrame, question: Question) -> Fin
     targets = [t for t in context.targets_of(task) if in_scope(claim, t)]
     if gap := scope_gap(claim, targets):
         return Finding(question, NOT_TESTABLE, reason=gap)
-    reasons = {t: reason for t in targets if (reason := grade_of(context, task, t).reason)}
+    columns = [column for column in (recipe, control) if column is not None]
+    reasons = {t: reason for t in targets if (reason := _unfit(context, task, columns, t))}
     graded = [target for target in targets if target not in reasons]
     made = [CLAIM_KINDS[claim.kind](context, means, question, target) for target in graded]
     obstacle = _obstacle(context, question, reasons, made)
@@ -71,13 +74,29 @@ def verdict_on(context: Context, means: pd.DataFrame, question: Question) -> Fin
     return Finding(question, verdict, tuple(made))
 
 
+def _unfit(context: Context, task: str, columns: Sequence[str], target: str) -> str:
+    """Return why nothing can be judged at a target; empty where something can."""
+    if reason := grade_of(context, task, target).reason:
+        return f"the task does not grade at {target}: {reason}"
+    for column in columns:
+        single, layers = (
+            recorded(context, task, column, target, name)
+            for name in ("one_stage_layers", "pruned_layers")
+        )
+        if single > layers / 2:
+            return (
+                f"{context.label(column)} has its last stage alone in {single:g} of {layers:g} "
+                f"layers at {target}, which are narrower than the groups of the others"
+            )
+    return ""
+
+
 def _obstacle(
     context: Context, question: Question, reasons: Mapping[str, str], made: Sequence[Comparison]
 ) -> str:
     """Return why a claim cannot be judged at every target; empty where it can."""
     if reasons:
-        target, reason = next(iter(reasons.items()))
-        return f"the task does not grade at {target}: {reason}"
+        return next(iter(reasons.values()))
     if is_dense_throughout(context, question):
         return f"the recipe is still dense at every sample of the phase ({question.claim.phase})"
     if empty := [c for c in made if c.interval.n == 0]:
