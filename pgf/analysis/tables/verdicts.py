@@ -86,7 +86,7 @@ def _unfit(context: Context, task: str, columns: Sequence[str], target: str) -> 
         if single > layers / 2:
             return (
                 f"{context.label(column)} has its last stage alone in {single:g} of {layers:g} "
-                f"layers at {target}, which are narrower than the groups of the others"
+                f"layers at {target}: they are narrower than the groups of its other stages"
             )
     return ""
 
