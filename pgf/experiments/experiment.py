@@ -18,10 +18,11 @@ from pgf.experiments.entries import (
     Targets,
     TaskEntry,
 )
+from pgf.experiments.hashes import SOURCES, files_hash, hash_of
 from pgf.experiments.lengths import longest, with_lengths
 from pgf.experiments.own_settings import recipe_trainings, task_statistics, task_trainings
 from pgf.experiments.packing import in_order, packed_runs, packs
-from pgf.experiments.run_spec import SOURCES, RunSpec, files_hash, hash_of
+from pgf.experiments.run_spec import RunSpec
 from pgf.experiments.selection import Selection
 from pgf.experiments.settings import (
     AnalysisSettings,

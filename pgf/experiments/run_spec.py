@@ -1,14 +1,13 @@
 """One run: its identity, its settings, its fingerprint and where its files lie."""
 
 import hashlib
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, is_dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pgf.experiments.hashes import files_hash, hash_of
 from pgf.experiments.settings import (
     RecipeSettings,
     StatisticsSettings,
@@ -24,8 +23,6 @@ UNNUMBERED = ("checkpoint_every", "checkpoint_minutes", "keep")
 """Training settings that change no number."""
 NUMERIC = ("recipes", "sparsity", "tasks", "training", "seeds.py")
 """Rooms that change numbers: a change in one of them makes old runs out of date."""
-SOURCES = (".py", ".cpp", ".h")
-PACKAGE = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,27 +81,9 @@ class RunSpec:
         return hash_of([self.settings(), code_hash(), outside])
 
 
-def hash_of(values: list[Any]) -> str:
-    """Return a hash of values that JSON can hold."""
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
-
-
 def code_hash() -> str:
     """Return a hash of the rooms that change numbers."""
     return files_hash(NUMERIC)
-
-
-@cache
-def files_hash(modules: tuple[str, ...], suffixes: tuple[str, ...] = SOURCES) -> str:
-    """Return a hash of modules and subpackages of this package: of files with these suffixes."""
-    digest = hashlib.sha256()
-    for name in modules:
-        path = PACKAGE / name
-        for file in (
-            sorted(p for p in path.rglob("*") if p.suffix in suffixes) if path.is_dir() else [path]
-        ):
-            digest.update(file.read_bytes())
-    return digest.hexdigest()[:16]
 
 
 def source_hash(recipe_kind: str, task_kind: str) -> str:

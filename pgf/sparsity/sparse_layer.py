@@ -111,7 +111,7 @@ class SparseLayer:
 
     @property
     def has_one_stage(self) -> bool:
-        """Whether a recipe of stages has the last one alone here."""
+        """True where a recipe of stages has the last one alone."""
         return self.recipe.has_one_stage(pattern=self.pattern, width=self.block.width)
 
     @property
