@@ -26,6 +26,8 @@ Grids = dict[tuple[str, str], list[float]]
 """(task, column) -> its learning rates, rising."""
 HARDLY_EVER = 1_000_000
 """Steps between statistics of a trial: nobody looks at them, and they take time."""
+LAST_ALONE = {"evaluations": 1}
+"""A trial is judged by its last evaluation."""
 FIRST, SECOND = "tuning", "refinement"
 """Names of the two stages, behind the experiment's own."""
 
@@ -182,13 +184,14 @@ def _recipe(values: Mapping[str, Any], experiment: Experiment, trial: Trial) -> 
     own = dict(values["recipes"][column] or {})
     kind = own.get("recipe") or column
     label = own.get("label") or find_recipe(kind).label or column
+    rate = {"learning_rate": trial.learning_rate}
     said = [f"rate {trial.learning_rate:g}", *(f"{key} {value:g}" for key, value in trial.options)]
     return {
         **{key: value for key, value in own.items() if key not in ("role",)},
         "recipe": kind,
         "label": f"{label}, {', '.join(said)}",
         "options": {**own.get("options", {}), **dict(trial.options)},
-        "training": {**own.get("training", {}), "learning_rate": trial.learning_rate},
+        "training": {**own.get("training", {}), **rate, **LAST_ALONE},
     }
 
 

@@ -47,6 +47,7 @@ def test_the_first_stage_trains_every_rate_on_the_validation_split() -> None:
     assert by_column["digits.1of4_FF", "sr_ste.lr0.004"] == 0.004
     assert {run.training.steps for run in runs} == {20}, "at full length"
     assert all(run.statistics.every > run.training.steps for run in runs), "nobody looks at them"
+    assert {run.training.evaluations for run in runs} == {1}, "the last one decides"
 
 
 def test_the_seeds_of_a_trial_follow_one_another_so_that_a_part_of_a_stage_has_whole_trials() -> (
