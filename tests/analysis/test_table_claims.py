@@ -10,9 +10,10 @@ from support.graded import CONTROLS, graded
 from support.synthetic import OWN, PAPER, SIX, TARGET, context, curve_rows, runs_frame, small
 
 from pgf.analysis.tables import TABLES
-from pgf.analysis.tables.claim_kinds import CLAIM_KINDS, Question, log_ratio_by_seed
+from pgf.analysis.tables.claim_kinds import CLAIM_KINDS, Question
 from pgf.analysis.tables.paper_claims import Claim, load_claims
 from pgf.analysis.tables.phases import phase_means
+from pgf.analysis.tables.ratios import log_ratio_by_seed
 from pgf.analysis.tables.render import to_markdown
 from pgf.analysis.tables.verdicts import in_scope, verdict_on
 from pgf.errors import UserError

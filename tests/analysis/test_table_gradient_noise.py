@@ -1,5 +1,8 @@
 """Thirds of training, noise to signal, and the masks of dense runs."""
 
+import math
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 from support.synthetic import TARGET, context, curve_rows, run_row
@@ -31,17 +34,23 @@ def test_a_third_begins_at_its_step():
     assert means[["early", "middle", "late"]].tolist() == [15.0, 44.5, 75.0]
 
 
-def test_noise_to_signal_is_a_ratio_of_means_and_needs_a_positive_signal():
-    run = run_row("sr_ste", TARGET, 0, 1.0)
-    curves = pd.concat(
-        [
-            curve_rows(run, "noise_variance", [6.0, 2.0, 3.0, 5.0]),
-            curve_rows(run, "noise_signal", [2.0, -1.0, 3.0, -1.0]),
-        ]
-    )
-    means = phase_means(pd.DataFrame([run]), curves)
-    ratios = means[means["name"] == "noise_to_signal"].set_index("phase")["value"].to_dict()
-    assert ratios == pytest.approx({"early": 3.0, "late": 4.0, "whole": 16 / 3})
+@pytest.mark.parametrize(
+    ("signals", "ratio"), [([2.0, 1.0, 3.0], 5.0), ([8.0, -2.0, 0.0], 5.0), ([1, -3, 1], None)]
+)
+def test_noise_to_signal_is_a_ratio_of_means_over_all_seeds(signals, ratio):
+    runs = [run_row("sr_ste", TARGET, seed, 1.0) for seed in range(3)]
+    curves = [
+        curve_rows(run, name, [value])
+        for run, noise, signal in zip(runs, [6.0, 10.0, 14.0], signals, strict=True)
+        for name, value in (("noise_variance", noise), ("noise_signal", signal))
+    ]
+    made = replace(context(), runs=pd.DataFrame(runs), curves=pd.concat(curves))
+    data = TABLES["gradient_noise"](made).data
+    row = data[data["statistic"] == "noise_to_signal"].iloc[0]
+    assert row["n"] == 3
+    assert row["mean"] == pytest.approx(ratio) if ratio else math.isnan(row["mean"])
+    has_interval = min(sum(signals) - signal for signal in signals) > 0
+    assert (row["low"] < row["mean"] < row["high"]) == has_interval
 
 
 def test_a_running_average_is_over_all_samples_so_far():

@@ -13,7 +13,13 @@ from pgf.analysis.tables.judgement import Comparison, judge
 from pgf.analysis.tables.losses import losses_of
 from pgf.analysis.tables.paper_claims import Claim
 from pgf.analysis.tables.papers_effects import compared
-from pgf.analysis.tables.phases import THIRDS, is_before_pruning, values_by_seed
+from pgf.analysis.tables.phases import (
+    NOISE_TO_SIGNAL,
+    THIRDS,
+    is_before_pruning,
+    values_by_seed,
+)
+from pgf.analysis.tables.ratios import log_ratio_by_seed
 from pgf.recipes import Registry
 
 RATIO_MARGIN = math.log(1.1)
@@ -110,7 +116,7 @@ def is_dense_throughout(context: Context, question: Question) -> bool:
 def _names(claim: Claim) -> list[str]:
     """Return the curves of a claim's statistic: numerator and denominator where it is a ratio."""
     name = claim.statistic
-    return ["noise_variance", "noise_signal"] if name == "noise_to_signal" else [name]
+    return list(NOISE_TO_SIGNAL) if name == "noise_to_signal" else [name]
 
 
 def _columns(context: Context, question: Question) -> tuple[str, str]:
@@ -159,32 +165,3 @@ def _ratio(
     diverged = _diverged(context, question, target)
     values = np.empty(0) if diverged else log_ratio_by_seed(above, below)
     return judge(target, values, analysis=context.analysis, margin=RATIO_MARGIN, diverged=diverged)
-
-
-def log_ratio_by_seed(above: list[pd.Series], below: list[pd.Series]) -> np.ndarray:
-    """Return jackknife pseudo-values (n,) of log(above / below), each a ratio of means over seeds.
-
-    Their mean and t interval are those of the ratio (Efron and Tibshirani 1993, chapter 11). Every
-    seed counts, also one whose signal is estimated as negative; where a mean over seeds is not
-    positive there is no logarithm, and no value.
-
-    Args:
-        above: a statistic by seed, or its numerator and denominator.
-        below: what it is compared with, in the same form.
-    """
-    series = [*above, *below]
-    seeds = series[0].index
-    for one in series[1:]:
-        seeds = seeds.intersection(one.index)
-    table = np.array([one.loc[seeds.sort_values()].to_numpy() for one in series], dtype=np.float64)
-    n = table.shape[1]
-    if n < 2:
-        return np.empty(0)
-    signs = np.array([1.0, -1.0][: len(above)] + [-1.0, 1.0][: len(below)])
-    means = np.column_stack(
-        [table.mean(axis=1), *(np.delete(table, i, 1).mean(1) for i in range(n))]
-    )
-    if (means <= 0).any():
-        return np.empty(0)
-    whole, *without = signs @ np.log(means)
-    return n * whole - (n - 1) * np.array(without)

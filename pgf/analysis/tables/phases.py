@@ -27,6 +27,8 @@ HEADINGS = {
     "kept_mass": "share of weight magnitude kept",
 }
 """Statistic -> heading, in the order of the rows; `noise_to_signal` and `*_running` are derived."""
+NOISE_TO_SIGNAL = ("noise_variance", "noise_signal")
+"""The statistics whose ratio, of means over seeds, is `noise_to_signal`."""
 
 RUNNING = ("second_moment_norm", "second_moment_variance")
 """Statistics whose running average, over all samples so far, the paper looks at."""
@@ -45,8 +47,7 @@ def phase_means(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
     """Return the mean over samples of every statistic in every phase of every complete run.
 
     Columns: task, recipe, target, seed, reference, name, phase, value. Phases are the thirds of
-    training, by step / n_steps, and `whole`. `noise_to_signal` is the ratio of the two means of a
-    phase, left out where the signal's estimate is not positive.
+    training, by step / n_steps, and `whole`.
     """
     complete = runs.loc[runs["status"] == COMPLETE, [*KEYS, "n_steps"]]
     curves = pd.concat([curves, running(curves)], ignore_index=True)
@@ -59,7 +60,7 @@ def phase_means(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
         samples.groupby(group, as_index=False)["value"].mean().assign(phase=WHOLE),
     ]
     means: pd.DataFrame = pd.concat(parts, ignore_index=True)
-    return pd.concat([means, _noise_to_signal(means)], ignore_index=True)
+    return means
 
 
 def thirds_of(steps: pd.Series, of: "pd.Series | int") -> np.ndarray:
@@ -122,12 +123,3 @@ def nearest_target(targets: Sequence[str], *, density: float = 1 / 16) -> str | 
         return abs(math.log(min(densities) / density))
 
     return min(targets, key=distance, default=None)
-
-
-def _noise_to_signal(means: pd.DataFrame) -> pd.DataFrame:
-    keys = [*KEYS, "reference", "phase"]
-    variance = means[means["name"] == "noise_variance"].drop(columns="name")
-    signal = means.loc[(means["name"] == "noise_signal") & (means["value"] > 0)]
-    both = variance.merge(signal.drop(columns="name"), on=keys, suffixes=("", "_signal"))
-    both["value"] = both["value"] / both["value_signal"]
-    return both.drop(columns="value_signal").assign(name="noise_to_signal")

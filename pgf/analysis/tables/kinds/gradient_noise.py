@@ -1,17 +1,21 @@
 """The table of gradient statistics by thirds of training, after the paper's Fig. 3."""
 
-import numpy as np
+import math
+
 import pandas as pd
 
 from pgf.analysis.statistics import Interval, mean_interval
 from pgf.analysis.tables import TABLES
 from pgf.analysis.tables.context import DENSE, Context, target_label
 from pgf.analysis.tables.model import EMPTY, NO_RUN, Block, Cell, Row, Section, Table, recipe_panels
-from pgf.analysis.tables.phases import HEADINGS, KEYS, THIRDS, phases_of
+from pgf.analysis.tables.phases import HEADINGS, KEYS, NOISE_TO_SIGNAL, THIRDS, phases_of
+from pgf.analysis.tables.ratios import log_ratio_by_seed
 from pgf.analysis.tables.wording import common_notes, percent, scale_text, scientific, seeds_text
 
 Index = tuple[str, str, str, str, str]
 """task, target, statistic, phase, recipe."""
+Samples = dict[tuple[str, ...], "pd.Series[float]"]
+"""task, recipe, own target, reference, statistic, phase -> the means by seed."""
 
 
 @TABLES.register("gradient_noise")
@@ -31,19 +35,29 @@ def gradient_noise(context: Context) -> Table:
 
 
 def _intervals(context: Context) -> dict[Index, Interval]:
-    means = phases_of(context)
     columns = [*(key for key in KEYS if key != "seed"), "reference", "name", "phase"]
-    samples = {
-        tuple(map(str, key)): values.to_numpy()
-        for key, values in means.groupby(columns, sort=False)["value"]
+    samples: Samples = {
+        tuple(map(str, key)): rows.set_index("seed")["value"]
+        for key, rows in phases_of(context).groupby(columns, sort=False)
     }
-    intervals = {}
-    for task, target, name, phase, recipe in _indices(context):
-        values = _first_of(samples, task, recipe, target, name, phase)
-        if values is not None:
-            interval = mean_interval(values, confidence=context.analysis.confidence)
-            intervals[task, target, name, phase, recipe] = interval
-    return intervals
+    return {
+        index: interval
+        for index in _indices(context)
+        if (interval := _interval(samples, index, confidence=context.analysis.confidence))
+    }
+
+
+def _interval(samples: Samples, index: Index, *, confidence: float) -> Interval | None:
+    """Return a statistic's mean over seeds, or a ratio of two means; None without samples."""
+    if index[2] != "noise_to_signal":
+        values = _first_of(samples, index, index[2])
+        return None if values is None else mean_interval(values.to_numpy(), confidence=confidence)
+    noise, signal = (_first_of(samples, index, name) for name in NOISE_TO_SIGNAL)
+    if noise is None or signal is None:
+        return None
+    ratio = noise.mean() / signal.mean() if signal.mean() > 0 else math.nan
+    logs = mean_interval(log_ratio_by_seed([noise], [signal]), confidence=confidence)
+    return Interval(ratio, math.exp(logs.low), math.exp(logs.high), len(signal))
 
 
 def _indices(context: Context) -> list[Index]:
@@ -57,15 +71,9 @@ def _indices(context: Context) -> list[Index]:
     ]
 
 
-def _first_of(
-    samples: dict[tuple[str, ...], np.ndarray],
-    task: str,
-    recipe: str,
-    target: str,
-    name: str,
-    phase: str,
-) -> np.ndarray | None:
-    """Return the values over seeds; a dense run gives its statistics against the target's mask."""
+def _first_of(samples: Samples, index: Index, name: str) -> "pd.Series[float] | None":
+    """Return a statistic by seed; a dense run gives its own against the target's mask."""
+    task, target, _, phase, recipe = index
     keys = [
         (task, recipe, own, reference, name, phase)
         for own in (target, DENSE)
@@ -90,8 +98,9 @@ def _section(context: Context, task: str, intervals: dict[Index, Interval]) -> S
         f"in the CSV file.{scale_text(context, task)}"
     )
     notes = (
-        "Noise to signal: ratio of the two means of a third, over the seeds whose estimated "
-        "signal is positive; - where no seed has one.",
+        "Noise to signal: ratio of the means over seeds of a third; - where the mean signal is not "
+        "positive. Its interval is the jackknife's, without one where a mean over all seeds but "
+        "one is not positive.",
         "Dense columns give kept and pruned weights by the mask that the row's target would have.",
     )
     return Section(task, tuple(blocks), caption, (*notes, *common_notes(context, task)))
