@@ -40,8 +40,8 @@ def test_other_columns_have_no_say_in_what_grades():
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"removed": [-70.0] * 6}, "removed is 2.9 s above random, not 4"),
-        ({"random_mask": around(20.0)}, "random is 5.9 s above dense, not 8"),
+        ({"removed": [-70.0] * 6}, "removed is 2.9 sd above random, not 4"),
+        ({"random_mask": around(20.0)}, "random is 5.9 sd above dense, not 8"),
         ({"removed": None}, "no runs of removed"),
         ({"random_mask": None}, "no runs of random_mask"),
         ({"random_mask": [*around(-60.0)[:5], None]}, "a run of random_mask diverged"),
@@ -118,7 +118,7 @@ def test_the_table_says_what_grades_and_who_recovers_what():
     assert (cells["target"], cells["grades"], cells["n"]) == ("1:16 (FF)", "yes", "6")
     # Differences to dense: the random mask has a variance of 58 / 5, each recipe one of 3.5.
     pooled = math.sqrt((58 + 2 * 5 * 3.5) / 15)
-    assert (cells["s"], cells["s of columns"]) == (f"{math.sqrt(58 / 5):.3g}", f"{pooled:.3g}")
+    assert (cells["sd"], cells["sd of columns"]) == (f"{math.sqrt(58 / 5):.3g}", f"{pooled:.3g}")
     texts = dict(zip(shares.header, [cell.text for cell in shares.rows[0]], strict=True))
     assert texts["SR-STE"].startswith("+64 [") or texts["SR-STE"].startswith("+63 [")
     assert texts["MdGf-Linear"].startswith("+72 [") or texts["MdGf-Linear"].startswith("+73 [")

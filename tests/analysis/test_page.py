@@ -52,7 +52,10 @@ def test_the_terminal_shows_the_shares_where_a_task_grades(made):
 def test_a_recipe_below_a_random_mask_is_named_with_what_may_explain_it(made):
     assert [one.recipe for one in beaten_by(made, RANDOM)] == ["sr_ste"]
     page = page_of(made)
-    assert "These end worse than a random mask, at so many targets: SR-STE (1)." in page
+    by = "(paired t-test, Holm over all columns and targets)"
+    said = f"These end worse than a random mask {by}, at so many targets: SR-STE (1)."
+    assert said in page
+    assert "have a control that ends worse than a random mask." in page
     section = page.split("## Where a random mask is better")[1].split("\n## ")[0]
     assert all(heading in section for heading in EXPLAINING.values())
     level = graded({"sr_ste": list(CONTROLS["random_mask"] + NOISE)})
@@ -67,18 +70,18 @@ def test_the_verdicts_are_counted_as_the_table_has_them(made):
 
 
 def test_a_recipe_below_the_removed_layers_is_named(made):
-    assert not beaten_by(made, REMOVED) and "with the layers removed, at" not in page_of(made)
+    assert not beaten_by(made, REMOVED) and "with the layers removed (" not in page_of(made)
     lower = graded({"sr_ste": list(CONTROLS["removed"] - 20 + NOISE)})
-    said = "These end worse than with the layers removed, at so many targets: SR-STE (1)."
+    said = "These end worse than with the layers removed (paired t-test, Holm over all columns"
     assert said in page_of(lower)
 
 
 def test_a_target_that_grades_by_the_controls_alone_says_so(made):
-    assert "By that of all columns" not in page_of(made)
+    assert "all columns it would not" not in page_of(made)
     wide = graded({"sr_ste": SIX, "mdgf_linear": list(60 * NOISE)})
     # Differences to dense: 3.5 of SR-STE, 3600 times 0.14 of MdGf-Linear, 0 of the random mask.
     pooled = np.sqrt((3.5 + 3600 * np.var(NOISE, ddof=1)) / 3)
-    said = f"By that of all columns random is {100 / pooled:.1f} s above dense, and 8 s are asked"
+    said = f"all columns it would not: random is {100 / pooled:.1f} sd above dense, not 8."
     assert said in page_of(wide)
 
 
@@ -92,9 +95,10 @@ def test_every_column_says_how_it_was_trained(made):
     rows = dict(re.findall(r"^\| (\S[^|]*?) +\|(.*)$", section.split("\n## ")[0], re.MULTILINE))
     assert {"Dense", "SR-STE", "MdGf-Linear", "removed", "random_mask"} <= {*rows}
     cells = {name: [cell.strip() for cell in line.split("|")] for name, line in rows.items()}
-    assert cells["Dense"][:5] == ["-", "-", "-", "-", "0.001"]
-    assert cells["SR-STE"][:5] == ["straight-through", "0%", "0%", "lambda_w 0.0002", "0.004"]
-    assert cells["MdGf-Linear"][1:5] == ["10%", "30%", "-", "0.004"]
+    assert cells["Dense"][:7] == ["-", "-", "-", "-", "-", "-", "0.001"]
+    assert cells["SR-STE"][:3] == ["straight-through", "0%", "0%"]
+    assert cells["SR-STE"][5:7] == ["lambda_w 0.0002", "0.004"]
+    assert cells["MdGf-Linear"][1:7] == ["10%", "30%", "-", "-", "-", "0.004"]
     assert "How they were trained" not in page_of(made), "runs from before it was recorded"
 
 

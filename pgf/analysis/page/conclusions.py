@@ -13,7 +13,13 @@ from pgf.analysis.tables.lengths import LEFT, gain_of_doubling
 from pgf.analysis.tables.losses import measure_of
 from pgf.analysis.tables.ranking import places_of
 from pgf.analysis.tables.shares import as_long_as_dense, graded_targets, own_recipes
-from pgf.analysis.tables.verdicts import NOT_SETTLED, NOT_TESTABLE, VERDICTS
+from pgf.analysis.tables.verdicts import (
+    NOT_SETTLED,
+    NOT_TESTABLE,
+    REPRODUCED,
+    VERDICTS,
+    Finding,
+)
 from pgf.analysis.tables.wording import SMALL_SCALE, no_longest, run_notes
 
 
@@ -21,6 +27,7 @@ def shown(context: Context) -> list[str]:
     """Return what the runs show: which targets grade, the shares there, ranks and verdicts."""
     return [
         *(line for task in context.judged_tasks for line in _of_task(context, task)),
+        *_shorter(context),
         *_ranks(context),
         *_beaten(context),
         *_verdicts(context),
@@ -47,6 +54,17 @@ def _of_task(context: Context, task: str) -> Iterator[str]:
             )
 
 
+def _shorter(context: Context) -> Iterator[str]:
+    """Yield which shorter lengths grade: nothing is judged there."""
+    for task in context.tasks:
+        if task not in context.judged_tasks:
+            count, of = len(graded_targets(context, task)), len(context.targets_of(task))
+            yield (
+                f"`{task}` can grade recipes at {count} of {of} targets; claims and ranks are of a "
+                "longer training."
+            )
+
+
 def _ranks(context: Context) -> Iterator[str]:
     groups: dict[int, list[str]] = {}
     places = places_of(context)
@@ -66,7 +84,10 @@ def _beaten(context: Context) -> Iterator[str]:
         names = Counter(context.label(one.recipe) for one in beaten_by(context, role))
         said = ", ".join(f"{name} ({count})" for name, count in names.items())
         if said:
-            yield f"These end worse than {words}, at so many targets: {said}."
+            yield (
+                f"These end worse than {words} (paired t-test, Holm over all columns and targets), "
+                f"at so many targets: {said}."
+            )
 
 
 def _verdicts(context: Context) -> Iterator[str]:
@@ -77,6 +98,18 @@ def _verdicts(context: Context) -> Iterator[str]:
             f"Of {total} questions on the paper's claims, each of a claim, a task, a recipe and a "
             f"control: {said}."
         )
+    below = {(one.task, one.recipe, one.target) for one in beaten_by(context, RANDOM)}
+    reproduced = [one for one in findings_of(context) if one.verdict == REPRODUCED]
+    if weak := sum(bool(below & _controls(context, one)) for one in reproduced):
+        yield f"Of the reproduced, {weak} have a control that ends worse than a random mask."
+
+
+def _controls(context: Context, finding: Finding) -> set[tuple[str, str, str]]:
+    """Return (task, column, target) of what a finding compares a recipe with."""
+    question = finding.question
+    control = context.column_of(question.task, question.control) or ""
+    other = question.claim.control_target
+    return {(question.task, control, other or c.target) for c in finding.comparisons}
 
 
 def not_shown(context: Context) -> list[str]:
@@ -106,8 +139,9 @@ def _scale(context: Context) -> Iterator[str]:
             elif grade.dense_gap.estimate < DENSE_GAP * grade.columns_spread:
                 gap = grade.dense_gap.estimate / grade.columns_spread
                 yield (
-                    f"{where} grades by the spread of random mask - dense. By that of all columns "
-                    f"random is {gap:.1f} s above dense, and {DENSE_GAP:g} s are asked for."
+                    f"{where} grades by the standard deviation of random mask - dense. By that "
+                    f"of all columns it would not: random is {gap:.1f} sd above dense, not "
+                    f"{DENSE_GAP:g}."
                 )
 
 

@@ -30,7 +30,10 @@ SHOWN = ("second_moment", "leaderboard", "share_by_length")
 """Figures that the page shows, each of all its subjects."""
 WIDTH = 200
 """Characters of a table's row at most."""
-LINKS = ("accuracy", "differences", "claims", "grading", "lengths", "cost", "gradient_noise")
+LINKS = (
+    *("accuracy", "differences", "claims", "grading", "lengths", "cost", "measures"),
+    "gradient_noise",
+)
 
 
 def write_page(context: Context, folder: Path, *, is_tuned: bool) -> Path:
@@ -68,9 +71,11 @@ def results_page(context: Context, *, name: str, is_tuned: bool) -> str:
 
 def _head(context: Context, name: str, is_tuned: bool) -> Section:
     about = " ".join(context.analysis.about.split())
+    kinds = set(context.runs["recipe.kind"]) if "recipe.kind" in context.runs else set()
     tuned = (
-        "every column has a learning rate of its own at every target, chosen on a validation "
-        "split with seeds that no table uses"
+        "every column has a learning rate of its own at every target"
+        f"{', and SR-STE one of three lambdas' if 'sr_ste' in kinds else ''}, chosen on a "
+        "validation split with seeds that no table uses"
         if is_tuned
         else "learning rates are not tuned for each column"
     )
@@ -104,9 +109,10 @@ def _beaten(context: Context) -> Iterator[Section]:
         caption = (
             "Columns that the paired t-test finds worse than the random mask, corrected by Holm "
             "over all columns and targets, where the interval does not lie within the margin. "
-            "Magnitude kept is the share "
-            "of the weights' absolute sum that the mask keeps. Statistics are means over training "
-            "and seeds; those of the random mask stand in brackets."
+            "Magnitude kept is the share of the weights' absolute sum that the mask keeps; under "
+            "a random mask kept weights alone are trained, and grow. Statistics are means over all "
+            "of training, its dense part as well, and over seeds; those of the random mask stand "
+            "in brackets."
         )
         yield Section("Where a random mask is better", (beaten_block(context, found),), caption)
 

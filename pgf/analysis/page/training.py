@@ -1,12 +1,14 @@
 """The table of a results page that says how each column was trained."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
 
 from pgf.analysis.tables.context import DENSE, Context, target_label
+from pgf.analysis.tables.exposure import at_target
 from pgf.analysis.tables.model import Block, Section, row
+from pgf.analysis.tables.recorded import narrows
 from pgf.analysis.tables.wording import recipe_notes
 
 OF_ALL = {
@@ -23,8 +25,10 @@ RATE = "training.learning_rate"
 OF_COLUMNS = ("recipe.kind", "recipe.gradient", "recipe.dense", "recipe.fine_tune")
 CAPTION = (
     "Shares of training: dense, before the first pruning step; fine-tuned, at the end, with the "
-    "target's pattern and D = 0. A straight-through gradient reaches pruned weights; under the "
-    "chain rule it is cut as the forward pass is."
+    "target's pattern and D = 0. Steps at the target: those at which the model is as sparse as "
+    "the target, with D = 0. Beside them their share of the learning rate, summed over steps: "
+    "little is learned where little of it is left. A straight-through gradient reaches pruned "
+    "weights; under the chain rule it is cut as the forward pass is."
 )
 
 
@@ -43,6 +47,9 @@ def _block(context: Context, task: str) -> Block:
         for name, words in OF_ALL.items()
         if name in runs and _values(runs[name]) not in ("", "0")
     ]
+    if {"train_samples", "training.batch_size"} <= set(runs.columns):
+        epochs = runs["n_steps"] * runs["training.batch_size"] / runs["train_samples"]
+        said.insert(1, f"{epochs.median():.2g} epochs")
     options = [
         name
         for name in runs.columns
@@ -51,7 +58,7 @@ def _block(context: Context, task: str) -> Block:
     rows = []
     for recipe in context.columns_of(task):
         own = runs[runs["recipe"] == recipe]
-        is_sparse = bool((own["target"] != DENSE).any())
+        is_sparse = bool((own["target"] != DENSE).any()) and not narrows(context, task, recipe)
         rates = [own.loc[own["target"].isin([target, DENSE]), RATE] for target in targets]
         rows.append(
             row(
@@ -59,14 +66,29 @@ def _block(context: Context, task: str) -> Block:
                 _values(own["recipe.gradient"]).replace("_", "-") if is_sparse else "-",
                 _percent(own["recipe.dense"]) if is_sparse else "-",
                 _percent(own["recipe.fine_tune"]) if is_sparse else "-",
+                *(_left(context, task, recipe, targets) if is_sparse else ("-", "-")),
                 "; ".join(f"{o[7:]} {_values(own[o])}" for o in options if _values(own[o])) or "-",
                 *map(_values, rates),
             )
         )
-    header = ("recipe", "gradient", "dense", "fine-tuned", "options")
+    left = ("steps at the target", "learning rate left for them")
+    header = ("recipe", "gradient", "dense", "fine-tuned", *left, "options")
     columns = [f"learning rate, {target_label(target)}" for target in targets]
     title = f"{task}: {', '.join(said)}"
-    return Block((*header, *columns), tuple(rows), title=title, text_columns=(0, 1, 4))
+    return Block((*header, *columns), tuple(rows), title=title, text_columns=(0, 1, 6))
+
+
+def _left(context: Context, task: str, recipe: str, targets: Sequence[str]) -> tuple[str, str]:
+    """Return the shares of steps and of the learning rate at the target, over targets."""
+    found = [at_target(context, task, recipe, target) for target in targets]
+    shares = [share for share in found if share is not None]
+    if not shares:
+        return "-", "-"
+    steps, rates = (
+        ", ".join(dict.fromkeys(f"{100 * share:.0f}%" for share in part))
+        for part in zip(*shares, strict=True)
+    )
+    return steps, rates
 
 
 def _values(values: "pd.Series[Any]") -> str:

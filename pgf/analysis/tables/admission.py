@@ -114,9 +114,9 @@ def _reason(removed_gap: float, dense_gap: float) -> str:
         return "too few seeds to know their spread"
     said = []
     if removed_gap < REMOVED_GAP:
-        said.append(f"removed is {removed_gap:.1f} s above random, not {REMOVED_GAP:g}")
+        said.append(f"removed is {removed_gap:.1f} sd above random, not {REMOVED_GAP:g}")
     if dense_gap < DENSE_GAP:
-        said.append(f"random is {dense_gap:.1f} s above dense, not {DENSE_GAP:g}")
+        said.append(f"random is {dense_gap:.1f} sd above dense, not {DENSE_GAP:g}")
     return "; ".join(said)
 
 

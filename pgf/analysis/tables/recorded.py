@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from pgf.analysis.tables.context import COMPLETE, Context
+from pgf.analysis.tables.context import COMPLETE, Context, target_label
 
 INFERENCE, INFERENCE_DENSE = "flops.forward", "flops.forward_dense"
 TRAINING, TRAINING_DENSE = "flops.training", "flops.training_dense"
@@ -22,6 +22,20 @@ def recorded(context: Context, task: str, recipe: str, target: str, column: str)
 
 NOT_AT_TARGET = ("removed", "small_dense")
 """Kinds of recipes that keep another model than N:M of the task's own."""
+
+
+def one_stage_text(context: Context, task: str, recipe: str, target: str) -> str:
+    """Return that most layers are too narrow for a recipe's stages; empty where they are not."""
+    single, layers = (
+        recorded(context, task, recipe, target, name)
+        for name in ("one_stage_layers", "pruned_layers")
+    )
+    if not single > layers / 2:
+        return ""
+    return (
+        f"{context.label(recipe)} has its last stage alone in {single:g} of {layers:g} layers at "
+        f"{target_label(target)}: they are narrower than the groups of its other stages"
+    )
 
 
 def of_target(context: Context, task: str, target: str, column: str) -> float:

@@ -23,7 +23,7 @@ from pgf.analysis.tables.judgement import NO_EFFECT, WORSE, Comparison
 from pgf.analysis.tables.paper_claims import Claim
 from pgf.analysis.tables.papers_effects import papers_gain
 from pgf.analysis.tables.recipe_costs import equal_in_flops, recipe_costs
-from pgf.analysis.tables.recorded import recorded
+from pgf.analysis.tables.recorded import one_stage_text
 from pgf.experiments import AnalysisSettings
 from pgf.recipes import Target
 
@@ -78,17 +78,8 @@ def _unfit(context: Context, task: str, columns: Sequence[str], target: str) -> 
     """Return why nothing can be judged at a target; empty where something can."""
     if reason := grade_of(context, task, target).reason:
         return f"the task does not grade at {target}: {reason}"
-    for column in columns:
-        single, layers = (
-            recorded(context, task, column, target, name)
-            for name in ("one_stage_layers", "pruned_layers")
-        )
-        if single > layers / 2:
-            return (
-                f"{context.label(column)} has its last stage alone in {single:g} of {layers:g} "
-                f"layers at {target}: they are narrower than the groups of its other stages"
-            )
-    return ""
+    texts = (one_stage_text(context, task, column, target) for column in columns)
+    return next(filter(None, texts), "")
 
 
 def _obstacle(

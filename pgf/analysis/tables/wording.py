@@ -7,6 +7,7 @@ import numpy as np
 
 from pgf.analysis.statistics import Interval
 from pgf.analysis.tables.context import COMPLETE, DENSE, Context, target_label
+from pgf.analysis.tables.recorded import one_stage_text
 from pgf.experiments import AnalysisSettings
 
 NAMED_RUNS = 4
@@ -146,7 +147,9 @@ def run_notes(context: Context, task: str, *, judged: bool) -> list[str]:
             f"Mixture: {mixed} of {len(runs)} runs were made with other settings, code or torch "
             "than the rest."
         )
-    return notes
+    cells = [(r, t) for t in context.targets_of(task) for r in context.sparse_recipes(task)]
+    narrow = (one_stage_text(context, task, *cell) for cell in cells)
+    return [*notes, *(f"{text}." for text in narrow if text)]
 
 
 def settings_notes(context: Context, task: str) -> tuple[str, ...]:

@@ -58,14 +58,13 @@ def admission_caption(context: Context, *tasks: str) -> str:
     """Return how a target of these tasks is admitted."""
     measures = " or ".join(dict.fromkeys(measure_of(context, task).name for task in tasks))
     return (
-        f"On the {measures} after the last step, s the standard deviation over seeds of "
-        "random mask - dense. A target grades when removed is at least "
-        f"{REMOVED_GAP:g} s worse than the random mask (the layers are needed) and the random mask "
-        f"at least {DENSE_GAP:g} s worse than dense (pruning costs something). Other columns do "
-        "not count. Smallest effect: found with a power of 80% at "
-        f"{context.analysis.alpha:g} by a recipe whose differences to dense spread by s. s of "
-        "columns: the same spread, pooled over all sparse columns but removed and those with a "
-        "diverged run."
+        f"On the {measures} after the last step, sd the standard deviation over seeds of random "
+        f"mask - dense. A target grades when removed is at least {REMOVED_GAP:g} sd worse than the "
+        f"random mask (the layers are needed) and the random mask at least {DENSE_GAP:g} sd worse "
+        "than dense (pruning costs something). Other columns do not count. Smallest effect: found "
+        f"with a power of 80% at {context.analysis.alpha:g} by a recipe whose differences to dense "
+        "spread by one sd. Sd of columns: the same standard deviation, pooled over all sparse "
+        "columns but removed and those with a diverged run."
     )
 
 
@@ -91,8 +90,8 @@ def _section(context: Context, task: str) -> Section:
 def admission_block(grades: list[Grade], *, title: str = "Admission") -> Block:
     """Return the gaps of targets, and whether each grades."""
     header = (
-        *("target", "grades", "removed - random", "random - dense", "s"),
-        *("s of columns", "n", "smallest effect"),
+        *("target", "grades", "removed - random", "random - dense", "sd"),
+        *("sd of columns", "n", "smallest effect"),
     )
     rows = [
         row(
@@ -113,7 +112,7 @@ def admission_block(grades: list[Grade], *, title: str = "Admission") -> Block:
 def _gap(gap: Interval, spread: float) -> str:
     if not gap.n:
         return NO_RUN.text
-    return f"{gap.estimate / spread:.1f} s" if spread > 0 else "-"
+    return f"{gap.estimate / spread:.1f} sd" if spread > 0 else "-"
 
 
 def _smallest(grade: Grade) -> str:
