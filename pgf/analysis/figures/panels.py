@@ -11,13 +11,13 @@ import pandas as pd
 
 from pgf.analysis.figures.series import (
     BAND,
-    all_shown,
+    all_of,
     draw_band,
     named,
     not_drawn,
     remark,
-    shown_recipes,
     shown_target,
+    with_statistics,
 )
 from pgf.analysis.figures.style import FULL, LEGEND, add_legend, looks, new_figure
 from pgf.analysis.tables.context import Context
@@ -71,7 +71,7 @@ def draw_panels(
         text: how to read the figure.
         below: functions that draw the panels of one more row.
     """
-    (task,), shown = context.tasks, all_shown(context)
+    (task,), shown = context.tasks, all_of(context, with_statistics)
     target = shown_target(context, task) or ""
     rows = -(-len(panels) // columns)
     figure, axes = new_figure(
@@ -90,14 +90,16 @@ def draw_panels(
         place.set_xlabel("step")
     for place, paint in zip(axes[-1], below, strict=False):
         paint(place)
-    add_legend(figure, axes[0], remark(context, [named(target), text, not_drawn(context)]))
+    add_legend(
+        figure, axes[0], remark(context, [named(target), text, not_drawn(context, with_statistics)])
+    )
     return figure
 
 
 def _draw_panel(axes: "Axes", context: Context, panel: Panel, target: str) -> None:
     (task,) = context.tasks
     styles = looks([name for name, _ in context.recipes])
-    for recipe in shown_recipes(context, task):
+    for recipe in with_statistics(context, task):
         values = panel.values(context, task, recipe, target)
         draw_band(axes, values, look=styles[recipe], label=context.label(recipe))
     if np.isfinite(steps := of_task(context, task, "n_steps")):

@@ -1,7 +1,7 @@
 """Choice and drawing of curves over seeds: recipes, targets, bands and remarks."""
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -9,12 +9,16 @@ import pandas as pd
 from pgf.analysis.figures.style import Look
 from pgf.analysis.tables.context import COMPLETE, Context, target_label
 from pgf.analysis.tables.phases import nearest_target
+from pgf.analysis.tables.recorded import narrows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-LEFT_OUT = ("ste", "random_mask", "removed", "one_shot")
-"""Floors and near doubles that figures of curves leave out; more curves could not be read."""
+LEFT_OUT = ("ste", "removed", "one_shot")
+"""A floor and near doubles that figures of curves leave out; more curves could not be read."""
+
+Choice = Callable[[Context, str], tuple[str, ...]]
+"""(context, task) -> the recipes that a figure shows."""
 
 MOST = 10
 """Curves of a panel."""
@@ -33,10 +37,15 @@ def shown_recipes(context: Context, task: str) -> tuple[str, ...]:
     return (wanted if sparse else columns)[:MOST]
 
 
-def all_shown(context: Context) -> tuple[str, ...]:
-    """Return the recipes shown for any task, each once."""
-    shown = (name for task in context.tasks for name in shown_recipes(context, task))
-    return tuple(dict.fromkeys(shown))
+def with_statistics(context: Context, task: str) -> tuple[str, ...]:
+    """Return the shown recipes that have gradient statistics: a narrower model has none."""
+    return tuple(r for r in shown_recipes(context, task) if not narrows(context, task, r))
+
+
+def all_of(context: Context, choice: Choice = shown_recipes) -> tuple[str, ...]:
+    """Return the recipes chosen for any task, each once."""
+    chosen = (name for task in context.tasks for name in choice(context, task))
+    return tuple(dict.fromkeys(chosen))
 
 
 def shown_target(context: Context, task: str) -> str | None:
@@ -85,9 +94,9 @@ def every_shown(count: int) -> slice:
     return slice((count - 1) % every if count else 0, None, every)
 
 
-def not_drawn(context: Context) -> str:
+def not_drawn(context: Context, choice: Choice = shown_recipes) -> str:
     """Return which recipes a figure of curves leaves out; empty if none."""
-    shown = all_shown(context)
+    shown = all_of(context, choice)
     present = {name for task in context.tasks for name in context.columns_of(task)}
     hidden = [label for name, label in context.recipes if name in present and name not in shown]
     return f"Not drawn: {', '.join(hidden)}." if hidden else ""

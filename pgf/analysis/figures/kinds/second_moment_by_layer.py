@@ -13,8 +13,8 @@ from pgf.analysis.figures.series import (
     not_drawn,
     remark,
     running_mean,
-    shown_recipes,
     shown_target,
+    with_statistics,
 )
 from pgf.analysis.figures.style import (
     FULL,
@@ -61,7 +61,7 @@ def caption(context: Context) -> str:
 def second_moment_by_layer(context: Context) -> "Figure":
     """Return the figure: a row of panels for each statistic, a column for each layer."""
     (task,) = context.tasks
-    layers, recipes = chosen_layers(context, task), shown_recipes(context, task)
+    layers, recipes = chosen_layers(context, task), with_statistics(context, task)
     figure, axes = new_figure(
         2, max(1, len(layers)), height=1.6, legend_rows=3 + len(recipes) // LEGEND, width=FULL
     )
@@ -73,7 +73,9 @@ def second_moment_by_layer(context: Context) -> "Figure":
         for line in axes:
             say_missing(line[0], "No curves of single layers were collected.")
     target = shown_target(context, task)
-    add_legend(figure, axes[0], remark(context, [named(target), BAND, not_drawn(context)]))
+    add_legend(
+        figure, axes[0], remark(context, [named(target), BAND, not_drawn(context, with_statistics)])
+    )
     return figure
 
 
@@ -107,7 +109,7 @@ def _wrapped(layer: str) -> str:
 def _draw_layer(context: Context, task: str, layer: str, places: "Sequence[Axes]") -> None:
     styles, target = looks([name for name, _ in context.recipes]), shown_target(context, task) or ""
     for (name, _, log), place in zip(STATISTICS, places, strict=True):
-        for recipe in shown_recipes(context, task):
+        for recipe in with_statistics(context, task):
             values = by_seed(context, task, recipe, target, name, layer=layer)
             values = running_mean(values) if name == STATISTICS[0][0] else values
             draw_band(place, values, look=styles[recipe], label=context.label(recipe))
