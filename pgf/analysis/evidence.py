@@ -7,9 +7,10 @@ from pgf.analysis.power import smallest_effect
 from pgf.analysis.results import PAPER
 from pgf.analysis.tables.admission import DENSE_ROLE, RANDOM, REMOVED
 from pgf.analysis.tables.paper_claims import Claim, load_claims
+from pgf.analysis.tables.phases import THIRDS
 from pgf.analysis.tables.verdicts import in_scope, scope_gap
 from pgf.errors import UserError
-from pgf.experiments import Experiment
+from pgf.experiments import Experiment, RunSpec
 from pgf.recipes import Target
 
 LEAST_SEEDS = 6
@@ -36,8 +37,18 @@ def prospects(
     experiment: Experiment, metrics: Mapping[str, str], claims: Sequence[Claim]
 ) -> list[Prospect]:
     """Return what becomes of every claim; `metrics` has the metric of each task."""
+    untuned = experiment.model_copy(update={"tuning": None})  # a tuned rate changes none of it
+    runs = {(run.task.name, run.recipe.name): run for run in untuned.runs()}
+
+    def obstacle(task: str, claim: Claim, recipe: str, control: str) -> str:
+        found = _obstacle(experiment, task, claim, recipe, control)
+        run = runs.get((task, _column(experiment, recipe)))
+        if found or run is None or not _is_dense_at_samples(run, claim):
+            return found
+        return f"{recipe} is still dense at every sample of the phase ({claim.phase})"
+
     return [
-        Prospect(claim, task, recipe, control, _obstacle(experiment, task, claim, recipe, control))
+        Prospect(claim, task, recipe, control, obstacle(task, claim, recipe, control))
         for task in experiment.judged_tasks()
         for claim in claims
         if not claim.metrics or metrics[task] in claim.metrics
@@ -62,6 +73,24 @@ def _obstacle(experiment: Experiment, task: str, claim: Claim, recipe: str, cont
     if len(grid.seeds) < LEAST_SEEDS:
         return f"{len(grid.seeds)} seeds, of {LEAST_SEEDS} that it takes"
     return ""
+
+
+def _column(experiment: Experiment, role: str) -> str:
+    return experiment.roles().get(role, role)
+
+
+def _is_dense_at_samples(run: RunSpec, claim: Claim) -> bool:
+    """Return whether a recipe is dense at all steps of a claim's phase that are sampled.
+
+    The config alone says so, before any run: the table `claims` goes by the recorded samples.
+    """
+    if claim.kind != "lower_statistic" or claim.phase not in THIRDS:
+        return False
+    noise = claim.statistic.startswith("noise")
+    every = run.statistics.noise_every if noise else run.statistics.every
+    steps, third = run.training.steps, THIRDS.index(claim.phase)
+    sampled = [step for step in range(0, steps, every) if 3 * step // steps == third]
+    return bool(sampled) and sampled[-1] < steps * run.make_recipe().dense
 
 
 def evidence_text(experiment: Experiment, metrics: Mapping[str, str]) -> str:
@@ -102,7 +131,10 @@ def _task_lines(experiment: Experiment, task: str, found: Sequence[Prospect]) ->
     own = [one for one in found if one.task == task]
     can = [one for one in own if not one.obstacle]
     seeds = len(experiment.grid(task).seeds)
-    yield f"claims that {task} can settle, if it grades: {len(can)} of {len(own)}"
+    yield (
+        f"claims that {task} can settle, if it grades and its layers hold every stage of a recipe: "
+        f"{len(can)} of {len(own)}"
+    )
     if can:
         effect = smallest_effect(seeds, 1.0, alpha=experiment.analysis.alpha)
         yield f"  {seeds} seeds find a difference of {effect:.1f} sd over seeds with a power of 80%"

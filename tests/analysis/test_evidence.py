@@ -55,6 +55,16 @@ def test_a_claim_can_be_settled_or_it_is_said_why_not(
     assert found.startswith(expected) and bool(found) == bool(expected)
 
 
+@pytest.mark.parametrize(("every", "dense"), [(10, True), (2, False)])
+def test_a_phase_without_a_sample_after_the_dense_steps_settles_nothing(
+    every: int, dense: bool, tmp_path: Path
+) -> None:
+    recipes = {**CONTROLS, "sr_ste": {}, "mdgf_linear": {"preset": "advised"}}
+    made = experiment(tmp_path, recipes=recipes, statistics={"every": 2, "noise_every": every})
+    found = obstacle(made, "gradient-noise-lower-early", "mdgf_linear", "sr_ste")
+    assert found == ("mdgf_linear is still dense at every sample of the phase (early)" * dense)
+
+
 def test_columns_are_known_by_their_roles(tmp_path: Path) -> None:
     recipes = {**CONTROLS, "sr_ste": {}, "mine": {"recipe": "mdgf_linear", "role": "mdgf_linear"}}
     made = experiment(tmp_path, recipes=recipes)
