@@ -32,7 +32,7 @@ def test_it_is_there_as_a_whole_for_tasks_that_list_their_columns(
     (left_over / "mine.yaml").write_text("name:")
     config = prepare("base", "mine.py:Mine", name="mine", by="A. Person")
     names = {"recipe.py", "mine.yaml", "submission.yaml"}
-    assert {path.name for path in config.parent.iterdir()} == names
+    assert {path.name for path in config.parent.iterdir() if path.is_file()} == names
     assert not left_over.exists()
     theirs, own = (
         load_experiment(str(path), tuned=False) for path in ("configs/base.yaml", config)
