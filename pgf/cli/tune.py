@@ -65,7 +65,7 @@ def tune(options: Options) -> int:
         unfinished = True
     if not losses:
         raise UserError(f"no trial of {experiment.name} has finished: pgf tune {experiment.name}")
-    path, settings = selection_path(experiment.name), experiment.tuning_fingerprint()
+    path, settings = selection_path(experiment.name), experiment.tuning_fingerprints()
     seeds, found = len(experiment.tuning.seeds), choices_of(losses)
     text = selection_text(experiment.name, settings, seeds, found, unfinished=unfinished)
     write_atomically(path, text)
@@ -123,7 +123,7 @@ def _try(
     from pgf.jobs import only_one
 
     (name, trials), fresh, found = stage, [], {}
-    known = known_trials(experiment.name, experiment.tuning_fingerprint())
+    known = known_trials(experiment.name, experiment.tuning_fingerprints())
     for trial in trials:
         cell = trial.cell
         key = trial_key(trial.learning_rate, dict(trial.options))

@@ -20,7 +20,12 @@ from pgf.experiments.entries import (
 )
 from pgf.experiments.hashes import SOURCES, files_hash, hash_of
 from pgf.experiments.lengths import longest, with_lengths
-from pgf.experiments.own_settings import recipe_trainings, task_statistics, task_trainings
+from pgf.experiments.own_settings import (
+    recipe_trainings,
+    task_statistics,
+    task_trainings,
+    trained_with,
+)
 from pgf.experiments.packing import in_order, packed_runs, packs
 from pgf.experiments.run_spec import RunSpec
 from pgf.experiments.selection import Selection
@@ -191,7 +196,7 @@ class Experiment(Strict):
 
     def read_selection(self) -> Selection:
         """Return the tuned settings; UserError where they are not there or do not fit."""
-        return Selection.read(self.name, self.tuning_fingerprint(), removing=self.removing())
+        return Selection.read(self.name, self.tuning_fingerprints(), removing=self.removing())
 
     def removing(self) -> list[str]:
         """Return the columns whose layers are at zero from the start."""
@@ -222,14 +227,15 @@ class Experiment(Strict):
         shown = [self.columns(), self.rows(), self.roles(), self.families()]
         return hash_of([asdict(self.analysis), *shown, files_hash(ANALYSIS, SHOWN)])
 
-    def tuning_fingerprint(self) -> str:
-        """Return a hash of what tuned settings depend on: tasks, recipes, training, the grid."""
-        parts = self.model_dump(mode="json", include={"tasks", "recipes", "training", "tuning"})
-        for recipe in parts["recipes"].values():
-            del recipe["label"], recipe["role"]
-        for task in parts["tasks"].values():
-            del task["seeds"], task["runs_per_job"], task["statistics"]
-        return hash_of([parts, self.targets])
+    def tuning_fingerprints(self) -> dict[tuple[str, str], str]:
+        """Return (task, column) -> a hash of what its trials depend on: recipe, training, grid."""
+        tuning = self.model_dump(mode="json", include={"tuning"})
+        return {
+            (task, column): hash_of([tuning, *trained_with(self.training, task, column, *entries)])
+            for task, entry in self.tasks.items()
+            for column in self.grid(task).recipes
+            for entries in [(entry, self.recipes[column])]
+        }
 
     def plan_fingerprint(self) -> str:
         """Return a hash of what the costs of models and recipes depend on: no seed, no result."""

@@ -5,10 +5,13 @@ from dataclasses import asdict
 from typing import Any
 
 from pgf.experiments.entries import RecipeEntry, TaskEntry
+from pgf.experiments.run_spec import UNNUMBERED
 from pgf.experiments.settings import StatisticsSettings, TrainingSettings
 from pgf.experiments.validation import validated
 
 Tasks = Mapping[str, TaskEntry]
+OF_NO_TRIAL = (*UNNUMBERED, "evaluations")
+"""Settings of training that no trial's last loss depends on."""
 
 
 def task_trainings(whole: Mapping[str, Any], tasks: Tasks) -> dict[str, TrainingSettings]:
@@ -47,3 +50,23 @@ def _own(whole: Mapping[str, Any], task: TaskEntry, recipe: RecipeEntry) -> dict
     if recipe.length is not None and isinstance(values.get("steps"), int):
         values["steps"] = max(1, round(recipe.length * values["steps"]))
     return values
+
+
+def trained_with(
+    whole: Mapping[str, Any], task: str, column: str, entry: TaskEntry, recipe: RecipeEntry
+) -> list[Any]:
+    """Return what the numbers of a column's trials depend on, as values that JSON can hold."""
+    trainings = [
+        {key: value for key, value in training.items() if key not in OF_NO_TRIAL}
+        for training in (whole, entry.training, recipe.training)
+    ]
+    kinds = [entry.task or task, recipe.recipe or column]
+    return [
+        *kinds,
+        entry.options,
+        entry.validation,
+        recipe.preset,
+        recipe.options,
+        recipe.length,
+        *trainings,
+    ]

@@ -17,6 +17,8 @@ HEAD = """# Made by `pgf tune {name}`, from validation losses alone; not to be e
 KEYS = {"learning_rate", "options", "loss", "trials"}
 UNFINISHED = "unfinished"
 """Key of a file that holds the trials so far."""
+Fingerprints = Mapping[tuple[str, str], str]
+"""(task, column) -> a hash of what its trials depend on."""
 Trials = Mapping[tuple[str, str, str], Mapping[str, float | str]]
 """(task, target, column) -> name of a trial -> its loss, or `diverged`."""
 
@@ -39,12 +41,14 @@ class Selection:
     """(task, target, column) -> its choice."""
 
     @classmethod
-    def read(cls, name: str, settings: str, *, removing: Collection[str] = ()) -> "Selection":
+    def read(
+        cls, name: str, settings: Fingerprints, *, removing: Collection[str] = ()
+    ) -> "Selection":
         """Read the selection of an experiment.
 
         Args:
             name: the experiment's.
-            settings: its `tuning_fingerprint`.
+            settings: its `tuning_fingerprints`.
             removing: its columns that may have had more trials than the others.
 
         Raises:
@@ -76,24 +80,40 @@ class Selection:
         }
 
 
-def _read(name: str, settings: str) -> dict[tuple[str, str, str], Choice]:
+def _read(name: str, settings: Fingerprints) -> dict[tuple[str, str, str], Choice]:
     path = selection_path(name)
     if not path.exists():
         raise UserError(f"{path} with the tuned learning rates is not there yet: pgf tune {name}")
     values = read_yaml(path)
     if values.get("experiment") != name:
         raise UserError(f"{path} is of the experiment {values.get('experiment')}: pgf tune {name}")
-    if values.get("settings") != settings:
-        raise UserError(
-            f"{path} was tuned with other tasks, recipes, training or rates than {name} has now: "
-            f"pgf tune {name}"
-        )
+    stated = _settings_of(values, path)
+    for (task, column), now in settings.items():
+        if stated.get((task, column), now) != now:
+            raise UserError(
+                f"{path}: {column} of {task} was tuned with another task, recipe, training or grid "
+                f"than {name} has now: pgf tune {name}"
+            )
     if values.get(UNFINISHED):
         raise UserError(f"{path} is of a tuning that has not finished: pgf tune {name}")
     found: dict[tuple[str, str, str], Choice] = {}
     for task, target, column, entry in _entries(values.get("choices"), path):
-        found[task, target, column] = _choice(entry, f"{path}: {task}, {target}, {column}", name)
+        choice = _choice(entry, f"{path}: {task}, {target}, {column}", name)
+        if (task, column) in settings:  # the config may have dropped one since
+            found[task, target, column] = choice
     return found
+
+
+def _settings_of(values: Mapping[str, Any], path: Path) -> Fingerprints:
+    """Return (task, column) -> the hash of the settings that its trials had."""
+    try:
+        return {
+            (str(task), str(column)): str(stated)
+            for task, columns in values["settings"].items()
+            for column, stated in columns.items()
+        }
+    except (KeyError, AttributeError) as error:
+        raise UserError(f"{path} must have settings: task and column below it") from error
 
 
 def is_selected(name: str) -> bool:
@@ -102,19 +122,23 @@ def is_selected(name: str) -> bool:
     return path.exists() and not read_yaml(path).get(UNFINISHED)
 
 
-def known_trials(name: str, settings: str) -> Trials:
-    """Return the trials that a selection file of the same settings holds; none without one.
+def known_trials(name: str, settings: Fingerprints) -> Trials:
+    """Return the trials that a selection file holds of columns with the same settings.
+
+    Those of other columns stay known where one is added to a config, or changed.
 
     Raises:
         UserError: the file is not what tuning writes.
     """
     path = selection_path(name)
     values = read_yaml(path) if path.exists() else {}
-    if values.get("experiment") != name or values.get("settings") != settings:
+    if values.get("experiment") != name:
         return {}
+    stated = _settings_of(values, path)
     return {
         (task, target, column): dict(_trials_of(entry, f"{path}: {task}, {target}, {column}", name))
         for task, target, column, entry in _entries(values.get("choices"), path)
+        if (task, column) in settings and stated.get((task, column)) == settings[task, column]
     }
 
 
@@ -164,18 +188,25 @@ def _entries(values: Any, path: Path) -> list[tuple[str, str, str, Any]]:
 
 
 def selection_text(
-    name: str, settings: str, seeds: int, choices: Mapping[str, Any], *, unfinished: bool = False
+    name: str,
+    settings: Fingerprints,
+    seeds: int,
+    choices: Mapping[str, Any],
+    *,
+    unfinished: bool = False,
 ) -> str:
     """Return the file of a selection, or of the trials so far.
 
     Args:
         name: the experiment's.
-        settings: its `tuning_fingerprint`.
+        settings: its `tuning_fingerprints`.
         seeds: of every trial.
         choices: task, target and column -> the choice.
         unfinished: whether trials are missing: nothing but tuning reads the file then.
     """
-    values: dict[str, Any] = {"experiment": name, "settings": settings}
+    values: dict[str, Any] = {"experiment": name, "settings": {}}
+    for (task, column), stated in settings.items():
+        values["settings"].setdefault(task, {})[column] = stated
     values |= {UNFINISHED: True} if unfinished else {}
     values["choices"] = dict(choices)
     body = yaml.safe_dump(values, sort_keys=False, width=100)

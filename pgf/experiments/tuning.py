@@ -26,8 +26,8 @@ Grids = dict[tuple[str, str], list[float]]
 """(task, column) -> its learning rates, rising."""
 HARDLY_EVER = 1_000_000
 """Steps between statistics of a trial: nobody looks at them, and they take time."""
-LAST_ALONE = {"evaluations": 1}
-"""A trial is judged by its last evaluation."""
+LAST_ALONE = {"evaluations": 1, "keep": "nothing"}
+"""A trial is judged by its last evaluation, and nobody wants its model."""
 FIRST, SECOND = "tuning", "refinement"
 """Names of the two stages, behind the experiment's own."""
 

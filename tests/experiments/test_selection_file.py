@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.tuning import RATES, VALUES, made, made_up, selected
@@ -57,7 +58,7 @@ def test_an_unfinished_selection_is_for_tuning_alone() -> None:
     experiment = made()
     losses = made_up(grid_trials(experiment, first_grids(experiment))[:5])
     losses[next(iter(losses))] = math.inf
-    settings, path = experiment.tuning_fingerprint(), selection_path("file")
+    settings, path = experiment.tuning_fingerprints(), selection_path("file")
     assert known_trials("file", settings) == {}
     path.parent.mkdir(parents=True)
     path.write_text(selection_text("file", settings, 2, choices_of(losses), unfinished=True))
@@ -74,7 +75,24 @@ def test_an_unfinished_selection_is_for_tuning_alone() -> None:
         )
         for t, loss in losses.items()
     }
-    assert known_trials("file", "of other settings") == {}
+
+
+def test_trials_are_known_by_the_settings_of_their_own_column() -> None:
+    experiment = made()
+    selected(experiment, made_up(grid_trials(experiment, first_grids(experiment))))
+
+    def known(**changes: Any) -> set[str]:
+        return {
+            column for _, _, column in known_trials("file", made(**changes).tuning_fingerprints())
+        }
+
+    recipes, training = VALUES["recipes"], VALUES["training"]
+    assert known() == set(recipes)
+    assert known(recipes={**recipes, "ste": {}}) == set(recipes), "one more takes none away"
+    changed = {**recipes, "sr_ste": {"options": {"dense": 0.5}}}
+    assert known(recipes=changed) == set(recipes) - {"sr_ste"}
+    assert known(training={**training, "keep": "model", "evaluations": 7}) == set(recipes)
+    assert known(training={**training, "weight_decay": 0.3}) == set()
 
 
 def test_a_selection_that_does_not_match_is_refused() -> None:
@@ -89,7 +107,7 @@ def test_a_selection_that_does_not_match_is_refused() -> None:
     selected(experiment, unequal)
     with pytest.raises(UserError, match="3 to 4 trials, where all must have the same number"):
         load_experiment("file.yaml")
-    head = f"experiment: file\nsettings: {experiment.tuning_fingerprint()}\n"
+    head = "experiment: file\nsettings: {}\n"
     entry = "{learning_rate: %s, options: %s, loss: 1.0, trials: %s}"
     for text in (
         *("choices: 3", "choices: {a: {b: {c: 1}}}", "choices: [1]", "{}"),
@@ -105,7 +123,9 @@ def test_a_selection_of_another_length_or_experiment_is_refused() -> None:
     selected(experiment, made_up(grid_trials(experiment, first_grids(experiment))))
     assert load_experiment("file.yaml").runs()
     made(training={**VALUES["training"], "steps": 40})
-    with pytest.raises(UserError, match="was tuned with other tasks, recipes, training or rates"):
+    with pytest.raises(
+        UserError, match="digits was tuned with another task, recipe, training or grid"
+    ):
         load_experiment("file.yaml")
     made(seeds=[7, 8, 9])  # of the tables alone
     assert load_experiment("file.yaml").runs()

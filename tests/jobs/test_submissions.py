@@ -55,7 +55,7 @@ def select(config: Path, *, trials: int) -> None:
             choices.setdefault(task, {}).setdefault(target, {})[column] = choice
     path = selection_path(own.name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(selection_text(own.name, own.tuning_fingerprint(), 2, choices))
+    path.write_text(selection_text(own.name, own.tuning_fingerprints(), 2, choices))
 
 
 def train(config: Path, folder: Path) -> None:

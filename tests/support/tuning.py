@@ -41,7 +41,7 @@ def selected(experiment: Experiment, losses: dict[Trial, float]) -> None:
     """Write the selection file that these losses give."""
     path = selection_path(experiment.name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    settings = experiment.tuning_fingerprint()
+    settings = experiment.tuning_fingerprints()
     path.write_text(selection_text(experiment.name, settings, 2, choices_of(losses)))
 
 
