@@ -11,18 +11,39 @@ struct Half { uint16_t bits; };
 typedef uint16_t Shorts __attribute__((vector_size(L * 2)));
 typedef uint8_t Chars __attribute__((vector_size(L)));
 
+// L bytes or shorts as 32-bit integers, and back. GCC 12 converts bytes, and any vector of 64 bytes, lane by lane.
+#if defined(PGF_AVX512)
+INLINE Vec<uint32_t> wider(const uint8_t *p) {
+  return cast<Vec<uint32_t>>(_mm512_cvtepu8_epi32(load<__m128i>(p)));
+}
+INLINE Vec<uint32_t> wider(const uint16_t *p) {
+  return cast<Vec<uint32_t>>(_mm512_cvtepu16_epi32(load<__m256i>(p)));
+}
+INLINE Shorts shorter(Vec<uint32_t> v) { return cast<Shorts>(_mm512_cvtepi32_epi16(cast<__m512i>(v))); }
+#else
+INLINE Vec<uint32_t> wider(const uint8_t *p) {
+#if defined(__AVX2__)
+  return cast<Vec<uint32_t>>(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)));
+#else
+  return __builtin_convertvector(load<Chars>(p), Vec<uint32_t>);
+#endif
+}
+INLINE Vec<uint32_t> wider(const uint16_t *p) {
+  return __builtin_convertvector(load<Shorts>(p), Vec<uint32_t>);
+}
+INLINE Shorts shorter(Vec<uint32_t> v) { return __builtin_convertvector(v, Shorts); }
+#endif
+
 INLINE F splat(float v) { return v - F{}; } // v + F{} would cost an addition: it turns -0 into 0
 INLINE float wide(float v) { return v; }
 INLINE float wide(Bf16 v) { const uint32_t u = uint32_t(v.bits) << 16; return load<float>(&u); }
 INLINE F wide(const float *p) { return load<F>(p); }
-INLINE F wide(const Bf16 *p) {
-  return cast<F>(__builtin_convertvector(load<Shorts>(p), Vec<uint32_t>) << 16);
-}
+INLINE F wide(const Bf16 *p) { return cast<F>(wider(&p->bits) << 16); }
 INLINE void narrow(F v, float *p) { store(p, v); }
 INLINE void narrow(F v, Bf16 *p) { // to nearest even
   const Vec<uint32_t> u = cast<Vec<uint32_t>>(v), odd = (u >> 16) & 1;
   const Vec<uint32_t> bits = v == v ? (u + 0x7fff + odd) >> 16 : Vec<uint32_t>{} + 0x7fc0;
-  store(p, __builtin_convertvector(bits, Shorts));
+  store(p, shorter(bits));
 }
 #if defined(PGF_AVX512)
 INLINE F wide(const Half *p) { return (F)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
@@ -32,7 +53,7 @@ INLINE F wide(const Half *p) { return (F)_mm256_cvtph_ps(_mm_loadu_si128((const 
 INLINE void narrow(F v, Half *p) { store(p, _mm256_cvtps_ph((__m256)v, _MM_FROUND_TO_NEAREST_INT)); }
 #else
 INLINE F wide(const Half *p) {
-  const Vec<uint32_t> u = __builtin_convertvector(load<Shorts>(p), Vec<uint32_t>), sign = (u & 0x8000) << 16;
+  const Vec<uint32_t> u = wider(&p->bits), sign = (u & 0x8000) << 16;
   const F magnitude = cast<F>((u & 0x7fff) << 13) * 0x1p112f; // the exponents' biases are 112 apart
   const Vec<uint32_t> bits = cast<Vec<uint32_t>>(magnitude);
   return cast<F>(sign | ((u & 0x7c00) == 0x7c00 ? bits | 0x7f800000 : bits));
@@ -43,7 +64,7 @@ INLINE void narrow(F v, Half *p) { // to nearest even
   const Vec<uint32_t> normal = (size - 0x38000000 + 0xfff + ((size >> 13) & 1)) >> 13;
   const Vec<uint32_t> beyond = size > 0x7f800000 ? Vec<uint32_t>{} + 0x7e00 : Vec<uint32_t>{} + 0x7c00;
   const Vec<uint32_t> bits = size >= 0x47800000 ? beyond : size < 0x38800000 ? small : normal;
-  store(p, __builtin_convertvector(bits | sign, Shorts));
+  store(p, shorter(bits | sign));
 }
 #endif
 INLINE float wide(Half v) {
@@ -80,7 +101,7 @@ template <> struct Line<4> {
 template <> struct Line<8> {
   static constexpr int SIZE = 16;
   static INLINE I indices(const uint8_t *p, int half) {
-    return __builtin_convertvector(load<Chars>(p + half * L), I);
+    return cast<I>(wider(p + half * L));
   }
 };
 

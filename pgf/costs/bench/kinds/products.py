@@ -5,8 +5,10 @@ there dense weights come from memory and packed ones from the cache. Where both 
 one token of 1:4 can be at most 32 / 9 times as fast as dense, for that is the ratio of the bytes;
 and at 1:64 and above the call of a layer from Python takes as long as the product.
 
-For 196 tokens the floor counts multiplications alone. From 1:16 on they take less time than
-reading inputs from the second cache and writing 2.4 MB of outputs.
+For 196 tokens the floor counts multiplications alone. A sparse one reads its input from the nearest
+cache each time: on an Intel processor with AVX-512, a loop of nothing else reaches 0.6 of the dense
+product's peak. From 1:16 on multiplications take less time than reading inputs from the second
+cache and writing 2.4 MB of outputs.
 """
 
 from collections.abc import Callable
