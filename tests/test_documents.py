@@ -53,6 +53,16 @@ def test_pages_are_made_of_the_committed_results(name: str, tmp_path: Path) -> N
     assert made.read_text(encoding="utf-8") == committed.read_text(encoding="utf-8")
 
 
+def test_the_config_of_the_evidence_section_loads(tmp_path: Path) -> None:
+    block = re.search(r"## Evidence.*?```yaml\n(.*?)```", SETUPS, re.S)
+    assert block
+    rest = "name: file\ntargets: ['1:4(FF)']\n"
+    rest += "training: {steps: 300, batch_size: 32, learning_rate: 0.01}\n"
+    (tmp_path / "file.yaml").write_text(rest + block[1], encoding="utf-8")
+    experiment = load_experiment(str(tmp_path / "file.yaml"), tuned=False)
+    assert experiment.roles() == {"sr_ste_dense_start": "sr_ste_10k"} and experiment.evidence
+
+
 def test_the_readme_lists_every_recipe() -> None:
     section = README.split("## Recipes")[1].split("## ")[0]
     elsewhere = set(re.findall(r"^\| `(\w+)` \|", ZOO.read_text(encoding="utf-8"), re.M))

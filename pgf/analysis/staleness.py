@@ -4,6 +4,8 @@ import json
 import math
 from collections import Counter
 from dataclasses import asdict
+from functools import cache
+from io import StringIO
 from typing import Any
 
 import pandas as pd
@@ -91,8 +93,21 @@ def _same(cell: Any, value: Any) -> bool:
         return value is None and (cell is None or (isinstance(cell, float) and math.isnan(cell)))
     if isinstance(value, list | tuple | dict):
         return str(cell) == json.dumps(value, sort_keys=True, default=str)
+    if isinstance(value, str):
+        return str(cell) == value or _equal(cell, _as_read(value))
     if isinstance(value, bool) or isinstance(cell, bool):
         return str(cell) == str(value)
-    if isinstance(value, int | float) and not isinstance(cell, str):
+    if not isinstance(cell, str):
         return float(cell) == float(value)
     return str(cell) == str(value)
+
+
+@cache
+def _as_read(text: str) -> Any:
+    """Return what pandas makes of a text in a CSV file: a number of "2017", NaN of "None"."""
+    written = pd.DataFrame({"value": [text]}).to_csv(index=False)
+    return pd.read_csv(StringIO(written), skip_blank_lines=False)["value"].tolist()[0]
+
+
+def _equal(cell: Any, value: Any) -> bool:
+    return bool(cell == value or (cell != cell and value != value))

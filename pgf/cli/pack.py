@@ -53,6 +53,7 @@ def find_weights(source: Path) -> Path:
             return path
     if (source / "record.json").is_file():
         raise UserError(
-            f"{source} kept no model: train it with `training: {{keep: model}}` in its config"
+            f"{source} kept no model: set `training: {{keep: model}}` in its config, delete this "
+            "folder and train the run again"
         )
     raise UserError(f"{source} has no {WEIGHTS}, nor has model/ in it: name a run or a model")

@@ -64,7 +64,7 @@ def _tune_first(options: Options) -> int:
 
 
 def _write_partial(experiment: "Experiment") -> None:
-    from pgf.analysis import context_of, write_figures, write_tables
+    from pgf.analysis import context_of, write_dashboard, write_figures, write_tables
     from pgf.records import collect_runs, write_collected
 
     folder = RESULTS / experiment.name
@@ -72,3 +72,5 @@ def _write_partial(experiment: "Experiment") -> None:
     context = context_of(experiment, RESULTS)
     write_tables(context, folder / "tables")
     write_figures(context, folder / "figures")
+    made_by = f"python -m pgf reproduce {experiment.name} --partial"
+    write_dashboard(context, folder, made_by=made_by)

@@ -14,7 +14,6 @@ from .run_spec import UNNUMBERED as UNNUMBERED
 from .run_spec import RunSpec as RunSpec
 from .run_spec import code_hash as code_hash
 from .run_spec import job_fingerprint as job_fingerprint
-from .selection import Selection as Selection
 from .selection import is_selected as is_selected
 from .selection import known_trials as known_trials
 from .selection import selection_text as selection_text
@@ -37,7 +36,6 @@ from .tuning import longer_grids as longer_grids
 from .tuning import refining_trials as refining_trials
 from .tuning import stage_values as stage_values
 from .tuning import trial_counts as trial_counts
-from .tuning_settings import TuningSettings as TuningSettings
 from .tuning_settings import selection_path as selection_path
 from .tuning_settings import trial_key as trial_key
 from .validation import read_yaml as read_yaml

@@ -1,12 +1,14 @@
 """The only reader of configs: an experiment, checked as a whole before anything runs."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pgf.errors import UserError, nearest
 from pgf.experiments.entries import RecipeEntry, TaskEntry
 from pgf.experiments.experiment import Experiment
+from pgf.experiments.own_settings import task_trainings
 from pgf.experiments.settings import (
     MAX_EXACT,
     AnalysisSettings,
@@ -41,14 +43,21 @@ def experiment_path(name: str) -> Path:
     """
     path = Path(name)
     if path.suffix in (".yaml", ".yml"):
-        if path.is_file():
+        if _is_file(path):
             return path
         raise UserError(f"no config file {path}")
     candidate = CONFIGS / f"{name}.yaml"
-    if not candidate.is_file():
+    if not _is_file(candidate):
         known = [p.stem for p in CONFIGS.glob("*.yaml")]
         raise UserError(f"no experiment '{name}' in {CONFIGS}/: {nearest(name, known)}")
     return candidate
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long, or a folder that may not be read
+        return False
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -131,6 +140,8 @@ def check_experiment(experiment: Experiment, *, with_runs: bool = True) -> None:
     _check_use(experiment)
     for name, family in experiment.families().items():
         _check_family(experiment, name, family)
+    shown = [str(Target.parse(text)) for text in experiment.analysis.figure_targets]
+    refuse_repeats("analysis.figure_targets", shown)
     for target in experiment.analysis.figure_targets:
         _check_known("analysis.figure_targets names", target, experiment.rows(), "target")
     for key, tasks in (
@@ -191,13 +202,18 @@ def _check_family(experiment: Experiment, name: str, family: Sequence[str]) -> N
     """Check that tasks which are one of several lengths differ in nothing but their steps."""
     first, *others = (experiment.tasks[task] for task in family)
     differing = {"training", "length_of", "runs_per_job"}
-    for task, entry in zip(family[1:], others, strict=True):
-        if entry.model_dump(exclude=differing) != first.model_dump(exclude=differing):
+    trainings = task_trainings(experiment.training, experiment.tasks)
+    steps = [trainings[task].steps for task in family]
+    of_one_length = [replace(trainings[task], steps=steps[0]) for task in family]
+    for task, entry, training in zip(family[1:], others, of_one_length[1:], strict=True):
+        if (
+            entry.model_dump(exclude=differing) != first.model_dump(exclude=differing)
+            or training != of_one_length[0]
+        ):
             raise UserError(
                 f"tasks.{task}: length_of '{name}' as {family[0]}, but they differ in more than "
                 "length; write one task with lengths"
             )
-    steps = [(experiment.tasks[task].training or {}).get("steps") for task in family]
     refuse_repeats(f"tasks of {name}, steps", steps)
 
 

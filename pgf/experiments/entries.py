@@ -3,14 +3,23 @@
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from pgf.experiments.run_spec import NAME
+from pgf.experiments.settings import Positive
+
+
+def _check_runs_per_job(value: Any) -> Any:
+    """Refuse what is neither; pydantic's own words for a union name its branches."""
+    if value != "auto" and (type(value) is not int or value < 1):
+        raise ValueError(f"must be a whole number from 1, or auto: {value!r}")
+    return value
+
 
 Name = Annotated[str, Field(pattern=f"^{NAME}$")]
 Targets = Annotated[list[str], Field(min_length=1)]
 Seeds = Annotated[list[Annotated[int, Field(ge=0, strict=True)]], Field(min_length=1)]
-RunsPerJob = Annotated[int, Field(ge=1, strict=True)] | Literal["auto"]
+RunsPerJob = Annotated[int | Literal["auto"], BeforeValidator(_check_runs_per_job)]
 Order = Literal["seed", "column"]
 
 
@@ -57,7 +66,7 @@ class RecipeEntry(Strict):
     """Settings of the recipe, over the preset's."""
     training: dict[str, Any] = {}
     """Settings of training that differ from the task's."""
-    length: Annotated[float, Field(gt=0, strict=True)] | None = None
+    length: Positive | None = None
     """Steps over the task's own, such as 1.35 to spend the training FLOPs of another column."""
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
+from pgf.errors import UserError
 from pgf.experiments.entries import (
     Grid,
     Name,
@@ -94,9 +95,12 @@ class Experiment(Strict):
 
     def _runs_per_job(self, task: str) -> int:
         stated = self.tasks[task].runs_per_job or self.runs_per_job
-        if stated != "auto":
-            return stated
         training = self._trainings[task]
+        if stated != "auto":
+            if stated % training.stack:
+                factor = f"a multiple of training.stack, {training.stack}"
+                raise UserError(f"runs_per_job of {task}: {stated} is not {factor}")
+            return stated
         return packed_runs(steps=training.steps, processes=training.processes, stack=training.stack)
 
     def runs(self) -> list[RunSpec]:
@@ -241,4 +245,5 @@ class Experiment(Strict):
         """Return a hash of what the costs of models and recipes depend on: no seed, no result."""
         first = {task: min(self.grid(task).seeds) for task in self.tasks}
         runs = [run.fingerprint() for run in self._runs if run.seed == first[run.task.name]]
-        return hash_of([runs, asdict(self.analysis), files_hash(COMPUTE)])
+        shown = [list(self.tasks), self.columns(), asdict(self.analysis)]
+        return hash_of([runs, *shown, files_hash(COMPUTE)])

@@ -1,7 +1,8 @@
 """Runs of a job where the config leaves their number to the suite (`runs_per_job: auto`).
 
 A job takes seconds to start, and a short run takes no longer. The number follows from a task's own
-settings alone, so that a further seed at the end of the list changes no job but the last.
+settings alone: where runs go seed after seed, a further seed at the end changes no job but the
+last.
 """
 
 from collections.abc import Iterator, Sequence

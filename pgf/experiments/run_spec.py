@@ -7,7 +7,7 @@ from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from pgf.experiments.hashes import files_hash, hash_of
+from pgf.experiments.hashes import code_of, files_hash, hash_of
 from pgf.experiments.settings import (
     RecipeSettings,
     StatisticsSettings,
@@ -93,7 +93,7 @@ def source_hash(recipe_kind: str, task_kind: str) -> str:
     # A task's file is not imported: a plan needs no torch.
     task_file = outside_file(task_kind, group="pgf.tasks")
     hashes = [
-        hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16]
+        hashlib.sha256(code_of(Path(file).read_bytes())).hexdigest()[:16]
         for file in (recipe_file, task_file)
         if file is not None and Path(file).exists()
     ]

@@ -12,8 +12,8 @@ MAX_EXACT = 40
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 # Strict: YAML's `true` is no number of steps, and neither is "5".
 Count = Annotated[int, Field(ge=1, strict=True)]
-Positive = Annotated[float, Field(gt=0, strict=True)]
-NotNegative = Annotated[float, Field(ge=0, strict=True)]
+Positive = Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, lt=1, strict=True)]
 Between = Annotated[float, Field(gt=0, lt=1, strict=True)]
 Flag = Annotated[bool, Field(strict=True)]
@@ -170,7 +170,7 @@ class AnalysisSettings:
     """Smallest difference that matters, in points of recovered share."""
     same_setup: tuple[str, ...] = ()
     """Tasks of the paper's model, data and metric that no table of it has numbers for."""
-    figure_targets: tuple[str, ...] = ()
-    """Targets of figures over training, in their text form, at most three; by default spread."""
+    figure_targets: Annotated[tuple[str, ...], Field(max_length=3)] = ()
+    """Targets of the figure `metric_over_training`, in their text form; by default spread."""
     published: dict[str, tuple[PublishedSettings, ...]] = field(default_factory=dict)
     """Task name -> the paper's numbers to show beside it, those of most weight first."""

@@ -36,21 +36,39 @@ WANTED = {
 """pydantic's kind of error -> this project's words for it."""
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """The safe loader, refusing a key that stands twice (YAML's own rule is: the last one wins)."""
+class _Loader(yaml.SafeLoader):
+    """The safe loader, for what JSON can hold; keys are texts, and none stands twice.
+
+    YAML's own rule for a key that stands twice is that the last one wins.
+    """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: list[Any] = []
         for key, _ in node.value:
+            if key.tag == "tag:yaml.org,2002:merge":
+                raise _refusal("the merge key << is not read here: write its keys out", key)
             name = self.construct_object(key, deep=True)
+            if not isinstance(name, str):
+                raise _refusal(f"key {name} is no text: put it in quotes", key)
             if name in seen:
-                mark = key.start_mark
-                raise yaml.YAMLError(
-                    f"key '{name}' stands twice, the second time in line {mark.line + 1}, column "
-                    f"{mark.column + 1}"
-                )
+                raise _refusal(f"key '{name}' stands twice, the second time", key)
             seen.append(name)
         return super().construct_mapping(node, deep)
+
+    def refuse(self, node: yaml.Node) -> None:
+        """Refuse a value that JSON cannot hold."""
+        kind = node.tag.rpartition(":")[2]
+        advice = "put it in quotes" if kind == "timestamp" else "use texts, numbers and lists"
+        raise _refusal(f"a value is a YAML {kind}: {advice}", node)
+
+
+for _kind in ("timestamp", "binary", "set", "omap", "pairs"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_kind}", _Loader.refuse)
+
+
+def _refusal(text: str, node: yaml.Node) -> yaml.YAMLError:
+    mark = node.start_mark
+    return yaml.YAMLError(f"{text} (line {mark.line + 1}, column {mark.column + 1})")
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -60,10 +78,12 @@ def read_yaml(path: Path) -> dict[str, Any]:
         UserError: it is no YAML, holds a key twice, or holds something else.
     """
     try:
-        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
+        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except FileNotFoundError as error:
         raise UserError(f"{path} is not there") from error
-    except (yaml.YAMLError, ValueError) as error:  # a date that is none is a ValueError
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: it is no UTF-8
         raise UserError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
     except RecursionError as error:
         raise UserError(f"{path} is no YAML that can be read: it is nested too deeply") from error

@@ -50,6 +50,7 @@ class SparseCallback(Callback):
             UserError: target, recipe, model and optimiser do not go together, or the length of
                 training is not known.
         """
+        self._held.end()
         if len(trainer.optimizers) != 1:
             raise UserError(
                 f"SparseCallback works with one optimiser; configure_optimizers returned "
@@ -90,6 +91,12 @@ class SparseCallback(Callback):
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Give the model its effective weights back."""
+        self._held.end()
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Give the model its effective weights back, where a validation failed."""
         self._held.end()
 
     def on_save_checkpoint(

@@ -72,7 +72,7 @@ def run_snakemake(
     log.parent.mkdir(parents=True, exist_ok=True)
     process = subprocess.Popen(
         _run_command(experiment, config, machines, adopted, runs_only=runs_only or bool(adopted)),
-        env={**os.environ, **machines.environment()},
+        env={**os.environ, "PATH": _path(), **machines.environment()},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -111,6 +111,11 @@ def _run_command(
     if runs_only:
         command += ["--", "runs"]
     return command
+
+
+def _path() -> str:
+    """Return PATH with this Python's folder in front, since rules call `python`."""
+    return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
 
 
 def _stop_with_parent() -> None:

@@ -1,15 +1,18 @@
 """Collected runs whose config has changed since are refused, with what has changed."""
 
 from dataclasses import asdict
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from support.configs import changed, load
 from support.jobs import work
 
-from pgf.analysis.staleness import check_settings
+from pgf.analysis.staleness import _same, check_settings
 from pgf.errors import UserError
 from pgf.experiments.experiment import Experiment
 from pgf.records.collected import read_collected, write_collected
@@ -84,3 +87,15 @@ def test_runs_that_nobody_asks_for_are_refused(collected: pd.DataFrame, tmp_path
 def test_checkpoints_change_no_number(collected: pd.DataFrame, tmp_path: Path) -> None:
     made = small(tmp_path, "training", "checkpoint_every", to=7)
     check_settings(made, collected, where="runs.csv")
+
+
+@given(text=st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), min_size=1))
+@example("2017")
+@example("None")
+@example("true")
+@example("1e3")
+def test_a_text_is_the_same_as_what_a_file_has_of_it(text: str) -> None:
+    written = pd.DataFrame({"task": ["digits"], "task.option": [text]}).to_csv(index=False)
+    (cell,) = pd.read_csv(StringIO(written))["task.option"].tolist()
+    assert _same(cell, text)
+    assert not _same(cell, text + "x")

@@ -47,7 +47,9 @@ def test_what_cannot_be_packed_is_said(tmp_path: Path, capsys: pytest.CaptureFix
 
     assert f"{tmp_path} has no model.safetensors" in refused(str(tmp_path))
     (tmp_path / "record.json").write_text(json.dumps({}))
-    assert "kept no model: train it with `training: {keep: model}`" in refused(str(tmp_path))
+    assert "kept no model: set `training: {keep: model}` in its config, delete" in refused(
+        str(tmp_path)
+    )
     dense = tmp_path / "dense.safetensors"
     save_file({"fc1.weight": torch.ones(8, 8)}, str(dense))
     assert "has no weight that keeps half or less of every group" in refused(str(dense))

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from support import ROOT
@@ -155,7 +154,12 @@ BAD = [
         {"published": {"digit": {"table": "2", "model": "m", "metric": "a"}}},
         "'digit', no task here: did you mean 'digits'",
     ),
-    (("runs_per_job",), 0, "runs_per_job.*1"),
+    (("runs_per_job",), 0, "runs_per_job: must be a whole number from 1, or auto: 0"),
+    (("runs_per_job",), "foo", "runs_per_job: must be a whole number from 1, or auto: 'foo'"),
+    (("recipes", "linear", "length"), float("inf"), "length must be a finite number"),
+    (("training", "learning_rate"), float("inf"), "learning_rate must be a finite number"),
+    (("analysis",), {"figure_targets": ["2:4(FF)"] * 2}, r"figure_targets: 2:4\(FF\) stands twice"),
+    (("analysis",), {"figure_targets": list("abcd")}, "figure_targets.*at most 3"),
 ]
 
 
@@ -197,34 +201,6 @@ def test_the_analysis_hash_covers_what_pages_are_made_by() -> None:
 def test_a_missing_training_setting_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="training of digits: learning_rate"):
         load(changed("training", to={"steps": 3, "batch_size": 4}), tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("- a\n- b\n", "must hold keys and values"),
-        ("", "must hold keys and values"),
-        ("name: [1\n", "is no YAML"),
-        ("name: a\nname: b\n", "key 'name' stands twice, the second time in line 2, column 1"),
-        ("name: a\ntraining: {steps: 1, steps: 2}\n", "key 'steps' stands twice"),
-        ("name: !!python/object/apply:os.getcwd []\n", "is no YAML.*python/object"),
-        ("name: 2024-13-45\n", "is no YAML: month must be in 1..12"),
-        ("? [a, b]\n: 1\n", "file.yaml"),
-    ],
-)
-def test_what_is_no_config_is_refused(text: str, words: str, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=words) as caught:
-        load(text, tmp_path)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_target_that_yaml_reads_as_a_number_of_minutes_is_refused_with_a_hint(
-    tmp_path: Path,
-) -> None:
-    # YAML 1.1 reads a bare 1:4 as 64.
-    text = yaml.safe_dump({k: v for k, v in GOOD.items() if k != "targets"})
-    with pytest.raises(UserError, match=r"targets.*quote"):
-        load(text + "targets: [1:4, 2:8]\n", tmp_path)
 
 
 def test_an_unknown_experiment_is_refused_with_the_nearest(

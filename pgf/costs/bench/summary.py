@@ -50,12 +50,16 @@ def _texts(part: dict[str, Any]) -> list[str]:
     aimed = [line for line in lines if line.target is not None]
     known = [line for line in aimed if line.ratio is not None]
     what = f"{part['title']}: {part['ratio_of']}"
-    targets = dict.fromkeys(f"{line.bound} {line.target:g}" for line in aimed)
     if not known:
+        targets = dict.fromkeys(map(_target, aimed))
         return [what, "", NOT_MEASURED, "", " / ".join(targets), ""]
     worst = max(known, key=_excess)
     reached = f"{sum(bool(line.reached) for line in known)} of {len(known)}"
-    return [what, _usual(worst), f"{worst.ratio:.3f}", worst.what, " / ".join(targets), reached]
+    return [what, _usual(worst), f"{worst.ratio:.3f}", worst.what, _target(worst), reached]
+
+
+def _target(line: Measurement) -> str:
+    return f"{line.bound} {line.target:g}"
 
 
 def _excess(line: Measurement) -> float:

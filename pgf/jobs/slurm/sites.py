@@ -28,7 +28,7 @@ GROWTH = 1.5
 EXECUTORS_MODEL = re.compile(r"[A-Za-z0-9_.]+")
 """The GPU models that Snakemake's SLURM executor takes: no hyphen, which SLURM's own names have."""
 
-Positive = Annotated[float, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 AtLeastOne = Annotated[int, Field(ge=1)]
 GpuModel = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.+-]+$")]
 

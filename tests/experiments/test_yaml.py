@@ -1,0 +1,54 @@
+"""Files that are no YAML of a config are refused in one sentence."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from support.configs import GOOD, load
+
+from pgf.errors import UserError
+from pgf.experiments.config import experiment_path
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("- a\n- b\n", "must hold keys and values"),
+        ("", "must hold keys and values"),
+        ("name: [1\n", "is no YAML"),
+        ("name: a\nname: b\n", r"key 'name' stands twice, the second time \(line 2, column 1\)"),
+        ("name: a\ntraining: {steps: 1, steps: 2}\n", "key 'steps' stands twice"),
+        ("name: !!python/object/apply:os.getcwd []\n", "is no YAML.*python/object"),
+        ("name: 2024-13-45\n", "is no YAML: a value is a YAML timestamp: put it in quotes"),
+        ("name: !!set {a, b}\n", "is no YAML: a value is a YAML set"),
+        ("? [a, b]\n: 1\n", "file.yaml"),
+        ("name: a\n1:8: b\n", r"key 68 is no text: put it in quotes \(line 2, column 1\)"),
+        ("a: &a {b: 1}\n<<: *a\n", "the merge key << is not read here"),
+    ],
+)
+def test_what_is_no_config_is_refused(text: str, words: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=words) as caught:
+        load(text, tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_target_that_yaml_reads_as_a_number_of_minutes_is_refused_with_a_hint(
+    tmp_path: Path,
+) -> None:
+    # YAML 1.1 reads a bare 1:4 as 64.
+    text = yaml.safe_dump({k: v for k, v in GOOD.items() if k != "targets"})
+    with pytest.raises(UserError, match=r"targets.*quote"):
+        load(text + "targets: [1:4, 2:8]\n", tmp_path)
+
+
+def test_a_name_that_no_file_can_have_is_refused() -> None:
+    for name in ("a" * 300, "a" * 300 + ".yaml"):
+        with pytest.raises(UserError, match=r"no experiment|no config file"):
+            experiment_path(name)
+
+
+def test_a_job_that_splits_a_stack_is_refused(tmp_path: Path) -> None:
+    training = {**GOOD["training"], "stack": 2}
+    load({**GOOD, "training": training, "runs_per_job": 4}, tmp_path)
+    with pytest.raises(UserError, match=r"3 is not a multiple of training\.stack, 2"):
+        load({**GOOD, "training": training, "runs_per_job": 3}, tmp_path)
