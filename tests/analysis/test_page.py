@@ -181,3 +181,21 @@ def test_statistics_stand_beside_those_of_the_random_mask(made):
     of_sr_ste = made.curves["recipe"] == "sr_ste"
     curves = made.curves.assign(value=np.where(of_sr_ste, 3.0, 2.0))
     assert page_of(replace(made, curves=curves)).count("3.0 (2.0)") == len(EXPLAINING)
+
+
+def test_a_measure_that_judges_otherwise_than_the_loss_is_named(made):
+    """Another measure puts SR-STE above the random mask; the loss has it below."""
+    assert "other side of the random mask" not in page_of(made)
+    runs = made.runs.assign(**{"final.hits": 1.0, "final.depth": made.runs["final"]})
+    runs.loc[runs["recipe"] == "sr_ste", "final.hits"] = 2.0
+    page = page_of(context(runs, published={}))
+    assert "by the mean of another measure" in page and ": hits SR-STE. The table" in page
+
+
+def test_the_page_says_how_often_an_end_of_lambda_won(made):
+    runs = made.runs.assign(**{"recipe.kind": made.runs["recipe"], "recipe.lambda_w": np.nan})
+    runs.loc[runs["recipe"] == "sr_ste", "recipe.lambda_w"] = 2e-5
+    ended = "and SR-STE one of three lambdas (the smallest or the largest in 1 of 1 cells), chosen"
+    assert ended in page_of(replace(made, runs=runs))
+    runs.loc[runs["recipe"] == "sr_ste", "recipe.lambda_w"] = 2e-4
+    assert "in 0 of 1 cells" in page_of(replace(made, runs=runs))

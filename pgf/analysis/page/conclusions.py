@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from pgf.analysis.evidence import LEAST_LENGTHS
 from pgf.analysis.page.blocks import beaten_by
+from pgf.analysis.page.other_measures import other_sides
 from pgf.analysis.tables.admission import DENSE_GAP, RANDOM, REMOVED, grade_of, recovered
 from pgf.analysis.tables.context import Context, target_label
 from pgf.analysis.tables.kinds.claims import findings_of
@@ -122,6 +123,7 @@ def not_shown(context: Context) -> list[str]:
             for note in run_notes(context, task, judged=True)
         ),
         *_scale(context),
+        *other_sides(context),
         *_open(context),
         *_short(context),
     ]

@@ -12,7 +12,7 @@ from pgf.analysis.page.blocks import (
     verdicts,
 )
 from pgf.analysis.page.conclusions import not_shown, shown
-from pgf.analysis.page.training import training_sections
+from pgf.analysis.page.training import training_sections, tuned_lambdas
 from pgf.analysis.tables.admission import RANDOM, grade_of
 from pgf.analysis.tables.context import Context
 from pgf.analysis.tables.kinds.grading import admission_block, admission_caption, shares_caption
@@ -71,10 +71,10 @@ def results_page(context: Context, *, name: str, is_tuned: bool) -> str:
 
 def _head(context: Context, name: str, is_tuned: bool) -> Section:
     about = " ".join(context.analysis.about.split())
-    kinds = set(context.runs["recipe.kind"]) if "recipe.kind" in context.runs else set()
+    lambdas = tuned_lambdas(context)
     tuned = (
         "every column has a learning rate of its own at every target"
-        f"{', and SR-STE one of three lambdas' if 'sr_ste' in kinds else ''}, chosen on a "
+        f"{', and ' if lambdas else ''}{lambdas}, chosen on a "
         "validation split with seeds that no table uses"
         if is_tuned
         else "learning rates are not tuned for each column"

@@ -1,5 +1,6 @@
 """The table of a results page that says how each column was trained."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from pgf.analysis.tables.exposure import at_target
 from pgf.analysis.tables.model import Block, Section, row
 from pgf.analysis.tables.recorded import narrows
 from pgf.analysis.tables.wording import recipe_notes
+from pgf.recipes import find_recipe
 
 OF_ALL = {
     "training.steps": "{} steps",
@@ -22,6 +24,7 @@ OF_ALL = {
 }
 """Settings that the heading of a task gives -> their words."""
 RATE = "training.learning_rate"
+TUNED_LAMBDA, LAMBDA = "sr_ste", "recipe.lambda_w"
 OF_COLUMNS = ("recipe.kind", "recipe.gradient", "recipe.dense", "recipe.fine_tune")
 CAPTION = (
     "Shares of training: dense, before the first pruning step; fine-tuned, at the end, with the "
@@ -30,6 +33,21 @@ CAPTION = (
     "little is learned where little of it is left. A straight-through gradient reaches pruned "
     "weights; under the chain rule it is cut as the forward pass is."
 )
+
+
+def tuned_lambdas(context: Context) -> str:
+    """Return that SR-STE's lambda was tuned, and how often its smallest or largest won."""
+    runs = context.runs
+    if "recipe.kind" not in runs or not (runs["recipe.kind"] == TUNED_LAMBDA).any():
+        return ""
+    text = "SR-STE one of three lambdas"
+    if LAMBDA not in runs:
+        return text
+    own = runs[runs["recipe.kind"] == TUNED_LAMBDA]
+    chosen = own.groupby(["task", "recipe", "target"])[LAMBDA].first()
+    ends = [options["lambda_w"] for options in find_recipe(TUNED_LAMBDA).refinements({})]
+    at_end = sum(any(math.isclose(value, end) for end in ends) for value in chosen)
+    return f"{text} (the smallest or the largest in {at_end} of {len(chosen)} cells)"
 
 
 def training_sections(context: Context) -> Iterator[Section]:
