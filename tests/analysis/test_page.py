@@ -199,3 +199,13 @@ def test_the_page_says_how_often_an_end_of_lambda_won(made):
     assert ended in page_of(replace(made, runs=runs))
     runs.loc[runs["recipe"] == "sr_ste", "recipe.lambda_w"] = 2e-4
     assert "in 0 of 1 cells" in page_of(replace(made, runs=runs))
+
+
+@pytest.mark.parametrize(("rate", "is_said"), [(10.0, True), (0.09, False)])
+def test_a_rate_far_above_dense_s_is_remarked_on_where_training_is_dense(made, rate, is_said):
+    own = made.runs["recipe"] == "mdgf_linear"
+    settings = {"kind": "x", "gradient": "chain_rule", "fine_tune": 0.0, "dense": own * 1.0}
+    runs = made.runs.assign(**{f"recipe.{name}": value for name, value in settings.items()})
+    runs["training.learning_rate"] = np.where(own, rate, 0.01)
+    said = "MdGf-Linear prune after training, and tuning goes by the loss after pruning"
+    assert (said in page_of(context(runs, published={}))) == is_said

@@ -24,6 +24,8 @@ OF_ALL = {
 }
 """Settings that the heading of a task gives -> their words."""
 RATE = "training.learning_rate"
+FAR = 10.0
+"""Times dense's rate from which on a rate is remarked on."""
 TUNED_LAMBDA, LAMBDA = "sr_ste", "recipe.lambda_w"
 OF_COLUMNS = ("recipe.kind", "recipe.gradient", "recipe.dense", "recipe.fine_tune")
 CAPTION = (
@@ -54,8 +56,29 @@ def training_sections(context: Context) -> Iterator[Section]:
     """Yield the section of the page, where the runs say how they were trained."""
     if {RATE, *OF_COLUMNS} <= set(context.runs.columns):
         blocks = tuple(_block(context, task) for task in context.judged_tasks)
-        notes = [note for task in context.judged_tasks for note in recipe_notes(context, task)]
+        notes = [
+            note
+            for task in context.judged_tasks
+            for note in (*recipe_notes(context, task), *_far_rates(context, task))
+        ]
         yield Section("How they were trained", blocks, CAPTION, tuple(notes))
+
+
+def _far_rates(context: Context, task: str) -> Iterator[str]:
+    """Yield which recipes that prune after training have rates far above dense's."""
+    runs, dense = context.task_runs(task), context.column_of(task, DENSE)
+    rates = runs.groupby("recipe")[RATE]
+    if dense is None:
+        return
+    above = rates.min() / runs.loc[runs["recipe"] == dense, RATE].min()
+    own = runs.groupby("recipe")["recipe.dense"].min() == 1.0
+    if far := [c for c in context.columns_of(task) if own[c] and above[c] >= FAR and c != dense]:
+        least, most = above[far].min(), above[far].max()
+        yield (
+            f"{task}: {', '.join(map(context.label, far))} prune after training, and tuning goes "
+            f"by the loss after pruning: it is least at {least:.0f} to {most:.0f} times dense's "
+            "rate."
+        )
 
 
 def _block(context: Context, task: str) -> Block:
