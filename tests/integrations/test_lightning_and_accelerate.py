@@ -75,6 +75,19 @@ def test_lightning_trains_what_a_plain_loop_trains(recipe: str, tmp_path: Path) 
 
 
 @pytest.mark.filterwarnings("ignore")  # Lightning warns of small data and of SLURM
+def test_lightning_gives_the_weights_back_where_a_validation_fails(tmp_path: Path) -> None:
+    def fail(module: nn.Module, _: Any) -> None:
+        if not module.training:
+            raise ArithmeticError
+
+    model = quiet(bert())
+    model.register_forward_pre_hook(fail)
+    with pytest.raises(ArithmeticError):
+        fit(tmp_path, "mdgf_linear", model)
+    assert_same(dict(model.state_dict()), dict(quiet(bert()).state_dict()))  # step 0 is dense
+
+
+@pytest.mark.filterwarnings("ignore")  # Lightning warns of small data and of SLURM
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_lightning_resumes_bitwise(recipe: str, tmp_path: Path) -> None:
     fit(tmp_path, recipe, quiet(bert()))
