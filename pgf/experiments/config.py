@@ -17,7 +17,8 @@ from pgf.experiments.settings import (
     TrainingSettings,
 )
 from pgf.experiments.tuning_settings import TuningSettings
-from pgf.experiments.validation import read_yaml, refuse_repeats, validated
+from pgf.experiments.validation import refuse_repeats, validated
+from pgf.experiments.yaml_files import read_yaml
 from pgf.recipes import Target, beside
 
 CONFIGS = Path("configs")
@@ -140,10 +141,9 @@ def check_experiment(experiment: Experiment, *, with_runs: bool = True) -> None:
     _check_use(experiment)
     for name, family in experiment.families().items():
         _check_family(experiment, name, family)
-    shown = [str(Target.parse(text)) for text in experiment.analysis.figure_targets]
-    refuse_repeats("analysis.figure_targets", shown)
     for target in experiment.analysis.figure_targets:
         _check_known("analysis.figure_targets names", target, experiment.rows(), "target")
+    refuse_repeats("analysis.figure_targets", experiment.analysis.figure_targets)
     for key, tasks in (
         ("published", experiment.analysis.published),
         ("same_setup", experiment.analysis.same_setup),

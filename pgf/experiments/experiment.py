@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from functools import cached_property
+from math import lcm
 from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
@@ -63,8 +64,7 @@ class Experiment(Strict):
     evidence: Annotated[bool, Field(strict=True)] = False
     """True to refuse the experiment where it can settle none of the paper's claims."""
     runs_per_job: RunsPerJob = "auto"
-    """Runs that one job trains one after another, since starting a job costs seconds; `auto` packs
-    short runs and leaves long ones alone."""
+    """Runs that one job trains, since its start costs seconds; `auto` packs short ones alone."""
     order: Order = "seed"
     """`column`: all seeds of a column follow one another, so that whole columns are done early."""
 
@@ -94,14 +94,15 @@ class Experiment(Strict):
         )
 
     def _runs_per_job(self, task: str) -> int:
-        stated = self.tasks[task].runs_per_job or self.runs_per_job
         training = self._trainings[task]
-        if stated != "auto":
-            if stated % training.stack:
-                factor = f"a multiple of training.stack, {training.stack}"
-                raise UserError(f"runs_per_job of {task}: {stated} is not {factor}")
-            return stated
-        return packed_runs(steps=training.steps, processes=training.processes, stack=training.stack)
+        own = self._own_trainings.items()
+        stack = lcm(training.stack, *(t.stack for (name, _), t in own if name == task))
+        stated = self.tasks[task].runs_per_job or self.runs_per_job
+        if stated == "auto":
+            return packed_runs(training.steps, processes=training.processes, stack=stack)
+        if stated % stack:
+            raise UserError(f"runs_per_job of {task}: {stated} splits stacks of {stack} runs")
+        return stated
 
     def runs(self) -> list[RunSpec]:
         """Return every run, task after task in `order`; a dense one once per seed."""
@@ -174,9 +175,9 @@ class Experiment(Strict):
 
     def rows(self) -> list[str]:
         """Return the targets that any task has, in text form and in order."""
-        used = {str(Target.parse(t)) for task in self.tasks for t in self.grid(task).targets}
-        listed = [*self.targets, *(t for task in self.tasks for t in self.grid(task).targets)]
-        return [t for t in dict.fromkeys(str(Target.parse(t)) for t in listed) if t in used]
+        used = [str(Target.parse(t)) for task in self.tasks for t in self.grid(task).targets]
+        listed = [*(str(Target.parse(t)) for t in self.targets), *used]
+        return [t for t in dict.fromkeys(listed) if t in used]
 
     @cached_property
     def _trainings(self) -> dict[str, TrainingSettings]:
@@ -222,7 +223,7 @@ class Experiment(Strict):
         )
 
     def jobs(self) -> dict[str, list[RunSpec]]:
-        """Return the runs of every job, by the job's name; a job holds runs of one task."""
+        """Return the runs of every job by its name; a job holds runs of one task."""
         sizes = {task: self.grid(task).runs_per_job for task in self.tasks}
         return dict(job for task in self.tasks for job in packs(self._runs, task, sizes[task]))
 
@@ -245,5 +246,5 @@ class Experiment(Strict):
         """Return a hash of what the costs of models and recipes depend on: no seed, no result."""
         first = {task: min(self.grid(task).seeds) for task in self.tasks}
         runs = [run.fingerprint() for run in self._runs if run.seed == first[run.task.name]]
-        shown = [list(self.tasks), self.columns(), asdict(self.analysis)]
-        return hash_of([runs, *shown, files_hash(COMPUTE)])
+        shown = [[*self.tasks], self.columns(), asdict(self.analysis), files_hash(COMPUTE)]
+        return hash_of([runs, *shown])

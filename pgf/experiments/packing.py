@@ -20,7 +20,7 @@ STEPS_OF_A_JOB = 5000
 """Optimiser steps of a job, together, above which its start is small beside it."""
 
 
-def packed_runs(*, steps: int, processes: int = 1, stack: int = 1) -> int:
+def packed_runs(steps: int, *, processes: int = 1, stack: int = 1) -> int:
     """Return how many runs one job trains one after another.
 
     Runs that are long, or that take several processes, have jobs of their own. Stacked runs must

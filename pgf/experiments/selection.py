@@ -9,7 +9,7 @@ import yaml
 
 from pgf.errors import UserError
 from pgf.experiments.tuning_settings import selection_path, trial_key
-from pgf.experiments.validation import read_yaml
+from pgf.experiments.yaml_files import read_yaml
 
 HEAD = """# Made by `pgf tune {name}`, from validation losses alone; not to be edited.
 # Trials: learning rate (and other options) -> mean validation loss over {seeds} seeds.

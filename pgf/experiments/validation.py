@@ -1,11 +1,9 @@
-"""YAML and options turned into checked values, with one sentence for what is wrong in them."""
+"""Options turned into checked values, with one sentence for what is wrong in them."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -34,62 +32,6 @@ WANTED = {
     "finite_number": "must be a finite number",
 }
 """pydantic's kind of error -> this project's words for it."""
-
-
-class _Loader(yaml.SafeLoader):
-    """The safe loader, for what JSON can hold; keys are texts, and none stands twice.
-
-    YAML's own rule for a key that stands twice is that the last one wins.
-    """
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: list[Any] = []
-        for key, _ in node.value:
-            if key.tag == "tag:yaml.org,2002:merge":
-                raise _refusal("the merge key << is not read here: write its keys out", key)
-            name = self.construct_object(key, deep=True)
-            if not isinstance(name, str):
-                raise _refusal(f"key {name} is no text: put it in quotes", key)
-            if name in seen:
-                raise _refusal(f"key '{name}' stands twice, the second time", key)
-            seen.append(name)
-        return super().construct_mapping(node, deep)
-
-    def refuse(self, node: yaml.Node) -> None:
-        """Refuse a value that JSON cannot hold."""
-        kind = node.tag.rpartition(":")[2]
-        advice = "put it in quotes" if kind == "timestamp" else "use texts, numbers and lists"
-        raise _refusal(f"a value is a YAML {kind}: {advice}", node)
-
-
-for _kind in ("timestamp", "binary", "set", "omap", "pairs"):
-    _Loader.add_constructor(f"tag:yaml.org,2002:{_kind}", _Loader.refuse)
-
-
-def _refusal(text: str, node: yaml.Node) -> yaml.YAMLError:
-    mark = node.start_mark
-    return yaml.YAMLError(f"{text} (line {mark.line + 1}, column {mark.column + 1})")
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML file of keys and values.
-
-    Raises:
-        UserError: it is no YAML, holds a key twice, or holds something else.
-    """
-    try:
-        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except FileNotFoundError as error:
-        raise UserError(f"{path} is not there") from error
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: it is no UTF-8
-        raise UserError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
-    except RecursionError as error:
-        raise UserError(f"{path} is no YAML that can be read: it is nested too deeply") from error
-    if not isinstance(values, dict):
-        raise UserError(f"{path} must hold keys and values, such as 'name: laptop'")
-    return values
 
 
 def validated(
@@ -158,7 +100,9 @@ def _message(error: ErrorDetails) -> str:
         return f"must be below {context['lt']}"
     if kind in ("too_short", "too_long"):
         return (
-            f"must have at least {context['min_length']}" if kind == "too_short" else error["msg"]
+            f"must have at least {context['min_length']}"
+            if kind == "too_short"
+            else f"must have at most {context['max_length']}"
         )
     if kind in ("literal_error", "enum"):
         return f"must be one of {context['expected']}"

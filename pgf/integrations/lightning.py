@@ -50,7 +50,6 @@ class SparseCallback(Callback):
             UserError: target, recipe, model and optimiser do not go together, or the length of
                 training is not known.
         """
-        self._held.end()
         if len(trainer.optimizers) != 1:
             raise UserError(
                 f"SparseCallback works with one optimiser; configure_optimizers returned "

@@ -51,7 +51,6 @@ class SparseCallback(TrainerCallback):
             UserError: target, recipe, model and optimiser do not go together, or the checkpoint was
                 written without this callback.
         """
-        self._held.end()  # an evaluation that failed left the model strict
         self.sparse = attach(
             known["model"],
             known["optimizer"],

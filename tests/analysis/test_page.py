@@ -207,5 +207,7 @@ def test_a_rate_far_above_dense_s_is_remarked_on_where_training_is_dense(made, r
     settings = {"kind": "x", "gradient": "chain_rule", "fine_tune": 0.0, "dense": own * 1.0}
     runs = made.runs.assign(**{f"recipe.{name}": value for name, value in settings.items()})
     runs["training.learning_rate"] = np.where(own, rate, 0.01)
-    said = "MdGf-Linear prune after training, and tuning goes by the loss after pruning"
-    assert (said in page_of(context(runs, published={}))) == is_said
+    said = "which is least at 1000 times dense's rate: MdGf-Linear."
+    made = context(runs, published={})
+    assert (said in page_of(made)) == is_said
+    assert said not in page_of(made, is_tuned=False)

@@ -16,7 +16,7 @@ from pgf.experiments.experiment import SHOWN, Experiment
 from pgf.experiments.selection import UNFINISHED
 from pgf.experiments.settings import StatisticsSettings
 from pgf.experiments.tuning_settings import selection_path
-from pgf.experiments.validation import read_yaml
+from pgf.experiments.yaml_files import read_yaml
 from pgf.recipes import RECIPES
 from pgf.tasks import TASKS
 
@@ -156,10 +156,10 @@ BAD = [
     ),
     (("runs_per_job",), 0, "runs_per_job: must be a whole number from 1, or auto: 0"),
     (("runs_per_job",), "foo", "runs_per_job: must be a whole number from 1, or auto: 'foo'"),
-    (("recipes", "linear", "length"), float("inf"), "length must be a finite number"),
-    (("training", "learning_rate"), float("inf"), "learning_rate must be a finite number"),
-    (("analysis",), {"figure_targets": ["2:4(FF)"] * 2}, r"figure_targets: 2:4\(FF\) stands twice"),
-    (("analysis",), {"figure_targets": list("abcd")}, "figure_targets.*at most 3"),
+    (("recipes", "linear", "length"), float("inf"), ".inf is no finite number"),
+    (("training", "learning_rate"), float("nan"), ".nan is no finite number"),
+    (("analysis",), {"figure_targets": ["1:4(FF)"] * 2}, r"figure_targets: 1:4\(FF\) stands twice"),
+    (("analysis",), {"figure_targets": list("abcd")}, "figure_targets.*must have at most 3"),
 ]
 
 

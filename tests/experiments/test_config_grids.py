@@ -117,6 +117,14 @@ def test_columns_and_rows_are_what_any_task_has_in_order() -> None:
     assert experiment.rows() == ["1:4(FF)", "1:32(FF)", "1:16(FF)"]
 
 
+def test_the_plan_s_hash_follows_names_and_the_order_of_tasks() -> None:
+    tasks = dict(reversed(GOOD["tasks"].items()))
+    renamed = deepcopy(GOOD)
+    renamed["recipes"]["sr_ste"] = {"label": "another"}
+    plans = [Experiment(**v) for v in (GOOD, {**GOOD, "tasks": tasks}, renamed)]
+    assert len({plan.plan_fingerprint() for plan in plans}) == 3
+
+
 @pytest.mark.parametrize("key", ["targets", "recipes"])
 def test_the_hashes_follow_a_task_s_own_grid(key: str) -> None:
     own = {"targets": ["1:16(FF)"], "recipes": ["sr_ste"]}

@@ -30,6 +30,23 @@ def test_a_length_is_the_task_that_one_would_write_by_hand() -> None:
     assert {run.fingerprint() for run in made if run.task.name == "digits_10"} == by_hand
 
 
+def test_lengths_by_hand_differ_in_nothing_but_steps(tmp_path: Any) -> None:
+    def by_hand(**more: Any) -> dict[str, Any]:
+        tasks = {
+            f"digits_{steps}": {
+                "task": "digits_vit",
+                "length_of": "digits",
+                "training": {"steps": steps, **(more if steps == 20 else {})},
+            }
+            for steps in (10, 20)
+        }
+        return changed("tasks", to=tasks)
+
+    load(by_hand(), tmp_path)
+    with pytest.raises(UserError, match="differ in more than length"):
+        load(by_hand(learning_rate=0.5), tmp_path)
+
+
 @given(st.lists(st.integers(1, 9999), min_size=2, max_size=5, unique=True).map(sorted))
 def test_expanding_twice_is_expanding_once(lengths: list[int]) -> None:
     once = with_lengths(changed("tasks", "digits", "lengths", to=lengths))

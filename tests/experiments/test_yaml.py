@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support.configs import GOOD, load
+from support.configs import GOOD, changed, load
 
 from pgf.errors import UserError
 from pgf.experiments.config import experiment_path
@@ -16,13 +16,20 @@ from pgf.experiments.config import experiment_path
         ("- a\n- b\n", "must hold keys and values"),
         ("", "must hold keys and values"),
         ("name: [1\n", "is no YAML"),
-        ("name: a\nname: b\n", r"key 'name' stands twice, the second time \(line 2, column 1\)"),
+        ("name: a\nname: b\n", "file.yaml: line 2, column 1: key 'name' stands twice"),
         ("name: a\ntraining: {steps: 1, steps: 2}\n", "key 'steps' stands twice"),
         ("name: !!python/object/apply:os.getcwd []\n", "is no YAML.*python/object"),
-        ("name: 2024-13-45\n", "is no YAML: a value is a YAML timestamp: put it in quotes"),
-        ("name: !!set {a, b}\n", "is no YAML: a value is a YAML set"),
-        ("? [a, b]\n: 1\n", "file.yaml"),
-        ("name: a\n1:8: b\n", r"key 68 is no text: put it in quotes \(line 2, column 1\)"),
+        (
+            "name: 2024-13-45\n",
+            "file.yaml: line 1, column 7: a value is a YAML timestamp: put it in quotes",
+        ),
+        ("name: !!set {a, b}\n", "a value is a YAML set: use texts, numbers and lists"),
+        ("? [a, b]\n: 1\n", "line 1, column 3: a key is a list or a mapping"),
+        ("name: a\n1:8: b\n", "line 2, column 1: key 1:8 is no text: put it in quotes"),
+        ("name: .inf\n", "line 1, column 7: .inf is no finite number"),
+        ("name: !!bool abc\n", "is no YAML"),
+        ("name: 0x_\n", "is no YAML"),
+        ("a: &a [*a]\n", "is no YAML"),
         ("a: &a {b: 1}\n<<: *a\n", "the merge key << is not read here"),
     ],
 )
@@ -47,8 +54,15 @@ def test_a_name_that_no_file_can_have_is_refused() -> None:
             experiment_path(name)
 
 
+def test_jobs_hold_whole_stacks_of_a_recipe_of_its_own(tmp_path: Path) -> None:
+    values = changed("recipes", "linear", "training", to={"stack": 3})
+    load({**values, "runs_per_job": 6, "order": "column"}, tmp_path)
+    with pytest.raises(UserError, match="2 splits stacks of 3 runs"):
+        load({**values, "runs_per_job": 2, "order": "column"}, tmp_path)
+
+
 def test_a_job_that_splits_a_stack_is_refused(tmp_path: Path) -> None:
     training = {**GOOD["training"], "stack": 2}
     load({**GOOD, "training": training, "runs_per_job": 4}, tmp_path)
-    with pytest.raises(UserError, match=r"3 is not a multiple of training\.stack, 2"):
+    with pytest.raises(UserError, match="3 splits stacks of 2 runs"):
         load({**GOOD, "training": training, "runs_per_job": 3}, tmp_path)

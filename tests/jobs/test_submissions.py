@@ -14,7 +14,7 @@ from pgf.errors import UserError
 from pgf.experiments.config import load_experiment
 from pgf.experiments.selection import selection_text
 from pgf.experiments.tuning_settings import selection_path
-from pgf.experiments.validation import read_yaml
+from pgf.experiments.yaml_files import read_yaml
 from pgf.jobs.submission_checks import examine
 from pgf.jobs.submissions import FILES, SUBMISSIONS, check_same, prepare, take_in
 from pgf.records.collected import Collected, read_collected, write_collected

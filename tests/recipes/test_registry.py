@@ -193,7 +193,9 @@ def test_the_hash_of_sources_follows_a_file_of_ones_own(
     file = folder / "own.py"
     file.write_text(RECIPE)
     before = source_hash(*kinds)
-    file.write_text(RECIPE + "# another one\n")
+    file.write_text(RECIPE + "# a comment\n")
+    assert before == source_hash(*kinds)
+    file.write_text(RECIPE + "another = 1\n")
     assert before != source_hash(*kinds) != source_hash("ste", "digits_vit") == ""
 
 

@@ -41,6 +41,8 @@ def _differs(context: Context, task: str, target: str, recipe: str, measure: str
     losses = losses_of(context, task)
     scores = scores_of(context, task, f"{LAST}.{measure}")
     sign = 1 if falls(context, task, measure) else -1
+    if losses.measure.column == f"{LAST}.{measure}" or losses.diverged_in(recipe, target):
+        return False
     by_loss = losses.of(recipe, target).mean() - losses.of(random, target).mean()
     own, other = (scores.of(column, target).mean() for column in (recipe, random))
     return bool(by_loss * sign * (own - other) < 0)

@@ -61,7 +61,7 @@ def results_page(context: Context, *, name: str, is_tuned: bool) -> str:
         _metrics(context),
         *_lengths(context),
         *_claims(context),
-        *training_sections(context),
+        *training_sections(context, is_tuned=is_tuned),
         *_figures(context),
     ]
     page = to_markdown(Table(name, name, context.runs, tuple(sections)))

@@ -47,19 +47,25 @@ def tuned_lambdas(context: Context) -> str:
         return text
     own = runs[runs["recipe.kind"] == TUNED_LAMBDA]
     chosen = own.groupby(["task", "recipe", "target"])[LAMBDA].first()
-    ends = [options["lambda_w"] for options in find_recipe(TUNED_LAMBDA).refinements({})]
-    at_end = sum(any(math.isclose(value, end) for end in ends) for value in chosen)
+    low, high = (o["lambda_w"] for o in find_recipe(TUNED_LAMBDA).refinements({}))
+    tried = (low, math.sqrt(low * high), high)
+    if not all(any(math.isclose(value, one) for one in tried) for value in chosen):
+        return text  # the config has another lambda, around which others were tried
+    at_end = sum(not math.isclose(value, tried[1]) for value in chosen)
     return f"{text} (the smallest or the largest in {at_end} of {len(chosen)} cells)"
 
 
-def training_sections(context: Context) -> Iterator[Section]:
+def training_sections(context: Context, *, is_tuned: bool) -> Iterator[Section]:
     """Yield the section of the page, where the runs say how they were trained."""
     if {RATE, *OF_COLUMNS} <= set(context.runs.columns):
         blocks = tuple(_block(context, task) for task in context.judged_tasks)
         notes = [
             note
             for task in context.judged_tasks
-            for note in (*recipe_notes(context, task), *_far_rates(context, task))
+            for note in (
+                *recipe_notes(context, task),
+                *(_far_rates(context, task) if is_tuned else ()),
+            )
         ]
         yield Section("How they were trained", blocks, CAPTION, tuple(notes))
 
@@ -73,11 +79,11 @@ def _far_rates(context: Context, task: str) -> Iterator[str]:
     above = rates.min() / runs.loc[runs["recipe"] == dense, RATE].min()
     own = runs.groupby("recipe")["recipe.dense"].min() == 1.0
     if far := [c for c in context.columns_of(task) if own[c] and above[c] >= FAR and c != dense]:
-        least, most = above[far].min(), above[far].max()
+        times = dict.fromkeys(f"{above[far].agg(end):.0f}" for end in ("min", "max"))
         yield (
-            f"{task}: {', '.join(map(context.label, far))} prune after training, and tuning goes "
-            f"by the loss after pruning: it is least at {least:.0f} to {most:.0f} times dense's "
-            "rate."
+            f"{task}: pruned after training, at rates chosen by the loss after pruning, which is "
+            f"least at {' to '.join(times)} times dense's rate: "
+            f"{', '.join(map(context.label, far))}."
         )
 
 
