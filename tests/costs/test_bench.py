@@ -3,10 +3,12 @@
 import json
 import math
 import subprocess
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 import torch
+from support import ROOT
 from support.helpers import tiny_spec
 from support.masks import slow_mask
 
@@ -19,7 +21,7 @@ from pgf.costs.bench.model import Bound, Measurement, Part
 from pgf.costs.bench.processes import PYTHON, run
 from pgf.costs.bench.published import as_published
 from pgf.costs.bench.sizes import rehearsal
-from pgf.costs.bench.summary import write_summary
+from pgf.costs.bench.summary import _texts, write_summary
 from pgf.costs.bench.timing import ratio
 from pgf.costs.bench.usual import argsort_mask, make_usual
 from pgf.costs.bench.vit import Usual, VitContender
@@ -205,3 +207,21 @@ def test_the_page_has_a_block_for_every_machine(tmp_path) -> None:
     (tmp_path / f"{report.file_name()}.json").unlink()
     with pytest.raises(UserError, match="`make WRITE=1 bench` measures"):
         write_summary(tmp_path)
+
+
+def test_the_committed_page_is_of_the_committed_measurements() -> None:
+    folder = ROOT / "results/committed/bench"
+    page = (folder / "README.md").read_text(encoding="utf-8").splitlines()
+    shown = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page if "|" in line]
+    for path in folder.glob("*.json"):
+        for part in json.loads(path.read_text(encoding="utf-8"))["parts"].values():
+            assert _texts(part) in shown, f"{path.name}: {part['title']}"
+
+
+def test_the_page_gives_the_target_of_the_line_that_it_shows() -> None:
+    lines = [
+        Measurement(what=what, unit="ms", ours=2.0, floor=1.0, ratio=ratio, target=target)
+        for what, ratio, target in (("a", 2.0, 3.0), ("b", 2.0, 1.5))
+    ]
+    part = {"title": "t", "ratio_of": "x", "lines": [asdict(line) for line in lines]}
+    assert _texts(part)[2:] == ["2.000", "b", "at most 1.5", "1 of 2"]
