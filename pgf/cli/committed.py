@@ -3,6 +3,7 @@
 import shutil
 from typing import TYPE_CHECKING
 
+from pgf.cli.compute import write_costs
 from pgf.cli.registry import COMMITTED, RESULTS, Group, Options, command
 from pgf.errors import UserError
 
@@ -58,12 +59,11 @@ def keep(options: Options) -> None:
         if missing := len(context.missing(task)) if task in context.tasks else planned:
             raise UserError(f"{missing} runs of {task} are missing: train and collect them")
     source, folder = RESULTS / experiment.name, COMMITTED / experiment.name
-    if not any(source.glob("compute/*")):
-        raise UserError(f"{source}/compute is missing: pgf compute {experiment.name}")
-    for name in ("tables", "figures"):  # what is there may be of older runs, or other tasks
+    for name in ("tables", "figures", "compute"):  # what is there may be older
         shutil.rmtree(source / name, ignore_errors=True)
     write_tables(context, source / "tables")
     write_figures(context, source / "figures")
+    write_costs(experiment, source / "compute")
     write_page(context, source, is_tuned=experiment.tuning is not None)
     copied = copy_results(source, folder)
     print(f"{folder}: {len(copied)} files")

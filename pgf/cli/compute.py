@@ -3,6 +3,7 @@
 import argparse
 import math
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pgf.cli.registry import (
@@ -40,6 +41,12 @@ def compute(options: Options) -> None:
     if options.target:
         experiment = experiment_with(experiment, options.target)
 
+    folder = results_of(options) / experiment.name / "compute"
+    print(f"{folder}: {write_costs(experiment, folder)} tables")
+
+
+def write_costs(experiment: "Experiment", folder: Path) -> int:
+    """Count what an experiment's models and recipes cost, write the tables, return how many."""
     from pgf.analysis import PAPER, load_published, load_remarks
     from pgf.costs import compute_tables, write_compute
 
@@ -50,9 +57,8 @@ def compute(options: Options) -> None:
         remarks=load_remarks(),
         progress=lambda task: print(f"counting operations: {task}", file=sys.stderr),
     )
-    folder = results_of(options) / experiment.name / "compute"
     write_compute(made, folder)
-    print(f"{folder}: {len(made)} tables")
+    return len(made)
 
 
 @command(group=Group.SELDOM)

@@ -63,15 +63,22 @@ for _kind in NOT_JSON:
     _Loader.add_constructor(f"{TAG}{_kind}", _Loader.refuse)
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path, *, foreign: bool = False) -> dict[str, Any]:
     """Read a YAML file of keys and values.
+
+    Args:
+        path: the file.
+        foreign: whether another program reads the file too (a Snakemake profile), which then
+            may hold whatever YAML's safe loader takes.
 
     Raises:
         UserError: it is no YAML, holds a key twice or what JSON cannot hold, or is no mapping.
     """
     try:
-        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-        json.dumps(values)  # an anchor may hold itself
+        text = path.read_text(encoding="utf-8")
+        values = yaml.safe_load(text) if foreign else yaml.load(text, Loader=_Loader)
+        if not foreign:
+            json.dumps(values)  # an anchor may hold itself
     except FileNotFoundError as error:
         raise UserError(f"{path} is not there") from error
     except OSError as error:

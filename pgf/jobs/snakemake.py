@@ -47,7 +47,8 @@ class Machines:
     def environment(self) -> dict[str, str]:
         """Return the environment variables that jobs read."""
         if self.site:
-            jobs = read_yaml(PROFILES / self.profile / "profile.yaml").get("jobs")
+            profile = PROFILES / self.profile / "profile.yaml"
+            jobs = read_yaml(profile, foreign=True).get("jobs")
             # Snakemake takes `unlimited` as well, which tells no time.
             return {SIDE_BY_SIDE: str(jobs if isinstance(jobs, int) else self.jobs), GPUS: ""}
         return {SIDE_BY_SIDE: str(self.jobs), GPUS: self.gpus, slurm.KEEP_JOB: "1"}

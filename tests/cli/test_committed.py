@@ -84,14 +84,14 @@ def test_no_experiment_is_called_as_the_folder(
     assert "name: 'committed' is a folder of the results" in capsys.readouterr().err
 
 
-def test_results_without_counted_costs_are_not_kept(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    shutil.rmtree(folder / f"results/{NAME}/compute")
-    before = {path: path.read_bytes() for path in (folder / COMMITTED).rglob("*") if path.is_file()}
-    assert main(["keep", NAME]) == 2
-    assert "compute is missing: pgf compute laptop" in capsys.readouterr().err
-    assert all(path.read_bytes() == content for path, content in before.items())
+def test_costs_are_counted_anew_when_results_are_kept(folder: Path) -> None:
+    counted = {path.name: path.read_bytes() for path in (ROOT / COMMITTED / "compute").iterdir()}
+    for path in (folder / f"results/{NAME}/compute").iterdir():
+        path.write_text("of older code")
+    (folder / f"results/{NAME}/compute/of_old.md").write_text("a table that is no more")
+    assert main(["keep", NAME]) == 0
+    kept = folder / COMMITTED / "compute"
+    assert {path.name: path.read_bytes() for path in kept.iterdir()} == counted
 
 
 def test_other_numbers_are_not_reproduced_and_the_exit_code_is_3(

@@ -8,6 +8,7 @@ from support.configs import GOOD, changed, load
 
 from pgf.errors import UserError
 from pgf.experiments.config import experiment_path
+from pgf.experiments.yaml_files import read_yaml
 
 
 @pytest.mark.parametrize(
@@ -66,3 +67,12 @@ def test_a_job_that_splits_a_stack_is_refused(tmp_path: Path) -> None:
     load({**GOOD, "training": training, "runs_per_job": 4}, tmp_path)
     with pytest.raises(UserError, match="3 splits stacks of 2 runs"):
         load({**GOOD, "training": training, "runs_per_job": 3}, tmp_path)
+
+
+def test_another_programs_file_may_hold_more(tmp_path: Path) -> None:
+    path = tmp_path / "profile.yaml"
+    path.write_text("a: &a {b: 1}\nc: {<<: *a, 2: x}\njobs: 3\n")
+    assert read_yaml(path, foreign=True) == {"a": {"b": 1}, "c": {"b": 1, 2: "x"}, "jobs": 3}
+    path.write_text("[1\n")
+    with pytest.raises(UserError, match="is no YAML"):
+        read_yaml(path, foreign=True)

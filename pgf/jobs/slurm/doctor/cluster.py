@@ -95,7 +95,7 @@ def _account(site: Site) -> Finding:
 
 
 def _status(profile: Path) -> Finding:
-    chosen = read_yaml(profile).get("slurm-status-command")
+    chosen = read_yaml(profile, foreign=True).get("slurm-status-command")
     config = slurm.ask("scontrol", "show", "config") or ""
     keeps = (
         "accounting_storage/none" not in config
