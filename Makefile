@@ -27,7 +27,7 @@ reproduce: $(INSTALLED) ## train what is missing of EXPERIMENT, write and print 
 		$(if $(GPUS),--gpus $(GPUS)) $(if $(PARTIAL),--partial)
 
 doctor: $(INSTALLED) ## examine the SLURM cluster for EXPERIMENT, and say how to mend what is not ready
-	@$(RUN) -m pgf doctor $(EXPERIMENT) --profile slurm
+	@$(RUN) -m pgf doctor $(EXPERIMENT) --profile $(if $(filter default,$(PROFILE)),slurm,$(PROFILE))
 
 plan: $(INSTALLED) ## show the runs, jobs, layers and time of EXPERIMENT, without training
 	@$(RUN) -m pgf plan $(EXPERIMENT) --jobs $(JOBS)

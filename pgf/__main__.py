@@ -16,6 +16,12 @@ EXIT_BAD_INPUT = 2
 EXIT_CTRL_C = 130
 EXIT_BROKEN_PIPE = 141
 """As of a program that SIGPIPE ends: not all was done or said."""
+FULL = (errno.ENOSPC, errno.EDQUOT)
+UNUSABLE = (
+    *(errno.EROFS, errno.EACCES, errno.EPERM),
+    *(errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG),
+)
+"""Errors of a path that somebody gave or made, and no faults of pgf."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -76,18 +82,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BROKEN_PIPE
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in (*FULL, *UNUSABLE):
             raise
-        where = f" for {Path(error.filename).parent}" if error.filename else ""
-        print(
-            f"pgf: no space left on the disk{where}; finished runs are kept: free some space and "
-            f"run the same command again",
-            file=sys.stderr,
-        )
+        print(f"pgf: {_said_of_files(error)}", file=sys.stderr)
     except KeyboardInterrupt:
         print("pgf: interrupted; finished runs and checkpoints are kept", file=sys.stderr)
         return EXIT_CTRL_C
     return EXIT_BAD_INPUT
+
+
+def _said_of_files(error: OSError) -> str:
+    """Return what is wrong with the disk or a file's place on it, and what to do."""
+    if error.errno in FULL:
+        where = f" for {Path(error.filename).parent}" if error.filename else ""
+        return (
+            f"no space left on the disk{where}; finished runs are kept: free some space and run "
+            f"the same command again"
+        )
+    return (
+        f"{error.filename or 'a file'} cannot be used ({error.strerror}): make the path free and "
+        f"writable, and run the same command again"
+    )
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -8,13 +8,11 @@ from pgf.analysis.results import PAPER
 from pgf.analysis.tables.admission import DENSE_ROLE, RANDOM, REMOVED
 from pgf.analysis.tables.paper_claims import Claim, load_claims
 from pgf.analysis.tables.phases import THIRDS
-from pgf.analysis.tables.verdicts import in_scope, scope_gap
+from pgf.analysis.tables.verdicts import LEAST_SEEDS, in_scope, scope_gap
 from pgf.errors import UserError
 from pgf.experiments import Experiment, RunSpec
 from pgf.recipes import Target
 
-LEAST_SEEDS = 6
-"""Fewest pairs that count as evidence: the exact test beside the t-test reaches 0.05 with them."""
 LEAST_LENGTHS = 3
 FURTHER_CONTROLS = ("small_dense", "one_shot")
 """Controls beside those without which no verdict is given."""

@@ -5,6 +5,8 @@ test, which stands beside the t-test of `power.py`, assumes only that a differen
 around zero when the two recipes do not differ.
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -53,6 +55,29 @@ def mean_interval(values: ArrayLike, *, confidence: float) -> Interval:
         return Interval(mean, np.nan, np.nan, 1)
     half = _t_quantile((1 + confidence) / 2, n - 1) * float(sample.std(ddof=1)) / np.sqrt(n)
     return Interval(mean, mean - half, mean + half, n)
+
+
+def bootstrap_limits(
+    samples: ArrayLike, sizes: Sequence[int], *, confidence: float
+) -> tuple[float, float]:
+    """Return the expanded percentile interval of bootstrap draws; NaN below two values a stratum.
+
+    Plain percentiles are too narrow for few values: of six they hold the mean in 86 samples of
+    100, not in 95. The level is moved so that the interval of a mean is about Student's (Hesterberg
+    2015, What Teachers Should Know About the Bootstrap, The American Statistician 69).
+
+    Args:
+        samples: the draws.
+        sizes: number of values in each stratum that was drawn from.
+        confidence: level of the interval, such as 0.95.
+    """
+    if min(sizes) < 2:
+        return math.nan, math.nan
+    t = _t_quantile((1 + confidence) / 2, sum(size - 1 for size in sizes))
+    reach = t * math.sqrt(min(sizes) / (min(sizes) - 1))
+    tail = 50 * math.erfc(reach / math.sqrt(2))
+    low, high = np.nanpercentile(np.asarray(samples, dtype=np.float64), [tail, 100 - tail])
+    return float(low), float(high)
 
 
 def sign_flip_p(differences: ArrayLike) -> float:

@@ -56,12 +56,13 @@ def doctor(options: Options) -> int:
 def _look_at_experiment(name: str) -> "tuple[Finding, list[RunSpec], dict[str, TaskCost]]":
     """Return whether an experiment can start, its runs, and what they cost."""
     from pgf.experiments import load_experiment
-    from pgf.jobs import Finding, estimate_costs
+    from pgf.jobs import Finding, check_trainings, estimate_costs
     from pgf.training import check_runs
 
     specs: list[RunSpec] = []
     try:
         specs = load_experiment(name).runs()
+        check_trainings(specs)
         check_runs(specs, train_here=False)
         return Finding(name, True, "config, models and data"), specs, estimate_costs(specs)
     except UserError as error:

@@ -67,10 +67,10 @@ def experiment_lines() -> Iterator[Line]:
         try:
             experiment = load_experiment(path.stem, tuned=False)
             runs = len(experiment.model_copy(update={"tuning": None}).runs())
+            is_ready = experiment.tuning is None or is_selected(path.stem)
         except UserError as error:
             yield path.stem, str(error)
             continue
-        is_ready = experiment.tuning is None or is_selected(path.stem)
         tuning = "" if is_ready else ", not tuned yet"
         yield path.stem, f"{runs} run{'s' * (runs > 1)}{tuning}: {head_sentence(path)}"
 

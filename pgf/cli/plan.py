@@ -67,9 +67,11 @@ def check(options: Options) -> None:
     experiment, tuning = as_it_stands(options.experiment)
 
     from pgf.cli.evidence import examine
+    from pgf.jobs import check_trainings
     from pgf.training import check_runs
 
     examine(experiment)
+    check_trainings(experiment.runs())
     check_runs(experiment.runs())
     print(f"{options.experiment}: {len(experiment.runs())} runs, nothing wrong")
     if tuning:

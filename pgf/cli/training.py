@@ -84,6 +84,7 @@ def _train(options: Options, experiment: "Experiment", chosen: "Sequence[RunSpec
         after_busy,
         after_interruption,
         ask_for_events,
+        check_trainings,
         run_job,
         watch_of_this_job,
         write_manifest,
@@ -96,6 +97,7 @@ def _train(options: Options, experiment: "Experiment", chosen: "Sequence[RunSpec
         _log_to(options.log)
     if options.tensorboard:
         ask_for_events()
+    check_trainings(chosen)
     watch = watch_of_this_job(hang_minutes=options.hang_minutes)
     with watch.on_duty():
         try:

@@ -63,6 +63,7 @@ def tune(options: Options) -> int:
         if not options.so_far:
             return error.code
         unfinished = True
+        losses = {**_known(experiment), **losses}
     if not losses:
         raise UserError(f"no trial of {experiment.name} has finished: pgf tune {experiment.name}")
     path, settings = selection_path(experiment.name), experiment.tuning_fingerprints()
@@ -108,6 +109,19 @@ def _find_losses(
         grids = longer
     _name_edges(best, grids)
     _try(experiment, values, (SECOND, refining_trials(experiment, best)), losses, options)
+
+
+def _known(experiment: "Experiment") -> "dict[Trial, float]":
+    """Return every trial that the selection file holds, of stages that are not reached yet too."""
+    from pgf.experiments import Cell, Trial, known_trials, trial_of
+
+    found = {}
+    for cell, trials in known_trials(experiment.name, experiment.tuning_fingerprints()).items():
+        for key, loss in trials.items():
+            rate, options = trial_of(key)
+            trial = Trial(Cell(*cell), rate, tuple(options.items()))
+            found[trial] = math.inf if loss == "diverged" else float(loss)
+    return found
 
 
 def _try(

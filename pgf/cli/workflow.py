@@ -40,8 +40,8 @@ def check_options(options: Options) -> None:
         raise UserError(f"--jobs must be at least 1: {options.jobs}")
     if not PROFILES.is_dir():
         raise UserError(f"no folder {PROFILES} here: run the command in the project's folder")
-    if not (PROFILES / options.profile).is_dir():
-        known = [p.name for p in PROFILES.iterdir()]
+    known = [path.parent.name for path in sorted(PROFILES.glob("*/profile.yaml"))]
+    if options.profile not in known:
         raise UserError(f"no profile '{options.profile}': {nearest(options.profile, known)}")
     site = site_path(options.profile)
     if site:
@@ -54,21 +54,28 @@ def train_missing(
     experiment: "Experiment", config: Path, options: Options, *, runs_only: bool = False
 ) -> int:
     """Run the workflow after its checks, and return its exit code; see `run_snakemake`."""
-    from pgf.jobs import Machines, left_over_jobs, run_snakemake, set_broken_aside, wait_for_jobs
+    from pgf.jobs import (
+        Machines,
+        count_missing,
+        left_over_jobs,
+        run_snakemake,
+        set_broken_aside,
+        wait_for_jobs,
+    )
 
     machines = Machines(jobs=options.jobs, profile=options.profile)
     left = left_over_jobs(experiment.name) if machines.site else []
     adopted = [job.name for job in left]
-    pending = set_broken_aside(experiment, RESULTS, spare=adopted)
-    if pending:
+    if missing := count_missing(experiment, RESULTS):
         total = len(experiment.runs())
-        print(f"{experiment.name}: {len(pending)} of {total} runs to train", file=sys.stderr)
+        print(f"{experiment.name}: {missing} of {total} runs to train", file=sys.stderr)
         _check(experiment, train_here=machines.site is None)
         machines = _with_gpus(machines, options.gpus, experiment)
         if machines.site:
             from pgf.jobs import write_estimate
 
             write_estimate(experiment.runs(), RESULTS / experiment.name)
+    set_broken_aside(experiment, RESULTS, spare=adopted)
     if left:
         run_snakemake(experiment, config, RESULTS, machines, adopted=adopted)
         wait_for_jobs(experiment.name, left)
@@ -93,7 +100,9 @@ def _with_gpus(machines: "Machines", count: int | None, experiment: "Experiment"
 
 def _check(experiment: "Experiment", *, train_here: bool) -> None:
     from pgf.cli.evidence import examine
+    from pgf.jobs import check_trainings
     from pgf.training import check_runs
 
     examine(experiment)
+    check_trainings(experiment.runs())
     check_runs(experiment.runs(), train_here=train_here)

@@ -38,5 +38,6 @@ from .tuning import stage_values as stage_values
 from .tuning import trial_counts as trial_counts
 from .tuning_settings import selection_path as selection_path
 from .tuning_settings import trial_key as trial_key
+from .tuning_settings import trial_of as trial_of
 from .validation import validated as validated
 from .yaml_files import read_yaml as read_yaml

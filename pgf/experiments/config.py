@@ -22,8 +22,8 @@ from pgf.experiments.yaml_files import read_yaml
 from pgf.recipes import Target, beside
 
 CONFIGS = Path("configs")
-RESERVED = ("committed", "merged", "submissions")
-"""Folders below the results that no experiment may be named after."""
+RESERVED = ("bench", "committed", "gpu_hours", "merged", "models", "submissions")
+"""Folders of the results, and of those in git, that no experiment may be named after."""
 PARTS: dict[str, type] = {
     "training": TrainingSettings,
     "statistics": StatisticsSettings,

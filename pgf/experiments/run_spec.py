@@ -16,8 +16,8 @@ from pgf.experiments.settings import (
 )
 from pgf.recipes import Recipe, Target, find_recipe, outside_file
 
-NAME = r"[A-Za-z0-9_-][A-Za-z0-9_.-]*"
-"""Names that experiments, tasks and recipes may have."""
+NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}"
+"""Names that experiments, tasks and recipes may have: of files, and of options' values."""
 
 UNNUMBERED = ("checkpoint_every", "checkpoint_minutes", "keep")
 """Training settings that change no number."""

@@ -1,5 +1,6 @@
 """The selection file: tuned settings, committed, from which the runs of a config take theirs."""
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,7 +167,10 @@ def _choice(entry: Any, where: str, name: str) -> Choice:
     try:
         rate, options = float(entry["learning_rate"]), dict(entry["options"])
         trials, options = entry["trials"], {key: float(v) for key, v in options.items()}
-        least = min((x for x in trials.values() if x != "diverged"), default="diverged")
+        losses = [float(x) for x in trials.values() if x != "diverged"]
+        least = min(losses, default="diverged")
+        if not all(map(math.isfinite, [rate, *options.values(), *losses])):
+            raise ValueError
         is_best = entry["loss"] == trials[trial_key(rate, options)] == least
         if set(entry) == KEYS and rate > 0 and is_best:
             return Choice(rate, options, len(trials))

@@ -47,6 +47,13 @@ def trial_key(learning_rate: float, options: Mapping[str, float]) -> str:
     return ", ".join([f"{learning_rate:g}", *(f"{key} {v:g}" for key, v in options.items())])
 
 
+def trial_of(key: str) -> tuple[float, dict[str, float]]:
+    """Return the rate and the options that `trial_key` names."""
+    rate, *options = key.split(", ")
+    pairs = (option.rsplit(" ", 1) for option in options)
+    return float(rate), {name: float(value) for name, value in pairs}
+
+
 def selection_path(name: str) -> Path:
     """Return the file that holds what tuning has chosen for an experiment."""
     return SELECTIONS / f"{name}.yaml"

@@ -9,6 +9,7 @@ from .job import write_manifest as write_manifest
 from .launch import run_in_processes as run_in_processes
 from .plan import describe_plan as describe_plan
 from .progress import ProgressReporter as ProgressReporter
+from .reproduce import count_missing as count_missing
 from .reproduce import finish as finish
 from .reproduce import only_one as only_one
 from .reproduce import set_broken_aside as set_broken_aside
@@ -49,3 +50,4 @@ from .submissions import submission_for as submission_for
 from .submissions import take_in as take_in
 from .tensorboard import ask_for_events as ask_for_events
 from .tensorboard import events_of as events_of
+from .trainings import check_trainings as check_trainings

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -98,7 +98,8 @@ def _train_part(specs: Sequence[RunSpec], job: _Job) -> list[tuple[RunSpec, dict
     """Train those runs of a stack that are not complete; return them with their records."""
     writes = parallel.rank() == 0
     with ExitStack() as held:
-        wanted = []
+        wanted: list[RunSpec] = []
+        outdated: dict[Path, str] = {}
         for spec in specs:
             directory = spec.directory(job.results)
             try:
@@ -113,11 +114,11 @@ def _train_part(specs: Sequence[RunSpec], job: _Job) -> list[tuple[RunSpec, dict
             if parallel.highest(bool(job.watch.reason())):
                 raise InterruptedRunError(f"{parallel.agreed(job.watch)}, before {spec.title}")
             if writes:
-                _clear(directory, problem)
+                outdated[directory] = problem
             wanted.append(spec)
         if not wanted:
             return []
-        records = _train(wanted, job)
+        records = _train(wanted, job, outdated)
     job.watch.has_worked = True
     return [(spec, records[spec.slug]) for spec in wanted] if writes else []
 
@@ -145,8 +146,17 @@ def _clear(directory: Path, problem: str) -> None:
         log.warning("%s; kept as %s, training again", problem, set_run_aside(directory))
 
 
-def _train(specs: Sequence[RunSpec], job: _Job) -> dict[str, dict[str, Any]]:
-    """Train the runs of a stack; return their records by slug, written as each came to its end."""
+def _train(
+    specs: Sequence[RunSpec], job: _Job, outdated: Mapping[Path, str]
+) -> dict[str, dict[str, Any]]:
+    """Train the runs of a stack; return their records by slug, written as each came to its end.
+
+    Args:
+        specs: the runs.
+        job: theirs.
+        outdated: folder of a run -> why its record does not count. Records are set aside when the
+            runs are made: a config that is refused loses none.
+    """
     writes = parallel.rank() == 0
     directories = [spec.directory(job.results) for spec in specs]
     files = [directory / checkpoints.CHECKPOINT for directory in directories]
@@ -161,6 +171,8 @@ def _train(specs: Sequence[RunSpec], job: _Job) -> dict[str, dict[str, Any]]:
 
     with last_words(specs), traces_in(directories[0] / TRAIN_LOG, job.watch):
         runs = [_made(spec, path, job.loaded) for spec, path in zip(specs, files, strict=True)]
+        for directory, problem in outdated.items():
+            _clear(directory, problem)
         # Those that were stopped at another step than the rest go on by themselves.
         for step in dict.fromkeys(run.step for run in runs):
             own = [i for i, run in enumerate(runs) if run.step == step]

@@ -17,8 +17,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Annotated
 
 from filelock import FileLock, Timeout
+from pydantic import Field, TypeAdapter
 
 from pgf.errors import BusyError
 from pgf.jobs.slurm import queue as slurm
@@ -38,7 +40,7 @@ class Holder:
     """The holder of a lease: process, host and job."""
 
     host: str
-    process: int
+    process: Annotated[int, Field(ge=0, lt=2**31)]
     slurm_job: str | None
     token: str
     valid_seconds: float
@@ -55,6 +57,7 @@ class Holder:
         return f"process {self.process}{job} on {self.host}"
 
 
+_HOLDER = TypeAdapter(Holder)
 UNKNOWN = Holder("somebody", 0, None, "", math.inf)
 """Whoever holds a lease that a shared disk does not show at the moment."""
 DAMAGED = Holder("nobody", 0, None, "", -math.inf)
@@ -84,13 +87,13 @@ class Lease:
     def _write(self) -> bool:
         """Write the lease as ours; return whether nobody else has written one by now."""
         own = self.folder / f"{LEASE}.{self.holder.token}"
-        own.write_text(json.dumps(asdict(self.holder)), encoding="utf-8")
         try:
+            own.write_text(json.dumps(asdict(self.holder)), encoding="utf-8")
             os.link(own, self.folder / LEASE)
         except FileExistsError:
             return False
         finally:
-            own.unlink()
+            own.unlink(missing_ok=True)  # on a full disk there is an empty one, or none
         return True
 
     def _remove(self, void: Holder) -> None:
@@ -154,10 +157,10 @@ class Lease:
 
 def _read(path: Path) -> Holder | None:
     try:
-        return Holder(**json.loads(path.read_text(encoding="utf-8")))
+        return _HOLDER.validate_json(path.read_bytes(), strict=True)
     except FileNotFoundError:
         return None
-    except (ValueError, TypeError):
+    except ValueError:
         return DAMAGED
     except OSError as error:
         log.warning("%s cannot be read (%s); tried again later", path, error)

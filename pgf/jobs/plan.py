@@ -16,6 +16,7 @@ from pgf.jobs.forecast import (
     process_seconds,
     seconds_to_end,
 )
+from pgf.jobs.trainings import check_trainings
 from pgf.recipes import Target
 from pgf.records import RECORD, read_record, why_incomplete
 from pgf.sparsity import Inspection, read_layers
@@ -47,6 +48,7 @@ def describe_plan(experiment: Experiment, results: Path, *, jobs: int) -> tuple[
         lines += _grid_lines(experiment.grid(task))
         lines += [f"  {line}" for line in layer_lines(own)]
         try:
+            check_trainings(own)
             check_runs(own)
             done = [spec for spec in own if spec.slug not in missing]
             seconds[task], source = _seconds_per_run(own, done, results)

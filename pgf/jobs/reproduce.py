@@ -52,38 +52,35 @@ def manifest_path(experiment: Experiment, job: str, results: Path) -> Path:
     return results / experiment.name / "packs" / f"{job}.json"
 
 
-def set_broken_aside(
-    experiment: Experiment, results: Path, *, spare: Collection[str] = ()
-) -> list[str]:
+def count_missing(experiment: Experiment, results: Path) -> int:
+    """Return how many runs are still to be trained; nothing is changed."""
+    return sum(why_incomplete(spec, results) is not None for spec in experiment.runs())
+
+
+def set_broken_aside(experiment: Experiment, results: Path, *, spare: Collection[str] = ()) -> None:
     """Set broken and outdated records aside, and forget the manifests of jobs with work to do.
 
     Args:
-        experiment: whose.
+        experiment: whose; its config was checked, since a typo there makes all records outdated.
         results: the results folder.
         spare: jobs that are training and may write theirs at this moment.
-
-    Returns:
-        The runs still to be trained, by title.
     """
     for left_over in (results / experiment.name).rglob(".*.tmp"):
         # A job on another machine may be writing a younger one, and may rename it meanwhile.
         with suppress(FileNotFoundError):
             if time.time() - left_over.stat().st_mtime > SECONDS_TO_WRITE:
                 left_over.unlink()
-    pending: list[str] = []
     for job, specs in experiment.jobs().items():
         problems = [why_incomplete(spec, results) for spec in specs]
         for spec, problem in zip(specs, problems, strict=True):
             if problem is None:
                 continue
-            pending.append(spec.title)
             directory = spec.directory(results)
             if job not in spare and (directory / RECORD).exists():
                 kept = set_run_aside(directory)
                 print(f"{problem}; kept as {kept}, will train again", file=sys.stderr)
         if any(problems) and job not in spare:
             manifest_path(experiment, job, results).unlink(missing_ok=True)
-    return pending
 
 
 def finish(experiment: Experiment, config: Path, results: Path) -> None:

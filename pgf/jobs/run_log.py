@@ -1,5 +1,6 @@
 """The log of a run: what its training says, how it ended, and where it hung."""
 
+import errno
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -52,6 +53,12 @@ def last_words(specs: Sequence[RunSpec]) -> Iterator[None]:
         )
         log.error(problem)
         raise UserError(problem) from error
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            log.error("%s: no space left on the disk", title)
+        else:
+            log.exception("%s: a fault of pgf or of what it calls", title)
+        raise
     except Exception:
         log.exception("%s: a fault of pgf or of what it calls", title)
         raise

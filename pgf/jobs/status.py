@@ -16,7 +16,7 @@ from pgf.jobs.forecast import START_SECONDS, duration, seconds_to_end
 from pgf.jobs.leases import LEASE, Holder, Lease
 from pgf.jobs.progress import Jobs, look, not_counted, seconds_left
 from pgf.jobs.slurm import queue as slurm
-from pgf.records import RECORD, TRAIN_LOG, last_lines, read_record
+from pgf.records import TRAIN_LOG, last_lines, read_run
 
 SHOWN = 8
 """Runs of a state that are named."""
@@ -70,7 +70,7 @@ def run_status(spec: RunSpec, results: Path) -> RunStatus:
     """Return what has become of a run; nothing in its folder is changed."""
     folder, outdated = spec.directory(results), False
     with suppress(UserError, OSError):
-        record = read_record(folder / RECORD)
+        record = read_run(folder)
         outdated = record["fingerprint"] != spec.fingerprint()
         if not outdated:
             diverged = record["status"] == State.DIVERGED

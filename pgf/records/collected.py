@@ -50,8 +50,10 @@ class Collected:
 def write_collected(collected: Collected, folder: Path) -> None:
     """Write `runs.csv` (raw floats), `curves.parquet` and the checksums of both.
 
-    The same data gives the same bytes.
+    The same data gives the same bytes. The checksums come last: where they are there, the files
+    belong together.
     """
+    (folder / CHECKSUMS).unlink(missing_ok=True)
     write_atomically(folder / RUNS_FILE, collected.runs.to_csv(index=False, lineterminator="\n"))
     with replacing(folder / CURVES_FILE) as temporary:
         parts = [part for part in (collected.curves, collected.layers) if not part.empty]

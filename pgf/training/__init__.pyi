@@ -15,6 +15,7 @@ from .interruption import InterruptedRunError as InterruptedRunError
 from .interruption import Watch as Watch
 from .loop import train as train
 from .loop import train_together as train_together
+from .optimization import check_optimization as check_optimization
 from .outcome import write_outcome as write_outcome
 from .preflight import HARDLY_EVER as HARDLY_EVER
 from .preflight import check_runs as check_runs

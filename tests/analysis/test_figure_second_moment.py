@@ -15,7 +15,8 @@ from pgf.analysis.tables.published import load_curves
 
 @pytest.fixture(scope="module")
 def whole():
-    return context(grid(seeds=2))
+    """Runs of the set-up of the paper's Figure 3."""
+    return context(grid(seeds=2), same_setup=("toy",))
 
 
 def test_the_paper_s_curves_stand_below_ours(whole):
@@ -43,6 +44,13 @@ def test_the_end_of_the_paper_s_second_panel_is_marked_in_ours(whole):
     assert set(mark.get_xdata()) == {share * STEPS}
     assert "ends 14% of the way" in caption(made) and "toy at 1:16 (FF)" in caption(made)
     assert "the paper's own curves" not in caption(whole)
+
+
+def test_the_paper_s_curves_do_not_stand_beside_another_set_up(whole):
+    curves, small = load_curves(PAPER / "fig3.csv"), replace(whole.analysis, same_setup=())
+    made = replace(whole, published_curves=curves, analysis=small)
+    assert published_share(made) == 0 and "the paper's own curves" not in caption(made)
+    assert len(drawn("second_moment", made).axes) == 2
 
 
 def test_small_values_name_their_power_of_ten_beside_the_axis(whole):

@@ -19,7 +19,8 @@ def task(name, *, grades=True):
     finals = {("dense", "dense"): [CONTROLS["dense"]] * 6}
     for target in TARGETS:
         for control in ("random_mask", "removed")[: 2 if grades else 1]:
-            finals[control, target] = [CONTROLS[control]] * 6
+            # Tasks and targets differ, or they would be taken for the same runs.
+            finals[control, target] = [CONTROLS[control] - len(name + target) / 1e6] * 6
         for recipe, shift in SHIFTS.items():
             finals[recipe, target] = list(shift + rng.normal(0, 2.0, 6))
     runs = runs_frame(finals, task=name)
@@ -65,6 +66,29 @@ def test_what_does_not_grade_stays_out():
     table = TABLES["leaderboard"](context(task("toy", grades=False), published={}))
     assert table.data.empty
     assert "No task grades recipes" in table.sections[0].notes[0]
+
+
+def test_targets_of_a_task_are_drawn_together():
+    # Both targets have the same losses, but for the random mask: one is no more than the other.
+    runs = task("toy").sort_values(["target", "recipe", "seed"])
+    sparse, values = runs["target"] != "dense", ["final", "best"]
+    first = runs.loc[sparse & (runs["target"] == TARGETS[0]), values].to_numpy()
+    runs.loc[sparse & (runs["target"] == TARGETS[1]), values] = first
+    last = (runs["target"] == TARGETS[1]) & (runs["recipe"] == "random_mask")
+    runs.loc[last, values] -= 1e-6
+    both = places_of(context(runs, published={}))[0].share
+    alone = places_of(context(runs[runs["target"] != TARGETS[1]], published={}))[0].share
+    assert (both.n, alone.n) == (2, 1)
+    assert (both.low, both.high) == pytest.approx((alone.low, alone.high), abs=1e-4)
+
+
+def test_runs_that_two_experiments_share_count_once():
+    few, many = task("toy"), task("toy").assign(task="other")
+    few = few[few["recipe"] != "sdgf_stepwise"]
+    made = context(pd.concat([few, many], ignore_index=True), published={})
+    places = places_of(made)
+    assert {place.recipe for place in places} == set(SHIFTS)
+    assert {place.share.n for place in places} == {2}
 
 
 def test_anchors_alone_are_said_to_be_alone():

@@ -102,6 +102,16 @@ def test_every_column_says_how_it_was_trained(made):
     assert "How they were trained" not in page_of(made), "runs from before it was recorded"
 
 
+def test_a_lambda_at_the_end_of_its_three_values_is_said(made):
+    for value, count in ((2e-5, 1), (2e-4, 0), (2e-3, 1)):
+        own = np.where(made.runs["recipe"] == "sr_ste", value, np.nan)
+        runs = made.runs.assign(**{"recipe.kind": made.runs["recipe"], "recipe.lambda_w": own})
+        said = "In 1 of 1 cells SR-STE's lambda is the smallest or the largest of three"
+        assert page_of(replace(made, runs=runs)).count(said) == count
+        assert "and SR-STE one of three lambdas, chosen" in page_of(replace(made, runs=runs))
+        assert said not in page_of(replace(made, runs=runs), is_tuned=False)
+
+
 def test_a_difference_that_the_test_does_not_find_is_not_said():
     wide = list(CONTROLS["random_mask"] + 20 * NOISE - 3)
     made = graded({"sr_ste": wide, "mdgf_linear": list(-10 + NOISE), "ste": list(NOISE - 10)})
@@ -152,14 +162,15 @@ def test_a_length_that_is_too_short_is_said():
     families = {"toy": ("toy_100", "toy_200")}
     made = replace(context(runs, published={}, baselines=()), families=families)
     page = page_of(made)
-    assert "a doubled length would gain dense about 30% of random - dense" in page
+    assert "a doubled length gains dense 30% of random - dense, and 10% is the limit" in page
     assert (
         "## Lengths of training: toy" in page and "`toy`: trained at fewer than 3 lengths" in page
     )
     longer = replace(
         made, runs=pd.concat([runs_of("toy_100", 100, 38.0), runs_of("toy_200", 200, 40.0)])
     )
-    assert "too short by the protocol" not in page_of(longer)
+    page = page_of(longer)
+    assert "too short by the protocol" not in page and "long enough by the protocol" in page
     absent = replace(made, runs=runs[runs["task"] == "toy_100"])
     page = page_of(absent)
     assert "no run is there of `toy_200`" in page and "is not known" not in page
@@ -190,15 +201,6 @@ def test_a_measure_that_judges_otherwise_than_the_loss_is_named(made):
     runs.loc[runs["recipe"] == "sr_ste", "final.hits"] = 2.0
     page = page_of(context(runs, published={}))
     assert "by the mean of another measure" in page and ": hits SR-STE. The table" in page
-
-
-def test_the_page_says_how_often_an_end_of_lambda_won(made):
-    runs = made.runs.assign(**{"recipe.kind": made.runs["recipe"], "recipe.lambda_w": np.nan})
-    runs.loc[runs["recipe"] == "sr_ste", "recipe.lambda_w"] = 2e-5
-    ended = "and SR-STE one of three lambdas (the smallest or the largest in 1 of 1 cells), chosen"
-    assert ended in page_of(replace(made, runs=runs))
-    runs.loc[runs["recipe"] == "sr_ste", "recipe.lambda_w"] = 2e-4
-    assert "in 0 of 1 cells" in page_of(replace(made, runs=runs))
 
 
 @pytest.mark.parametrize(("rate", "is_said"), [(10.0, True), (0.09, False)])

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pgf.analysis.statistics import (
+    bootstrap_limits,
     holm,
     mean_interval,
     sign_flip_p,
@@ -50,6 +51,22 @@ def test_interval_covers_the_mean_as_often_as_it_says():
     covered = np.mean([i.low <= 5.0 <= i.high for i in intervals])
     # Three standard errors of a share of 0.9 in 2000 trials are 0.02.
     assert covered == pytest.approx(0.9, abs=0.02)
+
+
+def test_the_bootstrap_of_a_mean_is_about_as_wide_as_student_s_interval():
+    rng = np.random.default_rng(5)
+    widths = []
+    for sample in rng.normal(5.0, 2.0, (100, 6)):
+        means = sample[rng.integers(0, 6, (4000, 6))].mean(axis=1)
+        low, high = bootstrap_limits(means, [6], confidence=0.95)
+        interval = mean_interval(sample, confidence=0.95)
+        assert low < np.percentile(means, 2.5) < np.percentile(means, 97.5) < high
+        widths.append((high - low) / (2 * interval.half_width))
+    assert np.mean(widths) == pytest.approx(1.0, abs=0.1)
+
+
+def test_a_stratum_of_one_value_has_no_bootstrap_limits():
+    assert all(map(math.isnan, bootstrap_limits([1.0, 2.0], [6, 1], confidence=0.95)))
 
 
 @pytest.mark.parametrize("values", [[1.0, math.nan], [math.inf]])

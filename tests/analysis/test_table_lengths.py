@@ -13,11 +13,13 @@ from support.graded import CONTROLS
 from support.synthetic import TARGET, context, runs_frame
 
 from pgf.analysis.figures import figure_files, figure_names, subjects_of
+from pgf.analysis.figures.timeline import timeline
 from pgf.analysis.figures.write import captions_of, draw_figure, write_figures
 from pgf.analysis.tables import TABLES
 from pgf.analysis.tables.kinds.claims import findings_of
-from pgf.analysis.tables.lengths import fall_of_doubling, gain_of_doubling
+from pgf.analysis.tables.lengths import fall_of_doubling, gain_of_doubling, long_enough
 from pgf.analysis.tables.ranking import graded_cells
+from pgf.analysis.tables.recorded import of_dense
 from pgf.analysis.tables.terminal import terminal_view
 
 STEPS = {"toy_100": 100, "toy_200": 200, "toy_400": 400}
@@ -73,26 +75,64 @@ def test_where_no_power_law_fits_the_last_fall_is_taken(losses):
 
 def test_the_gain_of_a_doubling_is_a_share_of_the_gap(made):
     # It falls by 26, then by 4: by 4 * 4/26 the next time.
-    assert gain_of_doubling(made, "toy", TARGET) == pytest.approx(100 * 4 * 4 / 26 / 100)
+    gain = gain_of_doubling(made, "toy", TARGET)
+    assert gain.estimate == pytest.approx(100 * 4 * 4 / 26 / 100) and gain.n == 0
+    assert long_enough(gain) == "yes"
     two = {"toy": ("toy_100", "toy_200")}
     shorter = replace(made, runs=made.runs[made.runs["task"] != "toy_400"], families=two)
-    assert gain_of_doubling(shorter, "toy", TARGET) == pytest.approx(100 * 26 / 96)
+    gain = gain_of_doubling(shorter, "toy", TARGET)
+    assert gain.estimate == pytest.approx(100 * 26 / 96) and long_enough(gain) == "no"
     one = replace(made, runs=made.runs[made.runs["task"] == "toy_100"])
-    assert np.isnan(gain_of_doubling(one, "toy", TARGET))
+    assert long_enough(gain_of_doubling(one, "toy", TARGET)) == "-"
+
+
+def doubled(made, finals):
+    """Return the context with dense runs of twice the longest length."""
+    twice = runs_frame({("dense_doubled", "dense"): finals}, task="toy_400")
+    more = {name: 2 * twice[name] for name in ("flops.training", "flops.training_dense")}
+    runs = pd.concat([made.runs, twice.assign(n_steps=800, **more)], ignore_index=True)
+    recipes = (*made.recipes, ("dense_doubled", "Dense, twice the steps"))
+    return replace(made, runs=runs, recipes=recipes)
 
 
 def test_the_gain_of_a_doubling_is_measured_where_dense_was_trained_for_twice_as_long(made):
     # Random mask - dense is 100 at the longest length; twice as long ends 2 lower.
-    twice = runs_frame({("dense_doubled", "dense"): [42.0] * 6}, task="toy_400")
-    runs = pd.concat([made.runs, twice.assign(n_steps=800)], ignore_index=True)
-    recipes = (*made.recipes, ("dense_doubled", "Dense, twice the steps"))
-    longer = replace(made, runs=runs, recipes=recipes)
-    assert gain_of_doubling(longer, "toy", TARGET) == pytest.approx(2.0)
+    longer = doubled(made, [42.0] * 6)
+    assert gain_of_doubling(longer, "toy", TARGET).estimate == pytest.approx(2.0)
     (section,) = TABLES["lengths"](longer).sections
-    assert [cell.text for cell in section.blocks[0].rows[0]][1:] == ["2%", "yes"]
+    assert [c.text for c in section.blocks[0].rows[0]][1:] == ["2% [2, 2]", "6", "yes"]
     for name in TABLES:
         assert TABLES[name](longer).sections, name
     assert graded_cells(longer) == graded_cells(made), "it is no recipe that is ranked"
+
+
+@pytest.mark.parametrize(
+    ("finals", "expected"),
+    [
+        ([42.0, 43.0, 42.0, 43.0, 42.0, 43.0], "yes"),
+        ([44.0, 54.0, 44.0, 54.0, 44.0, 54.0], "not settled"),
+        ([61.0, 62.0, 61.0, 62.0, 61.0, 62.0], "no"),
+        ([42.0] * 5 + [None], "-"),
+        ([42.0], "not settled"),
+    ],
+)
+def test_a_length_is_long_enough_if_the_whole_interval_says_so(made, finals, expected):
+    longer = doubled(made, finals)
+    assert long_enough(gain_of_doubling(longer, "toy", TARGET)) == expected
+    (row,) = TABLES["lengths"](longer).sections[0].blocks[0].rows
+    assert row[-1].text == expected
+
+
+def test_a_column_of_twice_the_length_moves_no_other_column_in_a_figure(made):
+    longer = doubled(made, [42.0] * 6)
+    own, more = made.only(("toy_400",)), longer.only(("toy_400",))
+    assert of_dense(more, "toy_400", "n_steps") == 400
+    assert timeline(own, "toy_400", "mdgf_linear", TARGET).total == 400
+    for name in ("metric_over_training", "metric_at_equal_cost", "second_moment"):
+        pairs = zip(drawn(name, own).axes, drawn(name, more).axes, strict=True)
+        for before, after in pairs:
+            assert before.get_xlim() == after.get_xlim(), name
+            assert len(before.get_lines()) == len(after.get_lines()), name
 
 
 def test_verdicts_ranks_and_other_figures_are_of_the_longest_length_alone(made):
@@ -127,7 +167,7 @@ def test_figures_of_shares_can_be_read(made, name):
 def test_nothing_is_judged_in_the_place_of_a_longest_length_without_runs(made):
     partial = replace(made, runs=made.runs[made.runs["task"] != "toy_400"])
     assert partial.absent_longest == ("toy_400",)
-    assert np.isnan(gain_of_doubling(partial, "toy", TARGET))
+    assert long_enough(gain_of_doubling(partial, "toy", TARGET)) == "-"
     (section,) = TABLES["claims"](partial).sections
     assert "no run is there of `toy_400`" in section.caption and not section.blocks
     assert "`toy_400`" in TABLES["leaderboard"](partial).sections[0].notes[0]

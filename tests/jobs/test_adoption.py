@@ -7,7 +7,7 @@ import pytest
 
 from pgf.errors import UserError
 from pgf.experiments.config import load_experiment
-from pgf.jobs.reproduce import manifest_path, set_broken_aside
+from pgf.jobs.reproduce import count_missing, manifest_path, set_broken_aside
 from pgf.jobs.slurm import adoption
 from pgf.jobs.slurm import queue as slurm
 from pgf.jobs.slurm.queue import QueuedJob
@@ -138,7 +138,9 @@ def test_what_an_adopted_job_may_be_writing_is_left_alone(tmp_path: Path) -> Non
     for path in (manifest, broken / RECORD):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("half a line")
-    pending = set_broken_aside(experiment, tmp_path, spare=[job])
+    missing = count_missing(experiment, tmp_path)
+    set_broken_aside(experiment, tmp_path, spare=[job])
     assert manifest.exists() and (broken / RECORD).exists()
-    assert set_broken_aside(experiment, tmp_path) == pending
+    set_broken_aside(experiment, tmp_path)
+    assert count_missing(experiment, tmp_path) == missing == len(experiment.runs())
     assert not manifest.exists() and not (broken / RECORD).exists()

@@ -4,6 +4,7 @@ rule collect:
     output:
         runs=f"{RESULTS}/runs.csv",
         curves=f"{RESULTS}/curves.parquet",
+        checksums=f"{RESULTS}/checksums.json",
     log:
         f"{RESULTS}/logs/collect.log",
     localrule: True
@@ -20,6 +21,7 @@ rule tables:
     input:
         runs=rules.collect.output.runs,
         curves=rules.collect.output.curves,
+        checksums=rules.collect.output.checksums,
         paper=PAPER,
     output:
         [
@@ -46,6 +48,7 @@ rule figures:
     input:
         runs=rules.collect.output.runs,
         curves=rules.collect.output.curves,
+        checksums=rules.collect.output.checksums,
         paper=["configs/paper/fig3.csv", "configs/paper/remarks.yaml"],
     output:
         [
@@ -73,6 +76,7 @@ rule dashboard:
     input:
         runs=rules.collect.output.runs,
         curves=rules.collect.output.curves,
+        checksums=rules.collect.output.checksums,
         paper=[*PAPER, "configs/paper/fig3.csv"],
     output:
         STUDY.dashboard(),

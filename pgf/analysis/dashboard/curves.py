@@ -16,7 +16,7 @@ from pgf.analysis.origins import OURS
 from pgf.analysis.tables.context import COMPLETE, DENSE, Context
 from pgf.analysis.tables.curves import by_seed
 from pgf.analysis.tables.phases import HEADINGS, KEYS, RUNNING, running
-from pgf.analysis.tables.recorded import CUMULATIVE, TRAINING_DENSE, narrows, of_task
+from pgf.analysis.tables.recorded import CUMULATIVE, TRAINING_DENSE, narrows, of_dense
 
 POINTS = 50
 """Points of a curve at most; the last one is always among them."""
@@ -159,7 +159,7 @@ def _digits(values: pd.Series) -> list[float]:
 
 def _spent(context: Context, task: str, target: str) -> Iterator[tuple[str, Curve]]:
     """Yield the training FLOPs of each recipe at its evaluations, from 0 on."""
-    whole = of_task(context, task, TRAINING_DENSE)
+    whole = of_dense(context, task, TRAINING_DENSE)
     for recipe in context.columns_of(task):
         flops = by_seed(context, task, recipe, target, CUMULATIVE).mean(axis="columns")
         if len(flops) and math.isfinite(whole):

@@ -7,7 +7,7 @@ from itertools import product
 from pgf.analysis.tables.admission import grade_of
 from pgf.analysis.tables.context import Context, target_label
 from pgf.analysis.tables.ranking import Cell, Place, places_over, why_empty
-from pgf.analysis.tables.recorded import STEPS, of_task
+from pgf.analysis.tables.recorded import STEPS, of_dense
 
 ALL = ""
 """The choice that leaves a filter open."""
@@ -54,7 +54,7 @@ def family_of(context: Context, task: str) -> str:
 
 def length_of(context: Context, task: str) -> str:
     """Return the steps of a task's runs; `0` where they do not say."""
-    steps = of_task(context, task, STEPS)
+    steps = of_dense(context, task, STEPS)
     return str(int(steps)) if steps == steps else "0"
 
 

@@ -12,7 +12,14 @@ from pgf.analysis.figures.style import Look
 from pgf.analysis.tables.context import Context
 from pgf.analysis.tables.curves import by_seed
 from pgf.analysis.tables.measurements import metric_name
-from pgf.analysis.tables.recorded import AT_TARGET, CUMULATIVE, TRAINING_DENSE, of_task
+from pgf.analysis.tables.recorded import (
+    AT_TARGET,
+    CUMULATIVE,
+    STEPS,
+    TRAINING_DENSE,
+    of_dense,
+    of_task,
+)
 from pgf.recipes import Target
 
 if TYPE_CHECKING:
@@ -117,8 +124,8 @@ def by_epoch(context: Context, task: str) -> tuple[Scale, str]:
 
 
 def by_share(context: Context, task: str) -> tuple[Scale, str]:
-    """Return the scale from steps to per cent of training, and its name."""
-    total, length = of_task(context, task, "n_steps"), epoch_length(context, task)
+    """Return the scale from steps to per cent of the dense training, and its name."""
+    total, length = of_dense(context, task, STEPS), epoch_length(context, task)
     whole = f"{total / length:.3g} epochs" if length else f"{total:g} steps"
     return scaled(100 / total), f"share of training, % of {whole}"
 
@@ -126,7 +133,7 @@ def by_share(context: Context, task: str) -> tuple[Scale, str]:
 def by_flops(context: Context, task: str, recipe: str, target: str) -> Scale:
     """Return the scale from steps to per cent of a dense run's training FLOPs."""
     flops = by_seed(context, task, recipe, target, CUMULATIVE).mean(axis="columns")
-    whole = of_task(context, task, TRAINING_DENSE)
+    whole = of_dense(context, task, TRAINING_DENSE)
     return lambda steps: 100 * flops.reindex(steps).to_numpy() / whole
 
 

@@ -22,7 +22,7 @@ from pgf.analysis.figures.series import (
 from pgf.analysis.figures.style import FULL, LEGEND, add_legend, looks, new_figure
 from pgf.analysis.tables.context import Context
 from pgf.analysis.tables.curves import by_seed
-from pgf.analysis.tables.recorded import of_task
+from pgf.analysis.tables.recorded import longest_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -99,10 +99,11 @@ def draw_panels(
 def _draw_panel(axes: "Axes", context: Context, panel: Panel, target: str) -> None:
     (task,) = context.tasks
     styles = looks([name for name, _ in context.recipes])
-    for recipe in with_statistics(context, task):
+    recipes = with_statistics(context, task)
+    for recipe in recipes:
         values = panel.values(context, task, recipe, target)
         draw_band(axes, values, look=styles[recipe], label=context.label(recipe))
-    if np.isfinite(steps := of_task(context, task, "n_steps")):
+    if np.isfinite(steps := longest_of(context, task, recipes)):
         axes.set_xlim(0, steps)
 
 

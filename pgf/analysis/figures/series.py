@@ -8,6 +8,7 @@ import pandas as pd
 
 from pgf.analysis.figures.style import Look
 from pgf.analysis.tables.context import COMPLETE, Context, target_label
+from pgf.analysis.tables.lengths import DOUBLED
 from pgf.analysis.tables.phases import nearest_target
 from pgf.analysis.tables.recorded import narrows
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 LEFT_OUT = ("ste", "removed", "one_shot")
-"""A floor and near doubles that figures of curves leave out; more curves could not be read."""
+"""Columns that figures of curves leave out, as they do dense training of twice the length: a floor
+and near doubles. More curves could not be read."""
 
 Choice = Callable[[Context, str], tuple[str, ...]]
 """(context, task) -> the recipes that a figure shows."""
@@ -31,15 +33,21 @@ BAND = "Line: mean over seeds; band: smallest to largest."
 
 def shown_recipes(context: Context, task: str) -> tuple[str, ...]:
     """Return the recipes whose curves are shown, in the order of the columns."""
-    columns = context.columns_of(task)
-    wanted = tuple(name for name in columns if name not in LEFT_OUT)
+    return _wanted(context, task)[:MOST]
+
+
+def _wanted(context: Context, task: str) -> tuple[str, ...]:
+    """Return the columns whose curves are worth a look, however many."""
+    columns, doubled = context.columns_of(task), context.column_of(task, DOUBLED)
+    wanted = tuple(name for name in columns if name not in (*LEFT_OUT, doubled))
     sparse = set(wanted) & set(context.sparse_recipes(task))
-    return (wanted if sparse else columns)[:MOST]
+    return wanted if sparse else columns
 
 
 def with_statistics(context: Context, task: str) -> tuple[str, ...]:
     """Return the shown recipes that have gradient statistics: a narrower model has none."""
-    return tuple(r for r in shown_recipes(context, task) if not narrows(context, task, r))
+    there = (r for r in _wanted(context, task) if not narrows(context, task, r))
+    return tuple(there)[:MOST]
 
 
 def all_of(context: Context, choice: Choice = shown_recipes) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 from pgf.analysis.figures.style import Look
 from pgf.analysis.tables.context import Context
 from pgf.analysis.tables.curves import by_seed
-from pgf.analysis.tables.recorded import of_task, recorded
+from pgf.analysis.tables.recorded import STEPS, recorded
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,10 +44,10 @@ def timeline(context: Context, task: str, recipe: str, target: str) -> Timeline 
 
 
 def _timeline(context: Context, task: str, recipe: str, target: str) -> Timeline | None:
-    dense, fine_tune = (
-        recorded(context, task, recipe, target, f"recipe.{name}") for name in ("dense", "fine_tune")
+    dense, fine_tune, total = (
+        recorded(context, task, recipe, target, name)
+        for name in ("recipe.dense", "recipe.fine_tune", STEPS)
     )
-    total = of_task(context, task, "n_steps")
     if not np.isfinite([dense, fine_tune, total]).all():
         return None
     steps = int(total)

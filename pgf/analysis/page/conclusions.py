@@ -1,18 +1,19 @@
 """Sentences of a results page: every one repeats a table, and none adds to it."""
 
-import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from pgf.analysis.evidence import LEAST_LENGTHS
 from pgf.analysis.page.blocks import beaten_by
 from pgf.analysis.page.other_measures import other_sides
+from pgf.analysis.page.training import lambdas_at_end
 from pgf.analysis.tables.admission import DENSE_GAP, RANDOM, REMOVED, grade_of, recovered
 from pgf.analysis.tables.context import Context, target_label
 from pgf.analysis.tables.kinds.claims import findings_of
-from pgf.analysis.tables.lengths import LEFT, gain_of_doubling
+from pgf.analysis.tables.kinds.lengths import gain_text
+from pgf.analysis.tables.lengths import LEFT, gain_of_doubling, long_enough
 from pgf.analysis.tables.losses import measure_of
-from pgf.analysis.tables.ranking import places_of
+from pgf.analysis.tables.ranking import graded_cells, places_of
 from pgf.analysis.tables.shares import as_long_as_dense, graded_targets, own_recipes
 from pgf.analysis.tables.verdicts import (
     NOT_SETTLED,
@@ -29,6 +30,7 @@ def shown(context: Context) -> list[str]:
     return [
         *(line for task in context.judged_tasks for line in _of_task(context, task)),
         *_shorter(context),
+        *_long(context),
         *_ranks(context),
         *_beaten(context),
         *_verdicts(context),
@@ -36,8 +38,9 @@ def shown(context: Context) -> list[str]:
 
 
 def _of_task(context: Context, task: str) -> Iterator[str]:
-    targets, graded = context.targets_of(task), graded_targets(context, task)
-    yield f"`{task}` can grade recipes at {len(graded)} of {len(targets)} targets."
+    graded = graded_targets(context, task)
+    planned = len((*context.targets_of(task), *context.missing_rows(task)))
+    yield f"`{task}` can grade recipes at {len(graded)} of {planned} targets."
     for target in graded:
         shares = [
             share.estimate
@@ -59,11 +62,24 @@ def _shorter(context: Context) -> Iterator[str]:
     """Yield which shorter lengths grade: nothing is judged there."""
     for task in context.tasks:
         if task not in context.judged_tasks:
-            count, of = len(graded_targets(context, task)), len(context.targets_of(task))
+            count = len(graded_targets(context, task))
+            of = len((*context.targets_of(task), *context.missing_rows(task)))
             yield (
                 f"`{task}` can grade recipes at {count} of {of} targets; claims and ranks are of a "
                 "longer training."
             )
+
+
+def _long(context: Context) -> Iterator[str]:
+    """Yield where training is as long as the protocol asks for."""
+    for family, tasks in context.families.items():
+        for target in graded_targets(context, tasks[-1]) if tasks[-1] in context.tasks else ():
+            gain = gain_of_doubling(context, family, target)
+            if long_enough(gain) == "yes":
+                yield (
+                    f"`{tasks[-1]}` at {target_label(target)} is long enough by the protocol: a "
+                    f"doubled length gains dense {gain_text(gain)} of random - dense."
+                )
 
 
 def _ranks(context: Context) -> Iterator[str]:
@@ -72,7 +88,9 @@ def _ranks(context: Context) -> Iterator[str]:
     for place in places:
         groups.setdefault(place.group, []).append(context.label(place.recipe))
     if groups:
-        cells = places[0].share.n
+        cells = ", ".join(
+            f"`{task}` at {target_label(target)}" for task, target in graded_cells(context)
+        )
         ranked = "; ".join(f"{number}. {', '.join(names)}" for number, names in groups.items())
         yield (
             f"Columns by mean share over the targets that grade ({cells}); a column joins a group "
@@ -113,7 +131,7 @@ def _controls(context: Context, finding: Finding) -> set[tuple[str, str, str]]:
     return {(question.task, control, other or c.target) for c in finding.comparisons}
 
 
-def not_shown(context: Context) -> list[str]:
+def not_shown(context: Context, *, is_tuned: bool) -> list[str]:
     """Return what the runs do not show: gaps, scale, what is open, lengths that fall short."""
     return [
         *map(no_longest, context.absent_longest),
@@ -126,6 +144,7 @@ def not_shown(context: Context) -> list[str]:
         *other_sides(context),
         *_open(context),
         *_short(context),
+        *(_lambdas(context) if is_tuned else ()),
     ]
 
 
@@ -154,7 +173,10 @@ def _open(context: Context) -> Iterator[str]:
         yield f"Not settled, for some columns at least: {', '.join(unsettled)}."
     closed = {f.question.claim.id for f in findings if f.verdict != NOT_TESTABLE}
     asked = dict.fromkeys(f.question.claim.id for f in findings)
-    if never := [name for name in asked if name not in closed]:
+    never = [name for name in asked if name not in closed]
+    if never and not closed:
+        yield "No claim of the paper is testable here; the table `claims` says why."
+    elif never:
         yield f"Not testable here: {', '.join(never)}; the table `claims` says why."
 
 
@@ -171,14 +193,23 @@ def _short(context: Context) -> Iterator[str]:
     for family, tasks in context.families.items():
         for target in graded_targets(context, tasks[-1]) if tasks[-1] in context.tasks else ():
             gain = gain_of_doubling(context, family, target)
-            where = f"`{tasks[-1]}` at {target_label(target)}"
-            if math.isnan(gain):
+            where, enough = f"`{tasks[-1]}` at {target_label(target)}", long_enough(gain)
+            if enough == "-":
                 yield f"{where}: what a doubled length would gain dense is not known."
-            elif gain >= LEFT:
+            elif enough != "yes":
+                said = "is too short by the protocol" if enough == "no" else "may be too short"
                 yield (
-                    f"{where} is too short by the protocol: a doubled length would gain dense "
-                    f"about {gain:.0f}% of random - dense, and {LEFT:g}% is the limit."
+                    f"{where} {said}: a doubled length gains dense {gain_text(gain)} of random - "
+                    f"dense, and {LEFT:g}% is the limit."
                 )
+
+
+def _lambdas(context: Context) -> Iterator[str]:
+    if cells := lambdas_at_end(context):
+        yield (
+            f"In {cells} cells SR-STE's lambda is the smallest or the largest of three, and "
+            "further ones were not tried: SR-STE may be better than shown."
+        )
 
 
 def _names(tasks: Sequence[str]) -> str:

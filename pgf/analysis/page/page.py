@@ -54,7 +54,7 @@ def results_page(context: Context, *, name: str, is_tuned: bool) -> str:
     sections = [
         _head(context, name, is_tuned),
         Section("What these runs show", (), _bullets(shown(context))),
-        Section("What they do not show", (), _bullets(not_shown(context))),
+        Section("What they do not show", (), _bullets(not_shown(context, is_tuned=is_tuned))),
         *_beaten(context),
         _admission(context),
         *_shares(context),

@@ -38,21 +38,25 @@ CAPTION = (
 
 
 def tuned_lambdas(context: Context) -> str:
-    """Return that SR-STE's lambda was tuned, and how often its smallest or largest won."""
+    """Return that SR-STE's lambda was tuned; empty without SR-STE."""
     runs = context.runs
-    if "recipe.kind" not in runs or not (runs["recipe.kind"] == TUNED_LAMBDA).any():
+    is_there = "recipe.kind" in runs and (runs["recipe.kind"] == TUNED_LAMBDA).any()
+    return "SR-STE one of three lambdas" if is_there else ""
+
+
+def lambdas_at_end(context: Context) -> str:
+    """Return in how many cells the smallest or largest lambda won: `4 of 4`; empty if in none."""
+    runs = context.runs
+    if not {"recipe.kind", LAMBDA} <= set(runs):
         return ""
-    text = "SR-STE one of three lambdas"
-    if LAMBDA not in runs:
-        return text
     own = runs[runs["recipe.kind"] == TUNED_LAMBDA]
     chosen = own.groupby(["task", "recipe", "target"])[LAMBDA].first()
     low, high = (o["lambda_w"] for o in find_recipe(TUNED_LAMBDA).refinements({}))
     tried = (low, math.sqrt(low * high), high)
     if not all(any(math.isclose(value, one) for one in tried) for value in chosen):
-        return text  # the config has another lambda, around which others were tried
+        return ""  # the config has another lambda, around which others were tried
     at_end = sum(not math.isclose(value, tried[1]) for value in chosen)
-    return f"{text} (the smallest or the largest in {at_end} of {len(chosen)} cells)"
+    return f"{at_end} of {len(chosen)}" if at_end else ""
 
 
 def training_sections(context: Context, *, is_tuned: bool) -> Iterator[Section]:

@@ -14,7 +14,7 @@ from zlib import crc32
 import numpy as np
 
 from pgf.analysis.power import pooled_spread, smallest_effect
-from pgf.analysis.statistics import Interval, mean_interval
+from pgf.analysis.statistics import Interval, bootstrap_limits, mean_interval
 from pgf.analysis.tables.context import Context
 from pgf.analysis.tables.losses import Losses, losses_of
 
@@ -24,7 +24,9 @@ ANCHORS = (REMOVED, RANDOM, DENSE_ROLE)
 """Roles that the recovered share is measured by: no recipes to rank."""
 REMOVED_GAP, DENSE_GAP = 4.0, 8.0
 """Least gaps in s: from removed to random, and from random to dense."""
-DRAWS = 2000
+ROUNDING = 1e-12
+"""Share of a difference below which its spread is none."""
+DRAWS = 10_000
 """Of the bootstrap."""
 
 
@@ -72,6 +74,8 @@ def _grade(context: Context, task: str, target: str) -> Grade:
     }
     own = pairs.get(random or "", np.empty(0))
     spread = pooled_spread([own])
+    # Seeds that are all alike differ by rounding.
+    spread = 0.0 if own.size and spread < ROUNDING * abs(own).max() else spread
     gaps = [
         mean_interval(
             losses.gains(better, worse, target) if better and worse else [],
@@ -143,13 +147,11 @@ def _recovered(context: Context, task: str, target: str, recipe: str) -> Interva
     table = seeds_table(context, task, target, recipe)
     if table is None:
         return mean_interval([], confidence=context.analysis.confidence)
-    shares = share_of_means(table, draws(len(table[0]), (task, target)))
-    tail = 50 * (1 - context.analysis.confidence)
-    low, high = (float(x) for x in np.nanpercentile(shares, [tail, 100 - tail]))
-    if len(table[0]) < 2:
-        low = high = math.nan
-    whole = share_of_means(table, np.arange(len(table[0]))[None, :])
-    return Interval(float(whole[0]), low, high, len(table[0]))
+    n = len(table[0])
+    shares = share_of_means(table, draws(n, task))
+    low, high = bootstrap_limits(shares, [n], confidence=context.analysis.confidence)
+    whole = share_of_means(table, np.arange(n)[None, :])
+    return Interval(float(whole[0]), low, high, n)
 
 
 def seeds_table(
@@ -177,7 +179,9 @@ def share_of_means(
         return np.asarray(100 * (random - own) / (random - dense))
 
 
-def draws(n: int, stratum: tuple[str, str]) -> np.ndarray:
-    """Return `DRAWS` samples of n seeds by number, (DRAWS, n): the same ones for all recipes."""
-    seed = crc32(" ".join(stratum).encode())
-    return np.random.default_rng(seed).integers(0, n, (DRAWS, n))
+def draws(n: int, task: str) -> np.ndarray:
+    """Return `DRAWS` samples of n seeds by number, (DRAWS, n).
+
+    They are the same ones for all recipes and targets of a task, which share seeds and dense runs.
+    """
+    return np.random.default_rng(crc32(task.encode())).integers(0, n, (DRAWS, n))

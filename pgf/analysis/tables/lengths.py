@@ -2,19 +2,21 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pgf.analysis.statistics import Interval
-from pgf.analysis.tables.admission import DENSE_ROLE, grade_of, recovered
+from pgf.analysis.tables.admission import DENSE_ROLE, RANDOM, grade_of, recovered
 from pgf.analysis.tables.context import DENSE, Context
 from pgf.analysis.tables.losses import losses_of
-from pgf.analysis.tables.recorded import STEPS, of_task, recorded
+from pgf.analysis.tables.recorded import STEPS, of_dense
 
 LEFT = 10.0
 """Percent of the gap from random to dense that doubling the longest length may still gain dense."""
 
 DOUBLED = "dense_doubled"
 """Role of dense training of twice the length: `{recipe: dense, length: 2, role: dense_doubled}`."""
+
+UNKNOWN = Interval(math.nan, math.nan, math.nan, 0)
 
 LEAST_EXPONENT, MOST_EXPONENT = 1e-4, 30.0
 """Of the power law by which a loss falls with the length."""
@@ -39,15 +41,8 @@ class Point:
 def lengths_of(context: Context, family: str) -> list[tuple[int, str]]:
     """Return (steps, task) of every length that has runs, the shortest first."""
     tasks = [task for task in context.families[family] if task in context.tasks]
-    found = [(_steps(context, task), task) for task in tasks]
+    found = [(of_dense(context, task, STEPS), task) for task in tasks]
     return [(int(steps), task) for steps, task in found if math.isfinite(steps)]
-
-
-def _steps(context: Context, task: str) -> float:
-    """Return the steps of a task's dense runs, since columns of equal FLOPs have others."""
-    dense = context.column_of(task, DENSE_ROLE)
-    steps = recorded(context, task, dense, DENSE, STEPS) if dense else math.nan
-    return steps if math.isfinite(steps) else of_task(context, task, STEPS)
 
 
 def points_of(context: Context) -> Iterator[Point]:
@@ -70,24 +65,50 @@ def points_of(context: Context) -> Iterator[Point]:
                         )
 
 
-def gain_of_doubling(context: Context, family: str, target: str) -> float:
+def gain_of_doubling(context: Context, family: str, target: str) -> Interval:
     """Return what a doubled length would still gain dense, in percent of random - dense.
 
-    Measured where a column has the role `dense_doubled`, else by `fall_of_doubling`. NaN where the
-    longest length has no run, or a random mask is no worse than dense there.
+    Measured where a column has the role `dense_doubled`, else by `fall_of_doubling`, without limits
+    and with n = 0. NaN where the longest length has no run, one of the runs that it is measured by
+    diverged, or a random mask is no worse than dense there.
     """
     lengths = lengths_of(context, family)[-3:]
-    if len(lengths) < 2 or lengths[-1][1] != context.families[family][-1]:
-        return math.nan
-    if column := context.column_of(lengths[-1][1], DOUBLED):
-        return recovered(context, lengths[-1][1], target, column).estimate - 100
-    gap = grade_of(context, lengths[-1][1], target).dense_gap.estimate
+    tasks = [task for _, task in lengths]
+    doubled = context.column_of(context.families[family][-1], DOUBLED)
+    if not tasks or tasks[-1] != context.families[family][-1] or (len(tasks) < 2 and not doubled):
+        return UNKNOWN
+    if any(_has_diverged(context, task, target) for task in (tasks[-1:] if doubled else tasks)):
+        return UNKNOWN
+    if doubled:
+        share = recovered(context, tasks[-1], target, doubled)
+        return Interval(share.estimate - 100, share.low - 100, share.high - 100, share.n)
+    gap = grade_of(context, tasks[-1], target).dense_gap.estimate
     losses = [
         float(losses_of(context, task).of(context.column_of(task, DENSE_ROLE) or "", DENSE).mean())
-        for _, task in lengths
+        for task in tasks
     ]
     fall = fall_of_doubling([steps for steps, _ in lengths], losses)
-    return 100 * fall / gap if gap > 0 else math.nan
+    return replace(UNKNOWN, estimate=100 * fall / gap if gap > 0 else math.nan)
+
+
+def _has_diverged(context: Context, task: str, target: str) -> bool:
+    """Return whether a run diverged of dense, dense for twice the steps, or the random mask."""
+    columns = (context.column_of(task, role) for role in (DENSE_ROLE, DOUBLED, RANDOM))
+    losses = losses_of(context, task)
+    return any(column and losses.diverged_in(column, target) for column in columns)
+
+
+def long_enough(gain: Interval) -> str:
+    """Return whether the longest length is long enough: yes, no, not settled; - where unknown.
+
+    By the limits of the gain of a doubling; where it is not measured, by the estimate.
+    """
+    if math.isnan(gain.estimate):
+        return "-"
+    low, high = (gain.low, gain.high) if gain.n else (gain.estimate, gain.estimate)
+    if high < LEFT:
+        return "yes"
+    return "no" if low >= LEFT else "not settled"
 
 
 def fall_of_doubling(steps: Sequence[int], losses: Sequence[float]) -> float:

@@ -11,6 +11,7 @@ from pgf.analysis.tables.model import NO_RUN
 from pgf.analysis.tables.papers_effects import compared
 from pgf.analysis.tables.published import PublishedNumber, published_numbers
 from pgf.analysis.tables.scores import LAST, scores_of
+from pgf.analysis.tables.shares import own_recipes
 from pgf.analysis.tables.wording import score_text
 
 
@@ -53,12 +54,13 @@ def mean_scores(context: Context, task: str, view: str) -> MeanScores:
 def _supported_best(context: Context, task: str, target: str) -> str | None:
     """Return the recipe that the decision rule finds better than every other of its row.
 
-    None where there is none, or where the task does not grade.
+    None where there is none, or where the task does not grade. The random mask and the removed
+    layers are no recipes to recommend.
     """
     losses = losses_of(context, task)
     means = {
         recipe: float(values.mean())
-        for recipe in context.sparse_recipes(task)
+        for recipe in own_recipes(context, task)
         if (values := losses.of(recipe, target)).size
     }
     if len(means) < 2 or not grade_of(context, task, target).grades:

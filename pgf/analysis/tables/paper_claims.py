@@ -10,7 +10,7 @@ import yaml
 from pgf.errors import UserError, nearest
 
 REQUIRED = ("id", "text", "source", "kind", "recipes")
-ALWAYS_OPTIONAL = ("metrics", "spans")
+ALWAYS_OPTIONAL = ("metrics", "spans", "groups")
 OPTIONAL: dict[str, tuple[str, ...]] = {
     "better": ("controls", "min_sparsity", "max_sparsity", "control_target", "equal_flops"),
     "as_good": ("controls", "min_sparsity", "max_sparsity", "control_target"),
@@ -36,6 +36,8 @@ class Claim:
     """Roles that they are compared with; empty for a claim about a recipe alone."""
     metrics: tuple[str, ...] = ()
     """Metrics of the tasks that the claim is about; empty for all tasks."""
+    groups: tuple[str, ...] = ()
+    """Layer groups that a target in scope prunes, and no other; empty where any will do."""
     statistic: str = ""
     phase: str = "whole"
     min_sparsity: float = 0.0
@@ -87,7 +89,7 @@ def _claim(entry: Mapping[str, Any], path: Path) -> Claim:
             raise UserError(f"{path}: claim '{name}' has the key '{key}': {nearest(key, known)}")
     lists = {
         key: tuple(entry[key])
-        for key in ("recipes", "controls", "metrics", "spans")
+        for key in ("recipes", "controls", "metrics", "spans", "groups")
         if key in entry
     }
     texts = {key: " ".join(str(entry[key]).split()) for key in ("text", "source")}

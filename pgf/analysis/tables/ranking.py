@@ -1,13 +1,14 @@
 """The ranks of a leaderboard: recovered shares over all tasks and targets that grade."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from pgf.analysis.statistics import Interval
+from pgf.analysis.statistics import Interval, bootstrap_limits
 from pgf.analysis.tables.admission import (
     ANCHORS,
+    RANDOM,
     draws,
     seeds_table,
     share_of_means,
@@ -75,17 +76,35 @@ def places_over(context: Context, cells: Sequence[Cell]) -> list[Place]:
     Args:
         context: the runs.
         cells: the tasks and targets to average over; recipes without runs in each have no place.
+            Cells with the same runs of dense and random mask count once.
     """
+    cells = _distinct(context, cells)
     ranked = [name for name, _ in context.recipes if _is_ranked(context, name, cells)]
     found = {name: _samples(context, name, cells) for name in ranked}
-    order = sorted(found, key=lambda name: -found[name][0])
+    order = sorted(found, key=lambda name: -found[name].mean)
     places: list[Place] = []
     head: str | None = None
     for name in order:
-        if head is None or _apart(found[head][1] - found[name][1], context):
+        if head is None or _apart(found[head].draws - found[name].draws, found[name], context):
             head, group = name, len({place.group for place in places}) + 1
         places.append(_place(context, name, cells, found[name], group))
     return places
+
+
+def _distinct(context: Context, cells: Sequence[Cell]) -> list[Cell]:
+    """Return the cells without repeats, such as two experiments have of one task.
+
+    Of those with equal losses of dense and random mask the one with most recipes stays.
+    """
+    kept: dict[Hashable, Cell] = {}
+    for cell in cells:
+        table = seeds_table(context, *cell, context.column_of(cell[0], RANDOM) or "")
+        # Without both there is nothing to compare by, and nothing to rank.
+        key = cell if table is None else tuple(values.tobytes() for values in table)
+        other = kept.setdefault(key, cell)
+        if len(context.columns_of(cell[0])) > len(context.columns_of(other[0])):
+            kept[key] = cell
+    return list(kept.values())
 
 
 def _is_ranked(context: Context, recipe: str, cells: Sequence[Cell]) -> bool:
@@ -100,42 +119,54 @@ def _is_ranked(context: Context, recipe: str, cells: Sequence[Cell]) -> bool:
     return bool(cells)
 
 
-def _samples(context: Context, recipe: str, cells: Sequence[Cell]) -> tuple[float, np.ndarray]:
-    """Return the mean share over cells and its bootstrap draws: seeds are drawn cell by cell."""
+@dataclass(frozen=True)
+class _Drawn:
+    """The mean share of a recipe over cells."""
+
+    mean: float
+    draws: np.ndarray
+    """Of the bootstrap: seeds are drawn task by task, the same ones at all its targets."""
+    sizes: tuple[int, ...]
+    """Seeds of each task, the fewest of its targets."""
+
+
+def _samples(context: Context, recipe: str, cells: Sequence[Cell]) -> _Drawn:
     parts = [_cell_samples(context, recipe, cell) for cell in cells]
-    return float(np.mean([whole for whole, _ in parts])), np.mean([s for _, s in parts], axis=0)
+    sizes: dict[str, int] = {}
+    for (task, _), (_, _, n) in zip(cells, parts, strict=True):
+        sizes[task] = min(n, sizes.get(task, n))
+    means, samples = [mean for mean, _, _ in parts], [sample for _, sample, _ in parts]
+    return _Drawn(float(np.mean(means)), np.mean(samples, axis=0), tuple(sizes.values()))
 
 
-def _cell_samples(context: Context, recipe: str, cell: Cell) -> tuple[float, np.ndarray]:
-    def find() -> tuple[float, np.ndarray]:
+def _cell_samples(context: Context, recipe: str, cell: Cell) -> tuple[float, np.ndarray, int]:
+    """Return the share of a recipe in a cell, its bootstrap draws, and the seeds they are of."""
+
+    def find() -> tuple[float, np.ndarray, int]:
         table = seeds_table(context, *cell, recipe)
         assert table is not None
         n = len(table[0])
         whole = float(share_of_means(table, np.arange(n)[None, :])[0])
-        return whole, share_of_means(table, draws(n, cell))
+        return whole, share_of_means(table, draws(n, cell[0])), n
 
     return context.remembered(("draws", recipe, cell), find)
 
 
-def _apart(differences: np.ndarray, context: Context) -> bool:
+def _apart(differences: np.ndarray, drawn: _Drawn, context: Context) -> bool:
     """Return whether a bootstrap interval of a difference leaves zero out."""
-    low, _ = _limits(differences, context)
-    return low > 0
-
-
-def _limits(samples: np.ndarray, context: Context) -> tuple[float, float]:
-    tail = 50 * (1 - context.analysis.confidence)
-    low, high = np.nanpercentile(samples, [tail, 100 - tail])
-    return float(low), float(high)
+    confidence = context.analysis.confidence
+    return bootstrap_limits(differences, drawn.sizes, confidence=confidence)[0] > 0
 
 
 def _place(
     context: Context,
     recipe: str,
     cells: Sequence[Cell],
-    sample: tuple[float, np.ndarray],
+    sample: _Drawn,
     group: int,
 ) -> Place:
+    confidence = context.analysis.confidence
+    limits = bootstrap_limits(sample.draws, sample.sizes, confidence=confidence)
     verdicts = [v for c in cells if (v := _against_baseline(context, recipe, c)) is not None]
     costs = [
         cost
@@ -145,7 +176,7 @@ def _place(
     ]
     return Place(
         recipe=recipe,
-        share=Interval(sample[0], *_limits(sample[1], context), n=len(cells)),
+        share=Interval(sample.mean, *limits, n=len(cells)),
         better=verdicts.count(BETTER),
         compared=len(verdicts),
         flops=float(np.mean([cost.share for cost in costs])),

@@ -1,8 +1,11 @@
 """Numbers that the records of runs hold of their FLOPs, sizes and settings."""
 
+import math
+from collections.abc import Collection
+
 import pandas as pd
 
-from pgf.analysis.tables.context import COMPLETE, Context, target_label
+from pgf.analysis.tables.context import COMPLETE, DENSE, Context, target_label
 
 INFERENCE, INFERENCE_DENSE = "flops.forward", "flops.forward_dense"
 TRAINING, TRAINING_DENSE = "flops.training", "flops.training_dense"
@@ -59,6 +62,22 @@ def of_task(context: Context, task: str, column: str) -> float:
     """Return a number that is the same for all runs of a task; NaN without one."""
     runs = context.task_runs(task)
     return _largest(runs[runs["status"] == COMPLETE], column)
+
+
+def of_dense(context: Context, task: str, column: str) -> float:
+    """Return a number of a task's dense runs, such as their steps; of any run where none is dense.
+
+    Columns of equal FLOPs, and dense ones of twice the steps, have other lengths.
+    """
+    dense = context.column_of(task, DENSE)
+    found = recorded(context, task, dense, DENSE, column) if dense else math.nan
+    return found if math.isfinite(found) else of_task(context, task, column)
+
+
+def longest_of(context: Context, task: str, recipes: Collection[str]) -> float:
+    """Return the steps of the longest complete run of these columns; NaN without one."""
+    runs = context.task_runs(task)
+    return _largest(runs[runs["recipe"].isin(recipes) & (runs["status"] == COMPLETE)], STEPS)
 
 
 def _largest(runs: pd.DataFrame, column: str) -> float:

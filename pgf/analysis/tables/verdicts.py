@@ -6,8 +6,9 @@ It is opposite when the recipe is worse at one target or more, at alpha correcte
 targets, and the interval there does not lie within the margin. There is no effect when the interval
 lies within the margin at every target. A claim is excluded when the set-up is the paper's and an
 interval lies below the paper's number. It is not testable here without runs of a role, without a
-target in scope, where a target does not grade, or where most layers are too narrow for more than a
-recipe's last stage: it is another recipe there. Otherwise it is not settled.
+target in scope, where a planned target has no run or does not grade, with fewer than six pairs, or
+where most layers are too narrow for more than a recipe's last stage: it is another recipe there.
+Otherwise it is not settled.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,6 +34,8 @@ NO_EFFECT_AT_ALL = NO_EFFECT
 EXCLUDED = "excluded"
 NOT_SETTLED = "not settled"
 NOT_TESTABLE = "not testable here"
+LEAST_SEEDS = 6
+"""Fewest pairs that count as evidence: the exact test beside the t-test reaches 0.05 with them."""
 VERDICTS = (REPRODUCED, OPPOSITE, NO_EFFECT_AT_ALL, EXCLUDED, NOT_SETTLED, NOT_TESTABLE)
 
 
@@ -54,7 +57,8 @@ def verdict_on(context: Context, means: pd.DataFrame, question: Question) -> Fin
     recipe, control = (context.column_of(task, r) for r in (question.recipe, question.control))
     if absent := [role for role in roles if context.column_of(task, role) is None]:
         return Finding(question, NOT_TESTABLE, reason=f"no runs of {' and '.join(absent)}")
-    targets = [t for t in context.targets_of(task) if in_scope(claim, t)]
+    planned = (*context.targets_of(task), *context.missing_rows(task))
+    targets = [t for t in context.targets if t in planned and in_scope(claim, t)]
     if gap := scope_gap(claim, targets):
         return Finding(question, NOT_TESTABLE, reason=gap)
     columns = [column for column in (recipe, control) if column is not None]
@@ -63,11 +67,12 @@ def verdict_on(context: Context, means: pd.DataFrame, question: Question) -> Fin
     made = [CLAIM_KINDS[claim.kind](context, means, question, target) for target in graded]
     obstacle = _obstacle(context, question, reasons, made)
     made = [comparison for comparison in made if comparison.interval.n]
-    if not made:
-        return Finding(question, NOT_TESTABLE, reason=obstacle)
-    papers = {c.target: papers_gain(context, task, recipe, control, c.target) for c in made}
-    excluded = claim.kind == "better" and any(c.interval.high < papers[c.target] for c in made)
-    verdict = overall(made, context.analysis, excluded=excluded)
+    enough = [comparison for comparison in made if comparison.interval.n >= LEAST_SEEDS]
+    if not enough:
+        return Finding(question, NOT_TESTABLE, tuple(made), obstacle)
+    papers = {c.target: papers_gain(context, task, recipe, control, c.target) for c in enough}
+    excluded = claim.kind == "better" and any(c.interval.high < papers[c.target] for c in enough)
+    verdict = overall(enough, context.analysis, excluded=excluded)
     # One target is enough for the opposite; all others need every target.
     if obstacle and verdict != OPPOSITE:
         return Finding(question, NOT_TESTABLE, tuple(made), obstacle)
@@ -76,6 +81,8 @@ def verdict_on(context: Context, means: pd.DataFrame, question: Question) -> Fin
 
 def _unfit(context: Context, task: str, columns: Sequence[str], target: str) -> str:
     """Return why nothing can be judged at a target; empty where something can."""
+    if target not in context.targets_of(task):
+        return f"no run at {target}"
     if reason := grade_of(context, task, target).reason:
         return f"the task does not grade at {target}: {reason}"
     texts = (one_stage_text(context, task, column, target) for column in columns)
@@ -94,7 +101,13 @@ def _obstacle(
         targets = ", ".join(c.target for c in empty)
         if diverged := sum(c.diverged for c in empty):
             return f"{diverged} of the runs to compare diverged at {targets}"
+        other = question.claim.control_target
+        if other and other not in context.targets_of(question.task):
+            return f"no target {other}"
         return f"nothing to compare at {targets}: no pairs of seeds, or a mean that is not positive"
+    if few := [c for c in made if c.interval.n < LEAST_SEEDS]:
+        pairs = min(c.interval.n for c in few)
+        return f"{pairs} pairs of seeds at {few[0].target}, of {LEAST_SEEDS} that it takes"
     if question.claim.equal_flops:
         equal = {
             (own.target, own.recipe, control.recipe)
@@ -133,6 +146,9 @@ def overall(
 
 def in_scope(claim: Claim, target: str) -> bool:
     """Return whether a claim speaks of a target."""
+    groups = {group for group, _ in Target.parse(target).parts}
+    if claim.groups and groups != set(claim.groups):
+        return False
     return claim.min_sparsity <= sparsity_of(target) <= claim.max_sparsity
 
 

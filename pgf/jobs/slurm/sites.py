@@ -1,6 +1,5 @@
 """A SLURM site: the one short file that its users edit, and the resources that jobs ask for."""
 
-import json
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -10,7 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, TypeAdapter, ValidationError, field_validator
 
 from pgf.experiments import RunSpec, Strict, read_yaml, validated
 
@@ -118,14 +117,16 @@ class TaskCost:
     """Main memory of one process for weights, optimiser and a checkpoint being written."""
 
 
+_ESTIMATE = TypeAdapter(dict[str, TaskCost])
+
+
 def read_estimate(folder: Path) -> dict[str, TaskCost]:
-    """Return the cost by task; empty where nobody has estimated it, or another version has."""
+    """Return the cost by task; empty where nobody has estimated it, or the file is damaged."""
     path = folder / ESTIMATE
     if not path.exists():
         return {}
-    values = json.loads(path.read_text(encoding="utf-8"))
-    with suppress(TypeError):
-        return {task: TaskCost(**cost) for task, cost in values.items()}
+    with suppress(ValidationError):
+        return _ESTIMATE.validate_json(path.read_bytes())
     return {}
 
 

@@ -21,7 +21,7 @@ from pgf.analysis.figures.style import FULL, LEGEND, add_legend, looks, new_figu
 from pgf.analysis.tables.context import Context
 from pgf.analysis.tables.curves import by_seed
 from pgf.analysis.tables.measurements import measure_heading, measures_of
-from pgf.analysis.tables.recorded import of_task
+from pgf.analysis.tables.recorded import longest_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -80,11 +80,12 @@ def _target(context: Context, task: str) -> str:
 def _draw(axes: "Axes", context: Context, task: str, measure: str) -> None:
     styles = looks([name for name, _ in context.recipes])
     values = partial(_values, context, task, measure=measure)
-    for recipe in shown_recipes(context, task):
+    recipes = shown_recipes(context, task)
+    for recipe in recipes:
         draw_band(axes, values(recipe), look=styles[recipe], label=context.label(recipe))
     dress(axes, measure_heading(measure), log=False)
     axes.set_xlabel("step")
-    if np.isfinite(steps := of_task(context, task, "n_steps")):
+    if np.isfinite(steps := longest_of(context, task, recipes)):
         axes.set_xlim(0, steps)
 
 

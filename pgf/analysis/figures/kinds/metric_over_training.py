@@ -22,7 +22,7 @@ from pgf.analysis.figures.series import BAND, not_drawn, remark, shown_recipes
 from pgf.analysis.figures.style import FULL, LEGEND, add_legend, looks, new_figure
 from pgf.analysis.figures.timeline import draw_strip, how_to_read, timeline
 from pgf.analysis.tables.context import Context, target_label
-from pgf.analysis.tables.recorded import narrows, of_task
+from pgf.analysis.tables.recorded import longest_of, narrows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -141,6 +141,6 @@ def _draw_phases(
         below.set_yticks(range(len(sparse)), [context.label(recipe) for recipe in sparse])
         below.tick_params(axis="y", length=0)
     below.set_xlabel(by_epoch(context, task)[1])
-    if np.isfinite(steps := of_task(context, task, "n_steps")):
+    if np.isfinite(steps := longest_of(context, task, shown_recipes(context, task))):
         # A little more, so that the last marker is whole.
         below.set_xlim(0, 1.03 * by_epoch(context, task)[0](pd.Index([steps]))[0])

@@ -42,7 +42,12 @@ NAMES = {
 
 
 def published_share(context: Context) -> float:
-    """Return the share of (a)'s axis at which the paper's (b) ends; 0 without its curves."""
+    """Return the share of (a)'s axis at which the paper's (b) ends; 0 where it is not shown.
+
+    The paper's curves stand beside runs of its own set-up alone.
+    """
+    if not set(context.analysis.same_setup) & set(context.tasks):
+        return 0.0
     ends = context.published_curves.groupby("panel")["steps_1e3"].max()
     return float(ends.get("3b", 0.0) / ends.get("3a", 1.0))
 

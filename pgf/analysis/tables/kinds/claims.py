@@ -1,10 +1,12 @@
 """The table of the paper's claims, each with the verdict of the runs."""
 
+import math
+
 import numpy as np
 import pandas as pd
 
 from pgf.analysis.tables import TABLES
-from pgf.analysis.tables.claim_kinds import Question
+from pgf.analysis.tables.claim_kinds import RATIO_MARGIN, Question
 from pgf.analysis.tables.context import Context, target_label
 from pgf.analysis.tables.judgement import Comparison
 from pgf.analysis.tables.losses import measure_of
@@ -89,8 +91,9 @@ def _section(context: Context, task: str, findings: list[Finding]) -> Section:
         f"{analysis.alpha:g}. Reproduced: better at every target in the claim's scope. Opposite: "
         "worse at one or more, corrected by Holm over them. No effect: at every target the "
         f"interval lies within the margin, {analysis.margin:g} points of recovered share, or the "
-        "paper's own effect where the set-up is the paper's. Excluded: the set-up is the paper's, "
-        "and an interval lies below the paper's number. Not testable here: no runs, or a task "
+        f"paper's own effect where the set-up is the paper's; of statistics a ratio up to "
+        f"{math.exp(RATIO_MARGIN):.3g}. Excluded: the set-up is the paper's, "
+        "and an interval lies below the paper's number. Not testable here: too few runs, or a task "
         "that does not grade (table `grading`). Not settled: the rest. Numbers: mean gain in "
         f"{measure_of(context, task).name} over pairs, more is better, with its "
         f"{percent(analysis)} t interval; for statistics the ratio of means over seeds, recipe to "
@@ -125,7 +128,7 @@ def finding_rows(context: Context, finding: Finding, decimals: int) -> list[Row]
     names = [_name(context, question.task, r) for r in (question.recipe, question.control)]
     head = (*names, finding.verdict)
     lines = [_numbers(question.claim, c, decimals) for c in finding.comparisons]
-    lines = lines or [("", finding.reason, "", "", "")]
+    lines += [("", finding.reason, "", "", "")] if finding.reason else []
     return [row(*(head if i == 0 else ("", "", "")), *line) for i, line in enumerate(lines)]
 
 

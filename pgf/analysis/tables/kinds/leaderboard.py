@@ -47,11 +47,12 @@ def _section(context: Context, places: list[Place]) -> Section:
     caption = (
         "Recovered share: (random mask - recipe) / (random mask - dense) in percent, mean over "
         f"the tasks and targets that grade, with its {percent(context.analysis)} bootstrap "
-        "interval over seeds, drawn cell by cell. Group: recipes whose difference to the first of "
-        "the group has zero in its interval. Better: cells in which the paired t-test finds the "
+        "interval over seeds, drawn task by task. Group: recipes whose difference to the first of "
+        "the group has zero in its interval; this is not corrected for the number of recipes, so "
+        "equal ones may fall into two groups. Better: cells in which the paired t-test finds the "
         "recipe better than SR-STE, and not within the margin. Costs: means over cells. Tuning "
         "trials: of all cells together. Recipes without runs in every cell, or of another length "
-        f"than dense, are not ranked.{scale}"
+        f"than dense, are not ranked. Runs that several experiments share count once.{scale}"
     )
     rows = []
     for place in places:

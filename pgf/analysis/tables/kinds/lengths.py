@@ -4,10 +4,18 @@ import math
 
 import pandas as pd
 
+from pgf.analysis.statistics import Interval
 from pgf.analysis.tables import TABLES
 from pgf.analysis.tables.admission import DENSE_ROLE
 from pgf.analysis.tables.context import Context, target_label
-from pgf.analysis.tables.lengths import LEFT, Point, gain_of_doubling, lengths_of, points_of
+from pgf.analysis.tables.lengths import (
+    LEFT,
+    Point,
+    gain_of_doubling,
+    lengths_of,
+    long_enough,
+    points_of,
+)
 from pgf.analysis.tables.model import NO_RUN, Block, Cell, Section, Table, row
 from pgf.analysis.tables.wording import common_notes, percent, scale_text, with_limits
 
@@ -50,7 +58,7 @@ def lengths_caption(context: Context) -> str:
         "doubled longest length lowers the dense loss, in percent of random mask - dense: measured "
         "where dense was trained at twice the length, else by the power law through the last three "
         "lengths, or as the mean between the last two. Below "
-        f"{LEFT:g}% the longest is long enough."
+        f"{LEFT:g}%, with its whole interval where it was measured, the longest is long enough."
     )
 
 
@@ -74,11 +82,19 @@ def _enough(context: Context, family: str, targets: list[str]) -> Block:
     rows = []
     for target in targets:
         gain = gain_of_doubling(context, family, target)
-        said = "-" if math.isnan(gain) else "yes" if gain < LEFT else "no"
-        shown = "-" if math.isnan(gain) else f"{gain:.0f}%"
-        rows.append(row(target_label(target), shown, said))
-    header = ("target", "gain of a doubling", "long enough")
-    return Block(header, tuple(rows), title="The longest length", text_columns=(0, 2))
+        shown, pairs = gain_text(gain), str(gain.n) if gain.n else "-"
+        rows.append(row(target_label(target), shown, pairs, long_enough(gain)))
+    header = ("target", "gain of a doubling", "n", "long enough")
+    return Block(header, tuple(rows), title="The longest length", text_columns=(0, 3))
+
+
+def gain_text(gain: Interval) -> str:
+    """Return the gain of a doubling in percent, with its limits where it was measured."""
+    if math.isnan(gain.estimate):
+        return "-"
+    if math.isnan(gain.low):
+        return f"{gain.estimate:.0f}%"
+    return f"{gain.estimate:.0f}% [{gain.low:.0f}, {gain.high:.0f}]"
 
 
 def _block(context: Context, points: list[Point], steps: list[int]) -> Block:
