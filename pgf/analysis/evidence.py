@@ -135,7 +135,10 @@ def _task_lines(experiment: Experiment, task: str, found: Sequence[Prospect]) ->
     )
     if can:
         effect = smallest_effect(seeds, 1.0, alpha=experiment.analysis.alpha)
-        yield f"  {seeds} seeds find a difference of {effect:.1f} sd over seeds with a power of 80%"
+        yield (
+            f"  {seeds} seeds find a mean difference of {effect:.1f} times the sd of paired "
+            "differences with a power of 80%"
+        )
     for claim in dict.fromkeys(one.claim.id for one in can):
         pairs = [f"{o.recipe} / {o.control or 'alone'}" for o in can if o.claim.id == claim]
         yield f"  {claim}: {', '.join(pairs)}"

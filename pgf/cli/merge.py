@@ -17,7 +17,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 def _add_merge(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "sources",
-        nargs="*",
+        nargs="+",
         metavar="[NAME=]DIR_OR_URL",
         help="folder or https address that holds another checkout's runs.csv and curves.parquet",
     )
@@ -55,9 +55,9 @@ def merge(options: Options) -> None:
         pooled, account = add_column(pooled, name, read_collected(folder))
         accounts.append(account)
     folder = RESULTS / "merged" / experiment.name
-    write_collected(pooled, folder)
     context = context_from(experiment, pooled, further=configs)
     origins = {name: context_apart(experiment, runs) for name, runs in apart.items()}
+    write_collected(pooled, folder)
     texts = [account.text for account in accounts]
     write_tables(context, folder / "tables")
     for name, own in origins.items():
@@ -92,12 +92,10 @@ def _named(sources: list[str]) -> dict[str, str]:
     """Return name -> folder or address; a source without a name has that of its last folder.
 
     Raises:
-        UserError: no source, a name twice, or one that is no plain word.
+        UserError: a name twice, or one that is no plain word.
     """
     from pgf.analysis import OURS
 
-    if not sources:
-        raise UserError("name the folder or address of another checkout's results: lab=DIR")
     named: dict[str, str] = {}
     for text in sources:
         name, found, source = text.partition("=")

@@ -9,9 +9,9 @@ from pgf.errors import UserError
 
 
 def _add_submit(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("recipe", nargs="?", default="", help="path/to/file.py:Class")
-    parser.add_argument("--name", default="", help="of the submission and of its column")
-    parser.add_argument("--by", default="", help="who submits it")
+    parser.add_argument("recipe", help="path/to/file.py:Class")
+    parser.add_argument("--name", required=True, help="of the submission and of its column")
+    parser.add_argument("--by", required=True, help="who submits it")
     add_reproduce(parser)
 
 
@@ -27,10 +27,7 @@ def submit(options: Options) -> int:
 
     experiment_path(options.experiment)
     if not (options.recipe and options.name and options.by):
-        raise UserError(
-            "name the recipe, the submission and its author: "
-            "pgf submit EXPERIMENT path/to/file.py:Class --name NAME --by WHO"
-        )
+        raise UserError("the recipe, --name and --by must not be empty")
     folder = SUBMISSIONS / options.name
     config = folder / f"{options.name}.yaml"
     if config.exists():

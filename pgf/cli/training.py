@@ -43,8 +43,8 @@ def train(options: Options) -> int:
     Asked to stop, by Ctrl-C, SIGTERM, SIGUSR1 or the end of a SLURM job's time, it writes a
     checkpoint, and the same command goes on from there. It returns 130 after Ctrl-C, else 75.
     """
-    if not options.hang_minutes > 0:
-        raise UserError(f"--hang-minutes must be positive: {options.hang_minutes}")
+    if not 0 < options.hang_minutes <= 1e6:
+        raise UserError(f"--hang-minutes must be above 0 and at most 1e6: {options.hang_minutes}")
     from pgf.experiments import load_experiment
 
     experiment = load_experiment(options.experiment)

@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from pgf.experiments.run_spec import NAME
-from pgf.experiments.settings import Positive
 
 
 def _check_runs_per_job(value: Any) -> Any:
@@ -66,7 +65,7 @@ class RecipeEntry(Strict):
     """Settings of the recipe, over the preset's."""
     training: dict[str, Any] = {}
     """Settings of training that differ from the task's."""
-    length: Positive | None = None
+    length: Annotated[float, Field(gt=0, le=1000, strict=True)] | None = None
     """Steps over the task's own, such as 1.35 to spend the training FLOPs of another column."""
 
 

@@ -11,7 +11,7 @@ MAX_EXACT = 40
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 # Strict: YAML's `true` is no number of steps, and neither is "5".
-Count = Annotated[int, Field(ge=1, strict=True)]
+Count = Annotated[int, Field(ge=1, le=10**12, strict=True)]
 Positive = Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, lt=1, strict=True)]
@@ -71,7 +71,7 @@ class TrainingSettings:
     compile: str | None = None
     """Backend of `torch.compile` for training's passes, such as `inductor`; None where compiling
     would cost more than the run."""
-    threads: Count = 1
+    threads: Annotated[int, Field(ge=1, le=4096, strict=True)] = 1
     """CPU threads of the numerical libraries; part of the run because it changes rounding."""
 
     @model_validator(mode="after")

@@ -9,12 +9,15 @@ import numpy as np
 import pandas as pd
 
 from pgf.analysis import context_of
+from pgf.errors import UserError
 from pgf.experiments import Experiment, RunSpec, load_experiment, selection_path
 from pgf.jobs.conformance import Finding, check_recipe
 from pgf.jobs.job import run_job
 from pgf.jobs.submissions import SELECTION, base_of, other_column, other_keys
 from pgf.records import RECORD, read_collected, read_record
 
+COMPARED = ("data", "code", "train_seconds", "final_loss")
+"""Columns of the records that the checks read."""
 ROUNDING = 1e-3
 """Relative difference of losses that another processor may make in a cheap run."""
 
@@ -41,6 +44,10 @@ def examine(folder: Path, committed: Path, *, laws: bool = True) -> Iterator[Fin
     missing = [cell for task in own.tasks for cell in context.missing(task)]
     yield Finding("all of its runs are there", f"{len(missing)} are missing" if missing else None)
     theirs = read_collected(committed / base.name).runs
+    if lacking := [name for name in COMPARED if name not in context.runs]:
+        raise UserError(
+            f"{folder}/runs.csv lacks the columns {', '.join(lacking)}: pgf submit again"
+        )
     yield Finding("its data are the experiment's", _other_data(theirs, context.runs))
     if set(theirs["code"]) != set(context.runs["code"]):
         law = "a cheap run of the experiment, trained by this numeric code, ends as committed"

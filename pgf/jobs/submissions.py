@@ -90,12 +90,17 @@ def check_same(experiment: str, recipe: str, *, folder: Path, by: str) -> None:
     """Check that a submission which is there already is the one that is asked for.
 
     Raises:
-        UserError: its experiment, its recipe or whose it is differs.
+        UserError: its experiment, its recipe or whose it is differs, or a file of it is missing.
     """
+    own = (ABOUT, RECIPE, f"{folder.name}.yaml")
+    if missing := [name for name in own if not (folder / name).is_file()]:
+        raise UserError(f"{folder} lacks {', '.join(missing)}: delete it, and submit again")
     file, _, class_name = recipe.rpartition(":")
     about = {"by": by, "experiment": load_experiment(experiment, tuned=False).name}
     config = read_yaml(folder / f"{folder.name}.yaml")
-    kept = config["recipes"][folder.name]["recipe"]
+    recipes = config.get("recipes")
+    column = recipes.get(folder.name) if isinstance(recipes, dict) else None
+    kept = column.get("recipe") if isinstance(column, dict) else None
     same_file = Path(file).is_file() and Path(file).read_bytes() == (folder / RECIPE).read_bytes()
     if read_yaml(folder / ABOUT) != about or kept != f"{RECIPE}:{class_name}" or not same_file:
         raise UserError(

@@ -32,6 +32,10 @@ TEXT_COLUMNS = (
 """Columns that are no numbers: a hash may look like one, a version does."""
 
 
+NUMBERS = ("seed", "final", "final_loss", "best", "n_steps", "train_seconds", "step", "value")
+"""Columns of numbers that tables count with; a cell may be empty."""
+
+
 BY_LAYER = ("second_moment_norm", "gradient_variance")
 """Statistics that are collected for every layer too: those of the paper's Figure 3."""
 
@@ -101,9 +105,22 @@ def read_collected(folder: Path) -> Collected:
     ):
         if absent := [name for name in wanted if name not in frame]:
             raise UserError(f"{path} lacks the columns {', '.join(absent)}: collect the runs again")
+        _check_numbers(path, frame)
     runs["notes"] = runs["notes"].fillna("")
     whole = curves["layer"] == OVERALL
     return Collected(runs, *(curves[part].reset_index(drop=True) for part in (whole, ~whole)))
+
+
+def _check_numbers(path: Path, frame: pd.DataFrame) -> None:
+    """Check that columns of numbers hold numbers: files may come from elsewhere."""
+    for name in (name for name in NUMBERS if name in frame):
+        values = pd.to_numeric(frame[name], errors="coerce")
+        if (odd := frame[name].notna() & values.isna()).any():
+            row = int(odd.to_numpy().argmax())
+            raise UserError(
+                f"{path}: {name} of row {row + 1} is {frame[name].iloc[row]!r}, no number: collect "
+                "the runs again"
+            )
 
 
 def _read(path: Path, reader: Callable[..., pd.DataFrame], **options: Any) -> pd.DataFrame:

@@ -84,7 +84,7 @@ def test_two_columns_of_one_role_are_refused(tmp_path: Path) -> None:
 
 def test_the_text_says_what_can_be_settled_and_from_which_effect_on(tmp_path: Path) -> None:
     text = evidence_text(experiment(tmp_path), METRICS)
-    assert "6 seeds find a difference of 1.4 sd over seeds with a power of 80%" in text
+    assert "6 seeds find a mean difference of 1.4 times the sd of paired differences" in text
     assert f"{AT_HIGH}: mdgf_linear / sr_ste" in text
 
 

@@ -32,7 +32,9 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 def test_every_command_names_the_nearest_experiment(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert "did you mean 'laptop'?" in refusal(capsys, command, "labtop")
+    more = {"merge": ["lab"], "submit": ["a.py:A", "--name", "a", "--by", "b"]}
+    said = refusal(capsys, command, "labtop", *more.get(command, []))
+    assert "did you mean 'laptop'?" in said
 
 
 @pytest.mark.parametrize("command", WITH_EXPERIMENT)
@@ -124,7 +126,10 @@ def failing(name: str, error: Exception) -> Command:
         (["models", "resnet50", "--write"], "--write keeps the survey of all families"),
         (["hours", "smoke", "--tflops", "nan"], "--tflops must be positive: nan"),
         (["gpu", "--minutes", "nan"], "--minutes must be positive: nan"),
-        (["train", "smoke", "--hang-minutes", "nan"], "--hang-minutes must be positive: nan"),
+        (
+            ["train", "smoke", "--hang-minutes", "nan"],
+            "--hang-minutes must be above 0 and at most 1e6: nan",
+        ),
         (["hours", "smoke", "--write"], "--write keeps the table of all experiments"),
     ],
 )

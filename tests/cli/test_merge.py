@@ -118,7 +118,7 @@ def test_a_file_that_is_cut_short_is_refused(folder, small, capsys) -> None:
 @pytest.mark.parametrize(
     ("sources", "said"),
     [
-        ([], "name the folder or address"),
+        ([], "the following arguments are required: [NAME=]DIR_OR_URL"),
         (["nowhere"], "nowhere: no runs.csv is there"),
         (["http://example.org/x"], "an address must begin with https://"),
         (["ftp=https://127.0.0.1:9/x"], "cannot be had"),

@@ -6,7 +6,8 @@ from support.records import spec, write_run
 
 import pgf.experiments.run_spec
 from pgf.errors import UserError
-from pgf.records.collected import read_collected, write_collected
+from pgf.records.checksums import write_checksums
+from pgf.records.collected import CURVES_FILE, RUNS_FILE, read_collected, write_collected
 from pgf.records.collection import ALIKE, collect_runs
 from pgf.records.record import CURVES, RECORD
 
@@ -166,6 +167,18 @@ def test_raw_floats_survive_the_csv(results, specs, tmp_path):
     write_run(specs[0], results, final=100 / 3)
     write_collected(collect_runs(specs, results), tmp_path / "out")
     assert read_collected(tmp_path / "out").runs["final"][0] == 100 / 3
+
+
+@pytest.mark.parametrize("name", ["final", "seed", "train_seconds"])
+def test_a_text_among_numbers_is_named_with_its_row(results, specs, tmp_path, name):
+    write_collected(collect_runs(specs, results), tmp_path)
+    runs = pd.read_csv(tmp_path / RUNS_FILE, dtype="str")
+    runs[name] = runs.get(name, "1")
+    runs.loc[1, name] = "foo"
+    runs.to_csv(tmp_path / RUNS_FILE, index=False)
+    write_checksums(tmp_path, (RUNS_FILE, CURVES_FILE))
+    with pytest.raises(UserError, match=rf"runs\.csv: {name} of row 2 is 'foo', no number"):
+        read_collected(tmp_path)
 
 
 def test_the_same_runs_give_the_same_bytes(results, specs, tmp_path):

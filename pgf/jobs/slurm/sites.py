@@ -50,7 +50,7 @@ class Site(Strict):
     most_memory_mb: AtLeastOne = 240000
     """Main memory that no attempt of a job goes beyond: that of the largest node."""
     longest_minutes: AtLeastOne = 240
-    hang_minutes: Annotated[float, Field(ge=1)] = 30.0
+    hang_minutes: Annotated[float, Field(ge=1, le=1e6)] = 30.0
     tflops: Positive = 60.0
     """10^12 operations a second that training gets out of a GPU, or out of a process's cores."""
     extra: str = ""
