@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from support.graded import CONTROLS, graded
-from support.synthetic import OWN, PAPER, SIX, TARGET, context, curve_rows, runs_frame, small
+from support.graded import at_two_targets, graded
+from support.synthetic import OWN, PAPER, SIX, TARGET, curve_rows, small
 
 from pgf.analysis.tables import TABLES
 from pgf.analysis.tables.claim_kinds import CLAIM_KINDS, Question
@@ -42,48 +42,10 @@ def test_verdicts_follow_the_numbers(shift, expected):
     assert verdict(graded({"sr_ste": SIX, "mdgf_linear": finals})).verdict == expected
 
 
-def at_two_targets(moderate, high):
-    """Return a task that grades at two targets, MdGf-Linear's gains over SR-STE at each."""
-    finals = {("dense", "dense"): [CONTROLS["dense"]] * 6}
-    for target, gains in (("1:4(FF)", moderate), (TARGET, high)):
-        for name in ("random_mask", "removed"):
-            finals[name, target] = [CONTROLS[name]] * 6
-        finals["sr_ste", target] = [0.0] * 6
-        finals["mdgf_linear", target] = gains
-    return context(runs_frame(finals), published={})
-
-
 def test_a_claim_holds_at_every_target_of_its_scope_or_not_at_all():
     made = at_two_targets([-9.0, 9.0, -8.0, 9.0, -9.0, 9.0], [9.0, 10.0, 11.0, 9.0, 10.0, 11.0])
     assert verdict(made).verdict == "not settled"
     assert verdict(made, replace(BETTER, min_sparsity=0.9)).verdict == "reproduced"
-
-
-def test_a_planned_target_without_runs_is_in_the_scope_of_a_claim():
-    made = at_two_targets([9.0, 10.0, 11.0, 9.0, 10.0, 11.0], [9.0, 10.0, 11.0, 9.0, 10.0, 11.0])
-    assert verdict(made).verdict == "reproduced"
-    planned = {"toy": tuple(made.runs[["recipe", "target", "seed"]].itertuples(False, None))}
-    partial = replace(made, runs=made.runs[made.runs["target"] != TARGET], planned=planned)
-    found = verdict(partial)
-    assert (found.verdict, found.reason) == ("not testable here", f"no run at {TARGET}")
-    assert verdict(partial, replace(BETTER, max_sparsity=0.9)).verdict == "reproduced"
-    worse = at_two_targets([-9.0, -10.0, -11.0, -9.0, -10.0, -11.0], [0.0] * 6)
-    partial = replace(worse, runs=worse.runs[worse.runs["target"] != TARGET], planned=planned)
-    assert verdict(partial).verdict == "opposite", "one target is enough"
-
-
-@pytest.mark.parametrize("shift", [30.0, -30.0])
-def test_fewer_than_six_pairs_settle_nothing(shift):
-    five = [x + shift for x in SIX[:5]]
-    found = verdict(graded({"sr_ste": SIX, "mdgf_linear": five}))
-    assert found.verdict == "not testable here" and found.comparisons[0].interval.n == 5
-    assert found.reason == f"5 pairs of seeds at {TARGET}, of 6 that it takes"
-
-
-def test_a_claim_may_be_of_some_layer_groups_alone():
-    own = replace(BETTER, groups=("FF",))
-    assert in_scope(own, "1:32(FF)") and not in_scope(own, "1:32(FF+QKV+O)")
-    assert not in_scope(replace(own, groups=("FF", "QKV")), "1:32(FF)")
 
 
 def test_a_control_may_stand_at_another_target():

@@ -23,3 +23,14 @@ def graded(finals: dict[str, list[Any]], *, analysis: Any = None, **controls: An
     target = {"dense": "dense"}
     runs = runs_frame({(name, target.get(name, TARGET)): v for name, v in every.items()})
     return context(runs, **{"published": {}, **(analysis or {})})
+
+
+def at_two_targets(moderate: list[float], high: list[float]) -> Context:
+    """Return a task that grades at two targets, MdGf-Linear's gains over SR-STE at each."""
+    finals: dict[tuple[str, str], list[Any]] = {("dense", "dense"): [CONTROLS["dense"]] * 6}
+    for target, gains in (("1:4(FF)", moderate), (TARGET, high)):
+        for name in ("random_mask", "removed"):
+            finals[name, target] = [CONTROLS[name]] * 6
+        finals["sr_ste", target] = [0.0] * 6
+        finals["mdgf_linear", target] = gains
+    return context(runs_frame(finals), published={})
