@@ -204,6 +204,16 @@ def test_shares_above_dense_are_drawn(made):
     assert axes.get_ylim()[1] > 170
 
 
+def test_a_recipe_below_every_panel_is_named(made):
+    def said(context):
+        return " ".join(text.get_text() for text in drawn("share_by_length", context).findobj(Text))
+
+    assert "Below -60 throughout" not in said(made)
+    runs = made.runs.copy()
+    runs.loc[runs["recipe"] == "mdgf_linear", ["final", "best"]] = -500.0
+    assert "Below -60 throughout: MdGf-Linear." in said(replace(made, runs=runs))
+
+
 def test_points_of_the_figure_are_those_of_the_table(made):
     axes = drawn("share_by_length", made).axes[0]
     lines = {tuple(round(float(y), 6) for y in line.get_ydata()) for line in axes.get_lines()}

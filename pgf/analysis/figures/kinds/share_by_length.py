@@ -61,9 +61,20 @@ def share_by_length(context: Context) -> "Figure":
         place.remove()
     if not targets:
         say_missing(places[0], "No random mask is trained here, from which shares are counted.")
-    text = remark(context, ["Hollow: does not grade."], characters=125 if wide else 62)
+    texts = ["Hollow: does not grade.", _below(context, points)]
+    text = remark(context, texts, characters=125 if wide else 62)
     add_legend(figure, places[: len(targets)], text, columns=LEGEND if wide else 2)
     return figure
+
+
+def _below(context: Context, points: list[Point]) -> str:
+    """Return which recipes lie below every panel; empty if none does."""
+    highest: dict[str, float] = {}
+    for point in points:
+        before = highest.get(point.recipe, point.share.estimate)
+        highest[point.recipe] = max(before, point.share.estimate)
+    hidden = [context.label(recipe) for recipe, share in highest.items() if share < LOWEST]
+    return f"Below {LOWEST:g} throughout: {', '.join(hidden)}." if hidden else ""
 
 
 def _draw(axes: "Axes", context: Context, points: list[Point]) -> None:
