@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import NoReturn
 
 from pgf.cli import COMMANDS, overview
-from pgf.errors import UserError, nearest
+from pgf.errors import DISK_FULL, UserError, nearest
 
 EXIT_BAD_INPUT = 2
 EXIT_CTRL_C = 130
 EXIT_BROKEN_PIPE = 141
 """As of a program that SIGPIPE ends: not all was done or said."""
-FULL = (errno.ENOSPC, errno.EDQUOT)
 UNUSABLE = (
     *(errno.EROFS, errno.EACCES, errno.EPERM),
     *(errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG),
@@ -82,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BROKEN_PIPE
     except OSError as error:
-        if error.errno not in (*FULL, *UNUSABLE):
+        if error.errno not in (*DISK_FULL, *UNUSABLE):
             raise
         print(f"pgf: {_said_of_files(error)}", file=sys.stderr)
     except KeyboardInterrupt:
@@ -93,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _said_of_files(error: OSError) -> str:
     """Return what is wrong with the disk or a file's place on it, and what to do."""
-    if error.errno in FULL:
+    if error.errno in DISK_FULL:
         where = f" for {Path(error.filename).parent}" if error.filename else ""
         return (
             f"no space left on the disk{where}; finished runs are kept: free some space and run "

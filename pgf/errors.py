@@ -1,7 +1,11 @@
 """The one exception that means "your input", and its hints."""
 
 import difflib
+import errno
 from collections.abc import Iterable
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+"""Errors of a disk without space, or of a quota that is used up."""
 
 
 class UserError(ValueError):

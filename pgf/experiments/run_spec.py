@@ -17,7 +17,7 @@ from pgf.experiments.settings import (
 from pgf.recipes import Recipe, Target, find_recipe, outside_file
 
 NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}"
-"""Names that experiments, tasks and recipes may have: of files, and of options' values."""
+"""Names that experiments, tasks and recipes may have: they become file names and arguments."""
 
 UNNUMBERED = ("checkpoint_every", "checkpoint_minutes", "keep")
 """Training settings that change no number."""

@@ -1,6 +1,5 @@
 """The log of a run: what its training says, how it ended, and where it hung."""
 
-import errno
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from pgf.errors import BusyError, UserError
+from pgf.errors import DISK_FULL, BusyError, UserError
 from pgf.experiments import RunSpec
 from pgf.records import TRAIN_LOG
 from pgf.training import InterruptedRunError, Watch
@@ -53,14 +52,11 @@ def last_words(specs: Sequence[RunSpec]) -> Iterator[None]:
         )
         log.error(problem)
         raise UserError(problem) from error
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in DISK_FULL:
             log.error("%s: no space left on the disk", title)
         else:
             log.exception("%s: a fault of pgf or of what it calls", title)
-        raise
-    except Exception:
-        log.exception("%s: a fault of pgf or of what it calls", title)
         raise
 
 

@@ -9,7 +9,8 @@ import yaml
 from support import ROOT
 from support.records import write_run
 
-from pgf.__main__ import main
+from pgf.__main__ import UNUSABLE, _said_of_files, main
+from pgf.errors import DISK_FULL
 from pgf.experiments.config import load_experiment
 from pgf.jobs.reproduce import count_missing, manifest_path
 from pgf.records.checksums import CHECKSUMS
@@ -85,9 +86,7 @@ def test_a_place_that_cannot_be_written_is_said_in_one_sentence(
     assert main(["status", "smoke"]) in (0, 2)
 
 
-def test_every_error_of_a_path_has_words(capsys: pytest.CaptureFixture[str]) -> None:
-    from pgf.__main__ import FULL, UNUSABLE, _said_of_files
-
-    for number in (*FULL, *UNUSABLE):
+def test_every_error_of_a_path_has_words() -> None:
+    for number in (*DISK_FULL, *UNUSABLE):
         said = _said_of_files(OSError(number, errno.errorcode[number], "results/x"))
         assert "results" in said and said.count("\n") == 0

@@ -14,7 +14,12 @@ from pgf.analysis.tables.kinds.lengths import gain_text
 from pgf.analysis.tables.lengths import LEFT, gain_of_doubling, long_enough
 from pgf.analysis.tables.losses import measure_of
 from pgf.analysis.tables.ranking import graded_cells, places_of
-from pgf.analysis.tables.shares import as_long_as_dense, graded_targets, own_recipes
+from pgf.analysis.tables.shares import (
+    as_long_as_dense,
+    graded_targets,
+    own_recipes,
+    planned_targets,
+)
 from pgf.analysis.tables.verdicts import (
     NOT_SETTLED,
     NOT_TESTABLE,
@@ -38,9 +43,8 @@ def shown(context: Context) -> list[str]:
 
 
 def _of_task(context: Context, task: str) -> Iterator[str]:
-    graded = graded_targets(context, task)
-    planned = len((*context.targets_of(task), *context.missing_rows(task)))
-    yield f"`{task}` can grade recipes at {len(graded)} of {planned} targets."
+    graded, planned = graded_targets(context, task), planned_targets(context, task)
+    yield f"`{task}` can grade recipes at {len(graded)} of {len(planned)} targets."
     for target in graded:
         shares = [
             share.estimate
@@ -63,7 +67,7 @@ def _shorter(context: Context) -> Iterator[str]:
     for task in context.tasks:
         if task not in context.judged_tasks:
             count = len(graded_targets(context, task))
-            of = len((*context.targets_of(task), *context.missing_rows(task)))
+            of = len(planned_targets(context, task))
             yield (
                 f"`{task}` can grade recipes at {count} of {of} targets; claims and ranks are of a "
                 "longer training."

@@ -17,6 +17,7 @@ DOUBLED = "dense_doubled"
 """Role of dense training of twice the length: `{recipe: dense, length: 2, role: dense_doubled}`."""
 
 UNKNOWN = Interval(math.nan, math.nan, math.nan, 0)
+"""A gain that no runs tell."""
 
 LEAST_EXPONENT, MOST_EXPONENT = 1e-4, 30.0
 """Of the power law by which a loss falls with the length."""

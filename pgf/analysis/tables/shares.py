@@ -24,6 +24,12 @@ def as_long_as_dense(context: Context, task: str, target: str, recipe: str) -> b
     return own == recorded(context, task, dense, DENSE, STEPS)
 
 
+def planned_targets(context: Context, task: str) -> list[str]:
+    """Return the targets that a task has runs for, and those that it should have."""
+    planned = (*context.targets_of(task), *context.missing_rows(task))
+    return [target for target in context.targets if target in planned]
+
+
 def graded_targets(context: Context, task: str) -> list[str]:
     """Return the targets at which a task grades."""
     return [t for t in context.targets_of(task) if grade_of(context, task, t).grades]

@@ -25,6 +25,7 @@ from pgf.analysis.tables.paper_claims import Claim
 from pgf.analysis.tables.papers_effects import papers_gain
 from pgf.analysis.tables.recipe_costs import equal_in_flops, recipe_costs
 from pgf.analysis.tables.recorded import one_stage_text
+from pgf.analysis.tables.shares import planned_targets
 from pgf.experiments import AnalysisSettings
 from pgf.recipes import Target
 
@@ -57,8 +58,7 @@ def verdict_on(context: Context, means: pd.DataFrame, question: Question) -> Fin
     recipe, control = (context.column_of(task, r) for r in (question.recipe, question.control))
     if absent := [role for role in roles if context.column_of(task, role) is None]:
         return Finding(question, NOT_TESTABLE, reason=f"no runs of {' and '.join(absent)}")
-    planned = (*context.targets_of(task), *context.missing_rows(task))
-    targets = [t for t in context.targets if t in planned and in_scope(claim, t)]
+    targets = [t for t in planned_targets(context, task) if in_scope(claim, t)]
     if gap := scope_gap(claim, targets):
         return Finding(question, NOT_TESTABLE, reason=gap)
     columns = [column for column in (recipe, control) if column is not None]
